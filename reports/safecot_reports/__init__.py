@@ -1,0 +1,1 @@
+"""Offline leaderboard pages and tables made from safecot-eval runs."""

@@ -1,0 +1,66 @@
+"""The ``safecot`` command: one module per subcommand, imported only when it is called.
+
+``safecot judge`` lives in ``safecot_eval/cli/judge.py`` and exposes a click command called ``command``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from safecot_eval import __version__
+from safecot_eval.errors import SafecotError
+
+# name -> one-line help. Listed here, so that `safecot --help` imports no subcommand.
+COMMANDS = {
+    "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
+    "judge": "Judge existing runs with an LLM, import verdicts, or serve the judge.",
+    "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
+    "compare": "Paired comparison of two models in the terminal.",
+    "card": "Print the model-index block for a Hugging Face model card.",
+    "data": "List, prepare and verify benchmark data.",
+    "train": "Build SafeCoT data, fine-tune, export and score checkpoints.",
+    "label": "Draw samples for human labelling and read the labels back.",
+    "lite": "Train and evaluate the embedded refusal classifier.",
+    "power": "How many items a comparison needs, or what it can detect.",
+    "doctor": "Say what is installed, what is missing and how to get it.",
+    "tasks-path": "Print the folder with the lmms-eval task files (for --include_path).",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a subcommand's module only when that subcommand runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table above, which is the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import ``safecot_eval.cli.<name>`` and return its ``command``."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"safecot_eval.cli.{cmd_name.replace('-', '_')}")
+        return module.command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command table without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="safecot")
+def cli() -> None:
+    """Safety and over-refusal evaluation of vision-language models, on top of lmms-eval."""
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line; a user's mistake becomes one sentence on stderr and exit status 2."""
+    try:
+        return cli.main(args=argv, prog_name="safecot", standalone_mode=True)
+    except SafecotError as error:
+        click.echo(f"safecot: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""SafeCoT training: data, chain-of-thought variants and fine-tuning."""
