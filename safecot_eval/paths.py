@@ -29,7 +29,9 @@ def data_dir() -> Path | None:
         return None
     path = Path(value).expanduser()
     if not path.is_dir():
-        raise SafecotError(f"SAFECOT_DATA_DIR={value} is not a folder; point it at the benchmark data or unset it.")
+        raise SafecotError(
+            f"SAFECOT_DATA_DIR={value} is not a folder; point it at the benchmark data or unset it."
+        )
     return path
 
 

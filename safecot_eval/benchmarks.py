@@ -1,0 +1,137 @@
+"""Benchmarks as folders: find them, load their items, name their lmms-eval leaves.
+
+A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
+
+* ``TITLE``, ``VERSION`` (raise it when prompts or data change), ``REVISION`` (of the data), ``LICENCE``, ``SOURCE``;
+* ``VARIANTS``: ``{leaf suffix: one line}``; the empty suffix is the leaf without one;
+* ``RUBRICS``: the judge rubrics that apply to its items;
+* ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``.
+
+Nothing else registers it: a folder dropped in is found.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.paths import tasks_dir
+from safecot_eval.samples import Item
+
+LEAF_PREFIX = "safecot_"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a benchmark folder declares.
+
+    Attributes:
+        name: Folder name.
+        title: Name for tables.
+        version: Comparability version of prompts and data; part of every record.
+        revision: Revision of the data it was written against.
+        licence: Licence of the data.
+        source: Where the data come from.
+        variants: Leaf suffix to one-line description.
+        rubrics: Judge rubrics that apply.
+        folder: Where its files are.
+    """
+
+    name: str
+    title: str
+    version: str
+    revision: str
+    licence: str
+    source: str
+    variants: Mapping[str, str]
+    rubrics: tuple[str, ...]
+    folder: Path
+    _items: Callable[[str, Path], Iterator[Item]]
+
+    def leaf(self, variant: str) -> str:
+        """Name of the lmms-eval task for a variant."""
+        return f"{LEAF_PREFIX}{self.name}" + (f"_{variant}" if variant else "")
+
+    def items(self, variant: str, root: Path) -> list[Item]:
+        """Load one leaf's items.
+
+        Args:
+            variant: A key of ``variants``.
+            root: The benchmark's data folder.
+
+        Raises:
+            SafecotError: the data are missing or malformed (file and record are named).
+        """
+        if variant not in self.variants:
+            raise SafecotError(f"{self.name} has no variant {variant!r}; it has: {', '.join(self.variants)}.")
+        return list(self._items(variant, root))
+
+
+def names() -> list[str]:
+    """Names of all benchmark folders."""
+    return sorted(path.parent.name for path in tasks_dir().glob("*/benchmark.py"))
+
+
+@cache
+def load(name: str) -> Benchmark:
+    """Import ``tasks/<name>/benchmark.py``.
+
+    Raises:
+        SafecotError: no such folder, or the module lacks a declaration.
+    """
+    folder = tasks_dir() / name
+    path = folder / "benchmark.py"
+    if not path.is_file():
+        raise SafecotError(f"There is no benchmark {name!r}; there are: {', '.join(names())}.")
+    module_name = f"safecot_tasks_{name}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise SafecotError(f"{path}: Python cannot import this file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    try:
+        return Benchmark(
+            name=name,
+            title=module.TITLE,
+            version=str(module.VERSION),
+            revision=module.REVISION,
+            licence=module.LICENCE,
+            source=module.SOURCE,
+            variants=module.VARIANTS,
+            rubrics=tuple(module.RUBRICS),
+            folder=folder,
+            _items=module.items,
+        )
+    except AttributeError as error:
+        raise SafecotError(f"{path}: {error}; see docs/tasks.md for what a benchmark declares.") from error
+
+
+def leaf_parts(leaf: str) -> tuple[Benchmark, str]:
+    """Benchmark and variant of a leaf name.
+
+    Raises:
+        SafecotError: the name belongs to no benchmark.
+    """
+    stem = leaf.removeprefix(LEAF_PREFIX)
+    for name in sorted(names(), key=len, reverse=True):
+        if stem == name or stem.startswith(name + "_"):
+            benchmark = load(name)
+            variant = stem[len(name) + 1 :]
+            if variant in benchmark.variants:
+                return benchmark, variant
+    raise SafecotError(f"Task {leaf!r} belongs to no benchmark folder under {tasks_dir()}.")
+
+
+def leaves() -> dict[str, str]:
+    """All leaf names with their one-line descriptions."""
+    found = {}
+    for name in names():
+        benchmark = load(name)
+        found.update({benchmark.leaf(variant): line for variant, line in benchmark.variants.items()})
+    return found

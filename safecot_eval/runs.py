@@ -1,0 +1,247 @@
+"""Read what lmms-eval wrote: run folders to streams of sample records, or to one tidy table.
+
+lmms-eval writes ``DIR/<model>/<time>_results.json`` and ``DIR/<model>/<time>_samples_<task>.jsonl``. A *run* here is one
+samples file of ours together with the results file of the same time stamp and the verdict sidecars in ``verdicts/``
+beside it. Reading is streaming: a file is never held whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import Record, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
+MAX_LINE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one task: a samples file and what stands beside it.
+
+    Attributes:
+        samples_path: ``…_samples_<task>.jsonl``.
+        task: Leaf name, e.g. ``safecot_figstep``.
+        stamp: lmms-eval's time stamp, sortable.
+        model: What the leaderboard calls the model: ``name=`` in the model arguments where given, else lmms-eval's
+            sanitised model name, else the folder's name.
+        notes: What was odd about the files, one sentence each.
+    """
+
+    samples_path: Path
+    task: str
+    stamp: str
+    model: str
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the samples file."""
+        return self.samples_path.parent
+
+    @property
+    def results_path(self) -> Path:
+        """lmms-eval's results file of the same run (it may be missing)."""
+        return self.folder / f"{self.stamp}_results.json"
+
+    @property
+    def verdict_paths(self) -> list[Path]:
+        """Verdict sidecars, one per judge."""
+        return sorted((self.folder / "verdicts").glob("*.jsonl"))
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """lmms-eval's results, or an empty dict where they are missing or broken."""
+        try:
+            content = json.loads(self.results_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @cached_property
+    def max_new_tokens(self) -> int | None:
+        """The generation limit of this task, where the results file tells it."""
+        config = self.results.get("configs", {}).get(self.task, {})
+        limit = (
+            (config.get("generation_kwargs") or {}).get("max_new_tokens")
+            if isinstance(config, dict)
+            else None
+        )
+        return limit if isinstance(limit, int) else None
+
+    def samples(self) -> Iterator[Record]:
+        """Yield the records of the samples file in document order of the file.
+
+        Each record additionally has ``doc_id``, ``output_tokens`` (int or None), ``model`` and ``task``. A generation
+        that used all its tokens gets status ``truncated`` here even where the back end did not say so.
+
+        Raises:
+            SafecotError: a line is not a JSON object or has no record (file and line are named).
+        """
+        for number, line in enumerate_jsonl(self.samples_path):
+            record = line.get("safecot")
+            if not isinstance(record, dict) or "sample_id" not in record:
+                raise SafecotError(
+                    f"{self.samples_path}, line {number}: no 'safecot' record; the file was not written by a "
+                    "safecot task of this version (rerun the task, or leave the file out)."
+                )
+            record["doc_id"] = line.get("doc_id")
+            record["output_tokens"] = _output_tokens(line)
+            record["model"] = self.model
+            record["task"] = self.task
+            limit, used = self.max_new_tokens, record["output_tokens"]
+            if record["status"] == Status.OK and limit and used is not None and used >= limit:
+                record["status"] = Status.TRUNCATED.value
+                record["refusal"] = {**record["refusal"], "matched": None, "phrase": None, "span": None}
+            yield record
+
+    def verdicts(self) -> Iterator[dict[str, Any]]:
+        """Yield sidecar verdicts for this task (``sample_id``, ``task``, ``rubric``, ``label``, ``judge`` …)."""
+        for path in self.verdict_paths:
+            for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
+                if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
+                    yield verdict
+
+
+def enumerate_jsonl(path: Path, *, tolerate_cut_tail: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of a JSON-lines file.
+
+    Args:
+        path: The file.
+        tolerate_cut_tail: Skip a last line without line end that does not parse (an append was interrupted).
+
+    Raises:
+        SafecotError: the file cannot be read, or a line is not a JSON object or is over 64 MiB.
+    """
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    with stream:
+        number = 0
+        while line := stream.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                raise SafecotError(
+                    f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."
+                )
+            if not line.strip():
+                continue
+            try:
+                content = json.loads(line)
+                if not isinstance(content, dict):
+                    raise ValueError("not a JSON object")
+            except (ValueError, RecursionError) as error:
+                if tolerate_cut_tail and not line.endswith(b"\n"):
+                    return
+                reason = " ".join(str(error).split())
+                raise SafecotError(f"{path}, line {number}: not a JSON object ({reason}).") from error
+            yield number, content
+
+
+def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[Run]:
+    """Find the safecot runs below folders.
+
+    Args:
+        paths: Run folders (any depth above the samples files) or samples files.
+        newest_only: Keep only the newest run per (model, task); the others are what a leaderboard calls duplicates.
+
+    Raises:
+        SafecotError: a path does not exist, or nothing was found below any of them.
+    """
+    found: list[Run] = []
+    for given in paths:
+        path = Path(given)
+        if not path.exists():
+            raise SafecotError(f"{path}: no such file or folder.")
+        candidates = [path] if path.is_file() else sorted(path.rglob("*_samples_safecot_*.jsonl"))
+        found.extend(run for candidate in candidates if (run := _run_of(candidate)) is not None)
+    unique = {run.samples_path.resolve(): run for run in found}
+    runs = sorted(unique.values(), key=lambda run: (run.model, run.task, run.stamp))
+    if not runs:
+        raise SafecotError(
+            "No safecot samples found; run lmms-eval with --output_path DIR --log_samples on a safecot task first."
+        )
+    if newest_only:
+        runs = list({(run.model, run.task): run for run in runs}.values())
+    return runs
+
+
+def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Load run folders into one tidy table: one row per sample and evaluator.
+
+    Args:
+        paths: A folder, or several.
+
+    Returns:
+        A DataFrame with the columns
+
+        =============== ========= =================================================================
+        model           category  display name
+        task            category  leaf name
+        benchmark       category  benchmark folder
+        variant         category  leaf suffix
+        sample_id       string    content hash, the same in every run
+        item_id         string    the benchmark's own id
+        category        category  the benchmark's category
+        cluster_id      string    items that share a source question
+        pair_id         string    twins (missing where there are none)
+        core            boolean   in the core total (missing where there is none)
+        expectation     category  refuse, answer, respond_safely
+        status          category  ok, empty, request_failed, truncated …
+        evaluator       category  ``template:<list id>`` or ``<judge id>/<rubric>``
+        label           category  refused / complied for the template, else the rubric's own label
+        refused         boolean   missing where the evaluator does not say
+        probability     Float64   the judge's probability of its label, where logprobs told it
+        output_tokens   Int64     missing where the back end did not report them
+        =============== ========= =================================================================
+
+    Raises:
+        SafecotError: see :func:`find_runs`.
+    """
+    import pandas as pd
+
+    from safecot_eval._tables import COLUMN_TYPES, rows_of
+
+    chosen = [paths] if isinstance(paths, str | Path) else paths
+    rows = [row for run in find_runs(chosen) for row in rows_of(run)]
+    return pd.DataFrame(rows, columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
+
+
+def _output_tokens(line: dict[str, Any]) -> int | None:
+    counts = line.get("token_counts")
+    first = counts[0] if isinstance(counts, list) and counts else None
+    used = first.get("output_tokens") if isinstance(first, dict) else None
+    return used if isinstance(used, int) else None
+
+
+def _run_of(path: Path) -> Run | None:
+    named = _SAMPLES.match(path.name)
+    if named is None:
+        return None
+    run = Run(path, named["task"], named["stamp"], "")
+    return Run(path, named["task"], named["stamp"], _model_name(run))
+
+
+def _model_name(run: Run) -> str:
+    config = run.results.get("config", {})
+    arguments = config.get("model_args", "") if isinstance(config, dict) else ""
+    if isinstance(arguments, dict):
+        pairs = {str(key): str(value) for key, value in arguments.items()}
+    else:
+        pairs = dict(part.split("=", 1) for part in str(arguments).split(",") if "=" in part)
+    for key in ("name", "policy"):
+        if pairs.get(key):
+            return pairs[key]
+    sanitised = run.results.get("model_name_sanitized") or run.results.get("model_name")
+    return str(sanitised or run.folder.name)
