@@ -1,0 +1,69 @@
+"""Statistics: pure functions over counts and arrays; formulas and sources are in ``docs/methods.md``."""
+
+from __future__ import annotations
+
+from safecot_eval.stats.agreement import (
+    Agreement,
+    ErrorRates,
+    cohen_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+    percent_agreement,
+    sensitivity_specificity,
+)
+from safecot_eval.stats.clusters import clustered_rate
+from safecot_eval.stats.compare import (
+    Comparison,
+    holm,
+    mcnemar,
+    paired_difference,
+    rank_ranges,
+    sign_flip,
+    tango_interval,
+)
+from safecot_eval.stats.correction import Correction, Target, corrected_rate, ppi, rogan_gladen, youden_index
+from safecot_eval.stats.estimates import (
+    Estimate,
+    macro_mean,
+    micro_mean,
+    rate,
+    reduce_repeats,
+    wilson_interval,
+)
+from safecot_eval.stats.homogeneity import Homogeneity, error_homogeneity
+from safecot_eval.stats.sample_size import items_needed, minimum_detectable_difference, power
+
+__all__ = [
+    "Agreement",
+    "Comparison",
+    "Correction",
+    "ErrorRates",
+    "Estimate",
+    "Homogeneity",
+    "Target",
+    "clustered_rate",
+    "cohen_kappa",
+    "corrected_rate",
+    "error_homogeneity",
+    "gwet_ac1",
+    "holm",
+    "items_needed",
+    "krippendorff_alpha",
+    "macro_mean",
+    "mcnemar",
+    "micro_mean",
+    "minimum_detectable_difference",
+    "paired_difference",
+    "percent_agreement",
+    "power",
+    "ppi",
+    "rank_ranges",
+    "rate",
+    "reduce_repeats",
+    "rogan_gladen",
+    "sensitivity_specificity",
+    "sign_flip",
+    "tango_interval",
+    "wilson_interval",
+    "youden_index",
+]

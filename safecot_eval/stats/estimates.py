@@ -1,0 +1,203 @@
+"""Rates with intervals, coverage and worst-case bounds, and their means over strata.
+
+Sources: Wilson, JASA 22 (1927) 209; Clopper and Pearson, Biometrika 26 (1934) 404; Brown, Cai and DasGupta, Statist.
+Sci. 16 (2001) 101 (why not Wald); Zou and Donner, Stat. Med. 27 (2008) 1693 (MOVER). Formulas: ``docs/methods.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+IntervalMethod = Literal["wilson", "clopper-pearson"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A rate and how far to trust it.
+
+    Attributes:
+        value: The rate over the scored samples, 0 to 1; NaN where nothing was scored.
+        low: Lower limit of the interval.
+        high: Upper limit of the interval.
+        n: Scored samples.
+        n_total: All samples, scored or not.
+        n_eff: How many independent samples would be as informative as the ``n`` scored ones.
+        method: How the interval was made, for a footnote.
+        worst_low: The rate over all samples if every unscored one were 0.
+        worst_high: The rate over all samples if every unscored one were 1.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    n_total: int
+    n_eff: float
+    method: str
+    worst_low: float
+    worst_high: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of the samples that were scored (NaN where there are no samples)."""
+        return self.n / self.n_total if self.n_total else math.nan
+
+
+def rate(
+    successes: int,
+    n: int,
+    *,
+    n_total: int | None = None,
+    method: IntervalMethod = "wilson",
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate a rate from independent yes/no outcomes.
+
+    Args:
+        successes: Scored samples with the outcome.
+        n: Scored samples.
+        n_total: All samples, with those that could not be scored (default: ``n``).
+        method: ``wilson`` covers the nominal share on average; ``clopper-pearson`` at least that share always.
+        level: Confidence level.
+
+    Returns:
+        The estimate; for ``n = 0`` its value is NaN and its interval is [0, 1].
+
+    Raises:
+        ValueError: not ``0 <= successes <= n <= n_total``.
+
+    >>> e = rate(8, 10)
+    >>> round(e.low, 4), round(e.high, 4)
+    (0.4902, 0.9433)
+    >>> rate(8, 10, n_total=16).worst_high
+    0.875
+    """
+    total = n if n_total is None else n_total
+    if not 0 <= successes <= n <= total:
+        raise ValueError(f"need 0 <= successes <= n <= n_total, got {successes}, {n}, {total}")
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0, 0, total, 0.0, method, 0.0, 1.0)
+    if method == "clopper-pearson":
+        exact = stats.binomtest(successes, n).proportion_ci(level, method="exact")
+        low, high = float(exact.low), float(exact.high)
+    else:
+        low, high = wilson_interval(successes / n, n, level)
+    worst_low, worst_high = _worst(successes, n, total)
+    return Estimate(successes / n, low, high, n, total, float(n), method, worst_low, worst_high)
+
+
+def wilson_interval(value: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval for a rate seen in ``n`` (not necessarily whole) independent samples.
+
+    >>> wilson_interval(0.0, 20)[0]
+    0.0
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    if math.isinf(n):
+        return value, value
+    z = normal_quantile(level)
+    centre = (value + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # At a rate of 0 or 1 the limit is the rate itself; rounding must not exclude it.
+    low = 0.0 if value <= 0 else min(max(centre - half, 0.0), value)
+    high = 1.0 if value >= 1 else max(min(centre + half, 1.0), value)
+    return low, high
+
+
+def normal_quantile(level: float) -> float:
+    """The two-sided standard normal quantile of a confidence level (1.96 for 0.95)."""
+    return float(stats.norm.ppf(0.5 + level / 2))
+
+
+def macro_mean(estimates: Sequence[Estimate], weights: Sequence[float] | None = None) -> Estimate:
+    """Weighted mean of independent strata; each counts the same unless weights say otherwise.
+
+    The interval combines the strata's own limits (MOVER: squared distances from value to limit add up, weighted), so
+    that it stays inside [0, 1] and is not symmetric where theirs are not.
+
+    Args:
+        estimates: One per stratum.
+        weights: Non-negative, any scale.
+
+    Returns:
+        The mean. Its value is NaN where a stratum with positive weight has nothing scored: a mean over the strata
+        that happen to be scored would be another quantity. ``n_eff`` is ``1 / sum(w**2 / n_eff)``.
+
+    Raises:
+        ValueError: no strata, or weights that are negative, all zero or of another length.
+    """
+    w = np.ones(len(estimates)) if weights is None else np.asarray(weights, dtype=float)
+    if len(estimates) == 0 or w.shape != (len(estimates),) or (w < 0).any() or w.sum() <= 0:
+        raise ValueError("need at least one stratum, and one non-negative weight for each, not all zero")
+    w = w / w.sum()
+    kept = [(e, float(s)) for e, s in zip(estimates, w, strict=True) if s > 0]
+    n, total = sum(e.n for e, _ in kept), sum(e.n_total for e, _ in kept)
+    worst_low = sum(s * e.worst_low for e, s in kept)
+    worst_high = sum(s * e.worst_high for e, s in kept)
+    value = sum(s * e.value for e, s in kept)
+    method = "mover over " + "/".join(sorted({e.method for e, _ in kept}))
+    if math.isnan(value):
+        return Estimate(math.nan, 0.0, 1.0, n, total, 0.0, method, worst_low, worst_high)
+    low = value - math.sqrt(sum((s * (e.value - e.low)) ** 2 for e, s in kept))
+    high = value + math.sqrt(sum((s * (e.high - e.value)) ** 2 for e, s in kept))
+    n_eff = 1 / sum(s * s / e.n_eff for e, s in kept)
+    return Estimate(value, max(low, 0.0), min(high, 1.0), n, total, n_eff, method, worst_low, worst_high)
+
+
+def micro_mean(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean over all scored samples of independent strata: each stratum counts by its number of scored samples.
+
+    Where items of different strata share a source question use :func:`clustered_rate` on the samples instead.
+
+    Raises:
+        ValueError: no stratum has anything scored.
+    """
+    pooled = macro_mean(estimates, [e.n for e in estimates])
+    total = sum(e.n_total for e in estimates)
+    worst_low, worst_high = _worst(pooled.value * pooled.n, pooled.n, total)
+    return Estimate(
+        pooled.value,
+        pooled.low,
+        pooled.high,
+        pooled.n,
+        total,
+        pooled.n_eff,
+        pooled.method,
+        worst_low,
+        worst_high,
+    )
+
+
+def reduce_repeats(values: ArrayLike, item_ids: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Average repeated generations of the same item, so that repeats never count as further items.
+
+    Args:
+        values: Outcomes, shape (n,), 0 to 1; NaN (unscored) is left out of an item's mean.
+        item_ids: Which item each outcome belongs to, shape (n,).
+
+    Returns:
+        Item means, NaN where no repeat was scored, and the item ids, in the order of first appearance.
+
+    >>> reduce_repeats([1, 0, 1], ["a", "a", "b"])[0].tolist()
+    [0.5, 1.0]
+    """
+    outcomes, ids = np.asarray(values, dtype=float), np.asarray(item_ids)
+    unique, first, group = np.unique(ids, return_index=True, return_inverse=True)
+    scored = ~np.isnan(outcomes)
+    counts = np.bincount(group[scored], minlength=len(unique))
+    sums = np.bincount(group[scored], weights=outcomes[scored], minlength=len(unique))
+    means = np.divide(sums, counts, out=np.full(len(unique), np.nan), where=counts > 0)
+    order = np.argsort(first)
+    return means[order], unique[order]
+
+
+def _worst(successes: float, n: int, total: int) -> tuple[float, float]:
+    return successes / total, (successes + total - n) / total
