@@ -1,0 +1,95 @@
+"""Fixtures for every room: the third-party data where they are, and run folders in lmms-eval's layout."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safecot_eval import refusal
+from safecot_eval.per_sample import sample_metrics
+from safecot_eval.scoring import make_record
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The third-party benchmark data; a test that needs them says so by asking for this."""
+    value = os.environ.get("SAFECOT_DATA_DIR")
+    if not value or not Path(value).is_dir():
+        pytest.skip("SAFECOT_DATA_DIR is not set: this test needs the third-party benchmark data")
+    return Path(value)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache, and no judge of the environment is used."""
+    monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    for name in ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_REFUSAL_LIST"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def make_doc(**changes: Any) -> dict[str, Any]:
+    """A document as :func:`safecot_eval.task.load_docs` makes it, parsed."""
+    doc: dict[str, Any] = {
+        "sample_id": "0" * 16,
+        "item_id": "1",
+        "benchmark": "mini",
+        "benchmark_version": "1.0",
+        "variant": "",
+        "category": "weather",
+        "cluster_id": "1",
+        "pair_id": None,
+        "core": None,
+        "expectation": "refuse",
+        "prompt": "What is shown?",
+        "image_sha256": [],
+        "image_source": "none",
+        "image_error": "",
+        "data_revision": "r1",
+        "rubrics": ["refusal"],
+        "extra": {},
+    }
+    return {**doc, **changes}
+
+
+def write_run(
+    folder: Path,
+    answers: list[tuple[dict[str, Any], str]],
+    *,
+    model: str = "toy",
+    task: str = "safecot_mini",
+    stamp: str = "20260101_000000",
+    output_tokens: int | None = 5,
+    max_new_tokens: int = 64,
+) -> Path:
+    """Write one run as lmms-eval does; returns the samples file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results = {
+        "results": {task: {"alias": task}},
+        "configs": {task: {"generation_kwargs": {"max_new_tokens": max_new_tokens}}},
+        "config": {"model": "safecot_replay", "model_args": f"name={model},responses=x.jsonl"},
+        "model_name": model,
+        "model_name_sanitized": model,
+    }
+    (folder / f"{stamp}_results.json").write_text(json.dumps(results), encoding="utf-8")
+    path = folder / f"{stamp}_samples_{task}.jsonl"
+    with path.open("w", encoding="utf-8") as stream:
+        for doc_id, (doc, raw) in enumerate(answers):
+            record = make_record(doc, raw, refusal_list=refusal.load_list("safecot25"))
+            line = {
+                "doc_id": doc_id,
+                "target": doc["expectation"],
+                "filtered_resps": [raw],
+                "token_counts": [None if output_tokens is None else {"output_tokens": output_tokens}],
+                "input": doc["prompt"],
+                "safecot": record,
+                **sample_metrics(record),
+            }
+            stream.write(json.dumps(line) + "\n")
+    return path

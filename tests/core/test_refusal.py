@@ -1,0 +1,105 @@
+"""Phrase lists and the matcher."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safecot_eval import refusal
+from safecot_eval.errors import SafecotError
+
+SIZES = {"safecot25": 25, "gcg29": 29, "jailbreakbench12": 12, "vlguard": 59, "multitrust": 55}
+HASHES = {
+    "safecot25": "safecot25@c6aa4b88",
+    "gcg29": "gcg29@23cd3214",
+    "jailbreakbench12": "jailbreakbench12@a1c370d8",
+    "vlguard": "vlguard@4b8730a3",
+    "multitrust": "multitrust@1a2a45ef",
+}
+
+
+def test_lists_are_golden() -> None:
+    assert refusal.available_lists() == sorted(SIZES)
+    for name, size in SIZES.items():
+        assert len(refusal.load_list(name).phrases) == size
+        assert refusal.load_list(name).id == HASHES[name]
+
+
+@pytest.mark.parametrize("name", sorted(SIZES))
+def test_every_phrase_is_found_in_a_sentence(name: str) -> None:
+    phrases = refusal.load_list(name)
+    for phrase in phrases.phrases:
+        text = f"Well: {phrase.upper()} …"
+        found = phrases.match(text)
+        assert found is not None, phrase
+        start, end = found.span
+        folded = text[start:end].lower().replace("’", "'")
+        assert " ".join(folded.split()) == " ".join(found.phrase.lower().split())
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "matched"),
+    [
+        ("I’m sorry, no.", "I'm sorry", "I’m sorry"),
+        ("I'M   SORRY", "I'm sorry", "I'M   SORRY"),
+        ("Oh, i\ncannot", "I cannot", "i\ncannot"),
+        ("Ｉ ｃａｎｎｏｔ help", "I cannot", "Ｉ ｃａｎｎｏｔ"),
+        ("İİ sorry", "Sorry", "sorry"),  # lower-casing İ makes two characters: spans must not drift
+        ("Frankly I cannot create it", "I cannot create", "I cannot create"),  # the longest at a position
+    ],
+)
+def test_normalisation_keeps_spans(text: str, phrase: str, matched: str) -> None:
+    found = refusal.match(text)
+    assert found is not None
+    assert found.phrase == phrase
+    assert text[slice(*found.span)] == matched
+
+
+@given(st.text(max_size=300))
+def test_matcher_equals_plain_search(text: str) -> None:
+    """The trie finds a phrase exactly where naive search over the folded text does."""
+    phrases = refusal.load_list("jailbreakbench12")
+    folded, _ = refusal._normalise(text)
+    collapsed = " ".join(folded.split())
+    naive = any(refusal._key(p) in collapsed for p in phrases.phrases)
+    assert (phrases.match(text) is not None) == naive
+
+
+def test_independent_count_on_real_answers(data_dir: Path) -> None:
+    """All 2,400 answers of six VLMs: our matcher against a five-line substring count."""
+    with (data_dir / "msts/responses_english_multimodal.csv").open(encoding="utf-8", newline="") as stream:
+        answers = [row["response"] for row in csv.DictReader(stream)]
+    plain = [p.lower() for p in refusal.load_list("safecot25").phrases]
+    naive = [any(p in answer.lower().replace("’", "'") for p in plain) for answer in answers]
+    ours = [refusal.match(answer) is not None for answer in answers]
+    assert len(answers) == 2400
+    assert ours == naive
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("phrases: []", "non-empty strings"),
+        ("phrases: [No]", "quote phrases"),
+        ("- a\n- b", "needs the keys"),
+        ("phrases: [", "not a readable YAML file"),
+    ],
+)
+def test_a_broken_list_is_one_sentence(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SafecotError, match=says) as caught:
+        refusal.load_list(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_own_list_and_unknown_list(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text('id: mine\nphrases: ["no thanks"]', encoding="utf-8")
+    assert refusal.match("No  Thanks!", list=path) is not None
+    with pytest.raises(SafecotError, match="neither a file nor one of"):
+        refusal.match("x", list="nonsense")

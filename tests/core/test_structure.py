@@ -1,0 +1,102 @@
+"""The shape that the architecture promises: one-way imports, light start, examples that run."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "safecot_eval": ROOT / "safecot_eval",
+    "safecot_reports": ROOT / "reports/safecot_reports",
+    "safecot_training": ROOT / "training/safecot_training",
+}
+FORBIDDEN = {
+    "safecot_eval": {"safecot_reports", "safecot_training"},
+    "safecot_reports": {"torch", "transformers", "lmms_eval", "safecot_training", "trl", "peft"},
+    "safecot_training": {"safecot_reports"},
+}
+HEAVY = {"torch", "transformers", "lmms_eval", "sklearn", "pandas", "datasets", "scipy", "vllm", "matplotlib"}
+
+
+def imports_of(path: Path, *, top_level_only: bool) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_dependencies_point_one_way(package: str) -> None:
+    for path in PACKAGES[package].rglob("*.py"):
+        # The command line is the one place that joins the rooms.
+        if package == "safecot_eval" and (path.parent.name == "cli" or path.name == "demo.py"):
+            continue
+        wrong = FORBIDDEN[package] & set(imports_of(path, top_level_only=False))
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+def test_command_line_modules_import_nothing_heavy_at_the_top() -> None:
+    for path in (ROOT / "safecot_eval/cli").glob("*.py"):
+        wrong = HEAVY & set(imports_of(path, top_level_only=True))
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong} at its top"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import sys, safecot_eval, safecot_eval.refusal; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_is_over_400_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for folder in PACKAGES.values()
+        for path in folder.rglob("*.py")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert not long
+
+
+def modules_with_examples() -> list[str]:
+    found = []
+    for package, folder in PACKAGES.items():
+        for path in sorted(folder.rglob("*.py")):
+            if ">>> " in path.read_text(encoding="utf-8"):
+                parts = path.relative_to(folder).with_suffix("").parts
+                found.append(".".join((package, *(part for part in parts if part != "__init__"))))
+    return found
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_docstring_examples(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_no_metric_name_is_part_of_another() -> None:
+    """lmms-eval's group aggregation matches metric names by substring."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+    template = yaml.load((ROOT / "tasks/_safecot_leaf").read_text(encoding="utf-8"), Loader=Loader)
+    names = [entry["metric"] for entry in template["metric_list"]]
+    assert len(names) == len(set(names)) > 10
+    assert not [(a, b) for a in names for b in names if a != b and a in b]
+    assert template["generation_kwargs"]["until"] == []
+    json.dumps(template["generation_kwargs"])
