@@ -1,0 +1,44 @@
+"""Which leaves exist and which can run here: benchmark folders joined with the data on disk."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from safecot_eval import benchmarks
+from safecot_eval.data import root
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import Item
+
+
+def is_leaf(name: str) -> bool:
+    """Whether a task name is one of ours."""
+    try:
+        benchmarks.leaf_parts(name)
+    except SafecotError:
+        return False
+    return True
+
+
+def items_of(leaf: str) -> list[Item]:
+    """Load the items of a leaf from the data on disk.
+
+    Raises:
+        SafecotError: no such leaf, or its data are missing or malformed.
+    """
+    benchmark, variant = benchmarks.leaf_parts(leaf)
+    found = benchmark.items(variant, root(benchmark.name))
+    if not found:
+        raise SafecotError(
+            f"{leaf}: its data folder holds no items; run `safecot data verify {benchmark.name}`."
+        )
+    return found
+
+
+@cache
+def why_not_ready(leaf: str) -> str | None:
+    """One sentence that says what a leaf lacks, or None where it can run."""
+    try:
+        items_of(leaf)
+    except SafecotError as error:
+        return str(error)
+    return None

@@ -1,0 +1,87 @@
+"""What lmms-eval loads: our models, and a hook that lets its TaskManager see our tasks.
+
+lmms-eval has an entry-point group for models (``lmms_eval.models``) but none for tasks, and its ``LMMS_EVAL_PLUGINS``
+does not register tasks in 0.7. The model entry point therefore also teaches ``TaskManager`` our task folder. The hook
+is idempotent and imports nothing heavy; where lmms-eval has changed so that it cannot work, one sentence names the
+way round (``--include_path "$(safecot tasks-path)"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from loguru import logger
+
+from safecot_eval import catalogue
+from safecot_eval.paths import tasks_dir
+
+FALLBACK = 'use --include_path "$(safecot tasks-path)" instead'
+_MARK = "_safecot_hooked"
+
+MODELS = {
+    "safecot_hf": "safecot_eval.models.hf.SafecotHF",
+    "safecot_replay": "safecot_eval.models.replay.SafecotReplay",
+    "safecot_baseline": "safecot_eval.models.baseline.SafecotBaseline",
+}
+"""lmms-eval model id to class. The classes are imported only when selected."""
+
+
+def manifests() -> list[Any]:
+    """Return our models' manifests and install the task hook; lmms-eval calls this when it is imported."""
+    from lmms_eval.models.registry_v2 import ModelManifest
+
+    install_task_hook()
+    return [ModelManifest(model_id=model, chat_class_path=path) for model, path in MODELS.items()]
+
+
+def install_task_hook() -> bool:
+    """Let every ``TaskManager`` find our tasks.
+
+    Returns:
+        Whether tasks can be found. False means that lmms-eval has changed; a warning says what to do.
+    """
+    try:
+        from lmms_eval.tasks import TaskManager
+
+        if getattr(TaskManager, _MARK, False):
+            return True
+        TaskManager.initialize_tasks = _with_our_folder(TaskManager.initialize_tasks)
+        TaskManager.match_tasks = _without_missing_data(TaskManager.match_tasks)
+        setattr(TaskManager, _MARK, True)
+    except (ImportError, AttributeError) as error:
+        logger.warning("safecot tasks are not registered: lmms-eval has changed ({}); {}.", error, FALLBACK)
+        return False
+    return True
+
+
+def _with_our_folder(original: Callable[..., Any]) -> Callable[..., Any]:
+    def initialize_tasks(
+        self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
+    ) -> Any:
+        paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
+        ours = str(tasks_dir())
+        # Without the defaults a caller wants exactly the folders it names.
+        if include_defaults and ours not in paths:
+            paths.append(ours)
+        return original(self, include_path=paths, include_defaults=include_defaults)
+
+    return initialize_tasks
+
+
+def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A wildcard asks for what is there: leaves without data are left out, with one sentence each.
+
+    A leaf that is named in full stays, and says itself what is missing.
+    """
+
+    def match_tasks(self: Any, task_list: Iterable[str]) -> Any:
+        asked = list(task_list)
+        matched = original(self, asked)
+        by_wildcard = [name for name in matched if name not in asked and catalogue.is_leaf(name)]
+        missing = {name: sentence for name in by_wildcard if (sentence := catalogue.why_not_ready(name))}
+        for name, sentence in missing.items():
+            logger.warning("{} is left out: {}", name, sentence)
+        return [name for name in matched if name not in missing]
+
+    return match_tasks

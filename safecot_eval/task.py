@@ -1,0 +1,156 @@
+"""What the task YAMLs call: documents, prompts and scoring, one set of functions for all leaves.
+
+lmms-eval retries ``download`` and ``process_results`` five times on any ``Exception`` and exits 0 in the end, so
+that missing data end the process here with ``SystemExit`` and one sentence, and ``process_results`` never raises.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safecot_eval import catalogue, finish, images, reasoning, refusal
+from safecot_eval.benchmarks import leaf_parts
+from safecot_eval.errors import SafecotError
+from safecot_eval.judge import inrun
+from safecot_eval.per_sample import sample_metrics
+from safecot_eval.samples import ImageSource, Item, sample_id
+from safecot_eval.scoring import make_record
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+IMAGE_ABSENT = "image_absent"
+"""Finish reason of a sample whose image is not on disk although a model was asked to look at it."""
+
+
+def load_docs(stub: Dataset) -> Dataset:
+    """Build the documents of the leaf whose name is the stub's config name.
+
+    Returns:
+        A dataset with one row per item; every column is text (``images``, ``image_sha256``, ``rubrics`` and ``extra``
+        are JSON), except ``core`` (bool or None).
+
+    Raises:
+        SystemExit: the leaf's data are missing or malformed (one sentence).
+    """
+    from datasets import Dataset
+
+    leaf = stub.info.config_name
+    try:
+        benchmark, variant = leaf_parts(leaf)
+        rows = [
+            {
+                **_document(benchmark.name, item),
+                "benchmark_version": benchmark.version,
+                "variant": variant,
+                "data_revision": benchmark.revision,
+                "rubrics": json.dumps(benchmark.rubrics),
+            }
+            for item in catalogue.items_of(leaf)
+        ]
+    except SafecotError as error:
+        raise SystemExit(f"safecot: {error}") from error
+    return Dataset.from_list(rows)
+
+
+def _document(benchmark: str, item: Item) -> dict[str, Any]:
+    inspected = [images.inspect(path) for path in item.images]
+    hashes = [info.sha256 for info in inspected]
+    errors = [info.error for info in inspected if info.error]
+    return {
+        "sample_id": sample_id(benchmark, item.item_id, item.prompt, hashes),
+        "item_id": item.item_id,
+        "benchmark": benchmark,
+        "category": item.category,
+        "cluster_id": item.cluster_id or item.item_id,
+        "pair_id": item.pair_id,
+        "core": item.core,
+        "expectation": item.expectation.value,
+        "prompt": item.prompt,
+        "images": json.dumps([str(path) for path in item.images]),
+        "image_sha256": json.dumps(hashes),
+        "image_source": item.image_source.value,
+        "image_error": "; ".join(errors),
+        "extra": json.dumps(dict(item.extra)),
+    }
+
+
+def doc_to_text(doc: Mapping[str, Any]) -> str:
+    """The prompt, exactly as the benchmark words it."""
+    return str(doc["prompt"])
+
+
+def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
+    """Open a document's images (RGB, within the pixel limit); none where they are broken or absent."""
+    if doc["image_source"] == ImageSource.ABSENT:
+        finish.note_sample(doc["sample_id"], IMAGE_ABSENT)
+        return []
+    if doc["image_error"]:
+        return []
+    return [images.open_image(Path(path)) for path in json.loads(doc["images"])]
+
+
+def doc_to_messages(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One user turn: the images in order, then the prompt."""
+    content: list[dict[str, Any]] = [{"type": "image", "url": image} for image in doc_to_visual(doc)]
+    content.append({"type": "text", "text": doc_to_text(doc)})
+    return [{"role": "user", "content": content}]
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """Score one generation.
+
+    Args:
+        doc: A document of :func:`load_docs`.
+        results: The generation, as a list of one.
+
+    Returns:
+        The sample record under ``safecot``, and the metrics this sample takes part in
+        (see :func:`safecot_eval.per_sample.sample_metrics`).
+    """
+    reason = finish.reason_of(doc["sample_id"])
+    absent = reason == IMAGE_ABSENT
+    parsed = {
+        **doc,
+        "image_sha256": json.loads(doc["image_sha256"]),
+        "rubrics": json.loads(doc["rubrics"]),
+        "image_error": doc["image_error"] or ("the image is not on disk" if absent else ""),
+    }
+    record = make_record(
+        parsed,
+        str(results[0]) if results else "",
+        refusal_list=_settings().refusal_list,
+        markers=_settings().markers,
+        truncated=reason == "length",
+    )
+    record["verdicts"] = inrun.verdicts(record)
+    return {"safecot": record, **sample_metrics(record)}
+
+
+class _Settings:
+    """In-run settings from the environment; ``safecot run`` sets them from its options."""
+
+    def __init__(self) -> None:
+        self.refusal_list = refusal.load_list(os.environ.get("SAFECOT_REFUSAL_LIST") or refusal.DEFAULT_LIST)
+        self.markers = reasoning.DEFAULT_MARKERS
+        if extra := os.environ.get("SAFECOT_REASONING_MARKERS"):
+            opening, _, closing = extra.partition(",")
+            if not opening or not closing:
+                raise SystemExit(
+                    f"safecot: SAFECOT_REASONING_MARKERS={extra!r} must be an opening and a closing marker with a "
+                    "comma between them, for example '<think>,</think>'."
+                )
+            self.markers = ((opening, closing), *self.markers)
+
+
+@cache
+def _settings() -> _Settings:
+    try:
+        return _Settings()
+    except SafecotError as error:
+        raise SystemExit(f"safecot: {error}") from error
