@@ -1,0 +1,90 @@
+"""Call lmms-eval in this process and find out whether it worked: it exits 0 on most failures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from safecot_eval.errors import SafecotError
+
+
+def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | None:
+    """Run ``lmms-eval eval`` with these arguments.
+
+    Args:
+        arguments: As on lmms-eval's command line.
+        only_ours: Index our task folder alone: reading lmms-eval's two thousand task files takes seconds.
+
+    Returns:
+        lmms-eval's results; None on ranks other than 0.
+
+    Raises:
+        SafecotError: a user's mistake surfaced inside lmms-eval.
+        RuntimeError: lmms-eval failed otherwise (it has printed its traceback).
+    """
+    from lmms_eval import __main__ as host
+    from lmms_eval import models  # noqa: F401  (loads our plugin)
+
+    outcome: dict[str, Any] = {"results": None, "error": None}
+    original_single, original_manager = host.cli_evaluate_single, host.TaskManager
+
+    def single(args: Any) -> Any:
+        try:
+            results, samples = original_single(args)
+        except Exception as error:
+            outcome["error"] = error
+            if (mistake := _user_mistake(error)) is not None:
+                raise SystemExit(
+                    2
+                ) from mistake  # past lmms-eval's own handler, which would print a traceback
+            raise
+        outcome["results"] = results
+        return results, samples
+
+    def manager(verbosity: str = "INFO", include_path: Any = None, **options: Any) -> Any:
+        from safecot_eval.paths import tasks_dir
+
+        paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
+        return original_manager(
+            verbosity, include_path=[*paths, str(tasks_dir())], **{**options, "include_defaults": False}
+        )
+
+    host.cli_evaluate_single = single
+    if only_ours:
+        host.TaskManager = manager
+    argv = sys.argv
+    sys.argv = ["lmms-eval", *arguments]
+    try:
+        host.cli_evaluate()
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            raise SafecotError(stop.code.removeprefix("safecot: ")) from stop
+        if outcome["error"] is None and stop.code not in (None, 0):
+            raise RuntimeError(f"lmms-eval stopped with status {stop.code}.") from stop
+    finally:
+        sys.argv = argv
+        host.cli_evaluate_single, host.TaskManager = original_single, original_manager
+    error = outcome["error"]
+    if error is not None:
+        mistake = _user_mistake(error)
+        if mistake is not None:
+            raise mistake
+        raise RuntimeError(f"lmms-eval failed: {type(error).__name__}: {error}") from error
+    results = outcome["results"]
+    return results if isinstance(results, dict) else None
+
+
+def _user_mistake(error: BaseException) -> SafecotError | None:
+    """Look for one of our own errors behind what lmms-eval and tenacity wrapped around it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, SafecotError):
+            return seen
+        last_attempt = getattr(seen, "last_attempt", None)
+        seen = (
+            (last_attempt.exception() if last_attempt is not None else None)
+            or seen.__cause__
+            or seen.__context__
+        )
+    return None

@@ -1,0 +1,152 @@
+"""What a run will do: arguments as lmms-eval spells them, expanded to leaves."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import ImageSource
+
+GROUP = "safecot"
+RECORDED = ("safecot_replay", "safecot_baseline")
+"""Models that never look at an image."""
+
+_SECRET = re.compile(r"(key|token|secret|password)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call of lmms-eval.
+
+    Attributes:
+        model: lmms-eval's model id.
+        model_args: Its arguments, parsed.
+        leaves: Our leaves, with the number of items each.
+        other_tasks: Task names that are not ours.
+        left_out: Leaves that a wildcard asked for and that cannot run here, with the reason.
+        output: Folder for the results.
+        limit: ``--limit``, if given.
+    """
+
+    model: str
+    model_args: Mapping[str, str]
+    leaves: Mapping[str, int]
+    other_tasks: tuple[str, ...]
+    left_out: Mapping[str, str]
+    output: Path
+    limit: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def task_argument(self) -> str:
+        """The value for lmms-eval's ``--tasks``."""
+        return ",".join([*self.leaves, *self.other_tasks])
+
+    def describe(self) -> str:
+        """The lines printed before a run; secrets in the model arguments are masked."""
+        arguments = ",".join(
+            f"{key}={'***' if _SECRET.search(key) else value}" for key, value in self.model_args.items()
+        )
+        lines = [f"model   {self.model} ({arguments})" if arguments else f"model   {self.model}"]
+        count = sum(self.leaves.values())
+        limited = f", at most {self.limit} items each" if self.limit else ""
+        tasks = [f"{leaf} ({items})" for leaf, items in self.leaves.items()] + list(self.other_tasks)
+        lines.append(
+            f"tasks   {', '.join(tasks)}{limited}; {count} items in all" if tasks else "tasks   none"
+        )
+        lines += [f"left out  {leaf}: {reason}" for leaf, reason in self.left_out.items()]
+        lines += list(self.notes)
+        lines.append(f"output  {self.output}")
+        return "\n".join(lines)
+
+
+def parse_model_args(text: str) -> dict[str, str]:
+    """Split lmms-eval's ``key=value,key=value``.
+
+    Raises:
+        SafecotError: a part without ``=``.
+
+    >>> parse_model_args("pretrained=./m,dtype=float32")
+    {'pretrained': './m', 'dtype': 'float32'}
+    """
+    pairs = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise SafecotError(
+                f"--model_args: {part!r} is not key=value (arguments are separated by commas)."
+            )
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[str, ...], dict[str, str]]:
+    """Expand ``--tasks`` to leaves that can run here.
+
+    A wildcard or the group asks for what is there: what cannot run is left out, with the reason. A leaf named in full
+    must be able to run.
+
+    Args:
+        asked: lmms-eval's comma-separated list.
+        recorded: The model replays answers, so that absent images do not matter.
+
+    Returns:
+        Leaves with their item counts, names that are not ours, and what was left out.
+
+    Raises:
+        SafecotError: unknown leaf, a named leaf that cannot run, or nothing left.
+    """
+    ours = benchmarks.leaves()
+    leaves: dict[str, int] = {}
+    others: list[str] = []
+    left_out: dict[str, str] = {}
+    for name in filter(None, (part.strip() for part in asked.split(","))):
+        wildcard = name == GROUP or "*" in name
+        pattern = f"{benchmarks.LEAF_PREFIX}*" if name == GROUP else name
+        matched = sorted(fnmatch.filter(ours, pattern))
+        if not matched and name.startswith(benchmarks.LEAF_PREFIX):
+            close = get_close_matches(name, ours, n=1)
+            hint = f"did you mean {close[0]}?" if close else "`safecot data list` shows all."
+            raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
+        if not matched or (wildcard and not pattern.startswith(benchmarks.LEAF_PREFIX)):
+            others.append(name)
+        for leaf in matched:
+            reason = _why_not(leaf, recorded=recorded)
+            if reason is None:
+                leaves[leaf] = len(catalogue.items_of(leaf))
+            elif wildcard:
+                left_out[leaf] = reason
+            else:
+                raise SafecotError(f"{leaf}: {reason}")
+    if not leaves and not others:
+        reasons = "; ".join(f"{leaf}: {reason}" for leaf, reason in left_out.items())
+        raise SafecotError(f"--tasks {asked}: nothing of it can run here. {reasons}".rstrip())
+    return leaves, tuple(others), left_out
+
+
+def _why_not(leaf: str, *, recorded: bool) -> str | None:
+    if reason := catalogue.why_not_ready(leaf):
+        return reason
+    items = catalogue.items_of(leaf)
+    if not recorded and all(item.image_source is ImageSource.ABSENT for item in items):
+        return (
+            "its images are not on disk, so only recorded answers can be scored "
+            "(--model safecot_replay); see `safecot data list`."
+        )
+    return None
+
+
+def secret_free(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments with the values of keys, tokens and passwords masked.
+
+    >>> secret_free(["--model_args", "model=m,api_key=abc"])
+    ['--model_args', 'model=m,api_key=***']
+    """
+    masked = re.compile(r"((?:\w*(?:key|token|secret|password)\w*)=)[^,\s]+", re.IGNORECASE)
+    return [masked.sub(r"\1***", argument) for argument in arguments]
