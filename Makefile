@@ -1,0 +1,59 @@
+# Everything sets itself up: Python 3.11 or newer and make are enough.
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+UV      := $(BIN)/uv
+READY   := $(VENV)/.ready
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+# Benchmark data beside the checkout are used where they exist; nothing is downloaded for tests.
+ifneq ($(wildcard ../shared/data),)
+export SAFECOT_DATA_DIR ?= $(abspath ../shared/data)
+endif
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: setup demo test test-fast check bench browser lock clean
+
+setup: $(READY)
+
+$(READY): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip install --python $(BIN)/python --no-deps --require-hashes -r requirements/dev.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+## browser: the page tests need Chromium; where apt is at hand and we may use it, install it
+browser:
+ifeq ($(CHROMIUM),)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "No Chromium found: the browser tests will be skipped (install the package 'chromium')."; fi
+endif
+
+demo: setup
+	$(BIN)/python -m safecot_eval.demo --out demo
+
+test: setup browser
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy safecot_eval training/safecot_training reports/safecot_reports
+	$(BIN)/bandit -q -r safecot_eval training/safecot_training reports/safecot_reports -c pyproject.toml
+
+bench: setup
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+## lock: resolve the requirements again (names, versions and hashes; no addresses)
+lock: setup
+	for name in runtime dev; do $(UV) pip compile requirements/$$name.in --override requirements/overrides.txt \
+	  --python-version 3.11 --universal --generate-hashes --quiet -o requirements/$$name.txt; done
+
+clean:
+	rm -rf $(VENV) demo runs .pytest_cache .mypy_cache .ruff_cache
