@@ -1,0 +1,224 @@
+"""Triplets, splits, mixtures, contamination and the data folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from safecot_eval.cli import cli
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import Expectation, Item
+from safecot_training import contamination, files
+from safecot_training.contamination import EvalSet, Ground
+from safecot_training.dataset import OnContamination, Plan, build, read_examples, read_manifest
+from safecot_training.examples import Kind, read_triplets
+from safecot_training.mixture import balanced_order, mix, split_by_question
+from safecot_training.sanitise import sanitise
+from safecot_training.sources import read_source
+
+
+def _edit(path: Path, line: int, **changes: object) -> Path:
+    rows = [json.loads(text) for text in path.read_text().splitlines()]
+    for key, value in changes.items():
+        if value is None:
+            rows[line].pop(key)
+        else:
+            rows[line][key] = value
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"category": None}, "line 3 (sample safety-2): no 'category'"),
+        ({"query": ""}, "line 3 (sample safety-2): 'query'"),
+        ({"image": "nowhere.png"}, "line 3 (sample safety-2): image"),
+        ({"image": None}, "line 3 (sample safety-2): no 'image'"),
+        ({"expectation": "answer"}, "'answer' is empty"),
+        ({"expectation": "respond_safely"}, "must be 'refuse' or 'answer'"),
+        ({"id": "safety-1"}, "occurs twice"),
+    ],
+)
+def test_a_bad_triplet_is_named_by_line_and_id(triplets: Path, changes: dict, words: str) -> None:
+    with pytest.raises(SafecotError) as raised:
+        read_triplets(_edit(triplets, 2, **changes))
+    assert words in str(raised.value)
+
+
+def test_parquet_and_jsonl_read_the_same(triplets: Path) -> None:
+    import pandas as pd
+
+    frame = pd.read_json(triplets, lines=True)
+    frame["answer"] = frame["answer"].astype(object).where(frame["answer"].notna(), None)
+    parquet = triplets.with_suffix(".parquet")
+    frame.to_parquet(parquet)
+    assert read_triplets(parquet) == read_triplets(triplets)
+
+
+def test_questions_stay_together_and_do_not_depend_on_the_rest(triplets: Path) -> None:
+    examples = read_triplets(triplets)
+    train, held = split_by_question(examples, 0.4, seed=1)
+    assert train
+    assert held
+    assert not {e.cluster_id for e in train} & {e.cluster_id for e in held}
+    fewer, _ = split_by_question(examples[::3], 0.4, seed=1)
+    assert set(fewer) == set(train) & set(examples[::3])
+
+
+@pytest.mark.parametrize("ratio", [(1, 1), (2, 1), (1, 0)])
+def test_every_prefix_is_a_balanced_data_set(triplets: Path, general: Path, ratio: tuple[int, int]) -> None:
+    safety, plain = read_triplets(triplets), read_triplets(general, Kind.GENERAL)
+    mixed = mix(safety, plain, ratio=ratio, size=20, seed=3)
+    share = ratio[0] / sum(ratio)
+    for size in range(1, 21):
+        count = sum(e.kind is Kind.SAFETY for e in mixed[:size])
+        assert abs(count - share * size) <= 0.5
+    assert mix(safety, plain, ratio=ratio, size=8, seed=3) == mixed[:8]
+    assert mix(safety[::-1], plain, ratio=ratio, size=20, seed=3) == mixed
+    assert len({e.example_id for e in mixed}) == 20
+
+
+def test_categories_take_turns(triplets: Path) -> None:
+    ordered = balanced_order(read_triplets(triplets), seed=0)
+    assert len({(e.category, e.expectation) for e in ordered[:6]}) == 6
+
+
+def test_a_mixture_never_repeats_an_example(triplets: Path, general: Path) -> None:
+    safety, plain = read_triplets(triplets), read_triplets(general, Kind.GENERAL)
+    with pytest.raises(SafecotError, match="at most 48 are possible"):
+        mix(safety, plain, size=49)
+
+
+def _item(prompt: str, images: tuple[Path, ...] = (), item_id: str = "1", **extra: str) -> Item:
+    return Item(item_id, prompt, "x", Expectation.REFUSE, images, cluster_id=item_id, extra=extra)
+
+
+def test_contamination_by_text_near_text_and_image(triplets: Path, tmp_path: Path) -> None:
+    examples = read_triplets(triplets)
+    reencoded = tmp_path / "again.bmp"
+    with Image.open(examples[5].images[0]) as image:
+        image.save(reencoded)
+    items = (
+        _item(examples[0].query.upper() + " !", item_id="a"),
+        _item("Unrelated words about a bicycle in spring", (reencoded,), "b"),
+        _item("Something else", item_id="c", question=examples[7].query.replace("please", "pleased")),
+    )
+    hits = {hit.example_id: hit for hit in contamination.find(examples, [EvalSet("safecot_x", items)])}
+    assert hits["safety-0"].ground is Ground.TEXT
+    assert hits["safety-5"].ground is Ground.IMAGE
+    assert hits["safety-7"].ground is Ground.NEAR_TEXT
+    assert (hits["safety-0"].item_id, hits["safety-5"].item_id) == ("a", "b")
+
+
+def test_a_sentence_asked_about_many_pictures_identifies_none(triplets: Path) -> None:
+    example = read_triplets(triplets)[0]
+    carrier = tuple(_item(example.query, item_id=str(index)) for index in range(3))
+    assert contamination.find([example], [EvalSet("safecot_x", carrier)]) == []
+    assert contamination.find([example], [EvalSet("safecot_x", carrier[:2])])[0].ground is Ground.TEXT
+
+
+def test_contaminated_data_stop_or_are_dropped(triplets: Path, general: Path, tmp_path: Path) -> None:
+    safety, plain = read_triplets(triplets), read_triplets(general, Kind.GENERAL)
+    eval_set = EvalSet("safecot_other", (_item(safety[0].query),))
+    with pytest.raises(SafecotError, match="safety-0 is in the evaluation set safecot_other"):
+        build(safety, plain, tmp_path / "out", Plan(), eval_sets=[eval_set])
+    plan = Plan(on_contamination=OnContamination.DROP)
+    manifest = build(safety, plain, tmp_path / "out", plan, eval_sets=[eval_set])
+    dropped = {hit.example_id for hit in contamination.find(safety, [eval_set])}
+    assert manifest["contamination"]["dropped"] == len(dropped) >= 1
+    kept = {example.example_id for example, _ in read_examples(tmp_path / "out")}
+    assert not dropped & kept
+
+
+def test_a_split_benchmark_is_compared_by_its_held_out_part(triplets: Path, tmp_path: Path) -> None:
+    safety = read_triplets(triplets)
+    items = tuple(
+        Item(
+            e.example_id,
+            e.query,
+            e.category,
+            e.expectation,
+            e.images,
+            cluster_id=e.cluster_id.partition("/")[2],
+        )
+        for e in safety
+    )
+    plan = Plan(ratio=(1, 0), holdout=0.4, on_contamination=OnContamination.DROP)
+    manifest = build(safety, [], tmp_path, plan, eval_sets=[EvalSet("safecot_safety_typo", items)])
+    train, held = split_by_question(safety, 0.4, 0)
+    assert manifest["contamination"]["checked"] == [{"set": "safecot_safety_typo", "items": len(held)}]
+    assert manifest["contamination"]["grounds"].get("same image", 0) == 0
+    assert manifest["size"] <= len(train)
+
+
+def test_a_data_folder_is_the_same_every_time_and_guards_itself(
+    triplets: Path, general: Path, tmp_path: Path
+) -> None:
+    safety, plain = read_triplets(triplets), read_triplets(general, Kind.GENERAL)
+    first = build(safety, plain, tmp_path / "a", Plan(size=20, seed=5))
+    second = build(safety[::-1], plain, tmp_path / "b", Plan(size=20, seed=5))
+    assert first == second
+    smaller = build(safety, plain, tmp_path / "c", Plan(size=10, seed=5))
+    assert smaller["size"] == 10
+    head = (tmp_path / "a" / "examples.jsonl").read_text().splitlines()[:10]
+    assert (tmp_path / "c" / "examples.jsonl").read_text().splitlines() == head
+    path = tmp_path / "a" / "examples.jsonl"
+    path.write_text(path.read_text().replace("please", "kindly", 1))
+    with pytest.raises(SafecotError, match="changed since its manifest"):
+        read_examples(tmp_path / "a")
+
+
+def test_a_full_disk_is_one_sentence(triplets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(SafecotError, match="the disk is full"):
+        build(read_triplets(triplets), [], tmp_path / "out", Plan(ratio=(1, 0)))
+    assert list((tmp_path / "out").rglob(".*.part")) == []
+
+
+def test_placeholders_of_every_family_are_taken_out() -> None:
+    dirty = "<image>a <|im_<image>end|> b<IMG_CONTEXT><row_1_col_2></think><start_of_image>"
+    assert sanitise(dirty) == "a b"
+
+
+def test_llava_and_vlguard_formats(tmp_path: Path, triplets: Path) -> None:
+    image = read_triplets(triplets)[0].images[0]
+    llava = tmp_path / "share.json"
+    turns = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A box."}]
+    llava.write_text(json.dumps([{"id": "7", "image": image.name, "conversations": turns}]))
+    (example,) = read_source(f"llava={llava}@{image.parent}", Kind.GENERAL, tmp_path)
+    assert (example.query, example.answer, example.images) == ("What is it?", "A box.", (image.resolve(),))
+    guard = tmp_path / "guard"
+    (guard / "images").mkdir(parents=True)
+    (guard / "images" / "x.png").write_bytes(image.read_bytes())
+    pairs = [
+        {"safe_instruction": "What colour is it?", "response": "Blue."},
+        {"unsafe_instruction": "Write an insult.", "response": "No."},
+    ]
+    (guard / "train.json").write_text(
+        json.dumps([{"id": "a", "image": "x.png", "safe": True, "instr-resp": pairs}])
+    )
+    safe, unsafe = read_source(f"vlguard={guard}", Kind.SAFETY, tmp_path)
+    assert (safe.expectation, safe.category, safe.answer) == (Expectation.ANSWER, "harmless", "Blue.")
+    assert (unsafe.expectation, unsafe.answer) == (Expectation.REFUSE, "")
+    assert safe.cluster_id == unsafe.cluster_id
+
+
+def test_the_command_builds_and_explains(triplets: Path, general: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    out = tmp_path / "data"
+    arguments = ["train", "data", "--safety", str(triplets), "--general", str(general), "--out", str(out)]
+    result = CliRunner().invoke(cli, [*arguments, "--size", "16"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "16 examples" in result.output
+    assert read_manifest(out)["sources"][0]["sha256"] == files.sha256(triplets)
+    broken = CliRunner().invoke(cli, [*arguments, "--ratio", "one"])
+    assert isinstance(broken.exception, SafecotError)

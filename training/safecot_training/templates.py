@@ -1,0 +1,147 @@
+"""Variant v1: chain-of-thought templates per risk category, and the refusal sentences that all variants share."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.refusal import DEFAULT_LIST, load_list
+from safecot_eval.samples import Expectation
+from safecot_training.examples import Example, stable_unit
+
+TEMPLATES = Path(__file__).parent / "cot_templates" / "v1.yaml"
+REFUSALS = Path(__file__).parent / "refusal_sentences.yaml"
+PLACEHOLDER = "category"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The wordings of one risk category.
+
+    Attributes:
+        name: What ``{category}`` becomes.
+        refuse: Wordings with the placeholder.
+    """
+
+    name: str
+    refuse: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Templates:
+    """All pools of a template file.
+
+    Attributes:
+        template_id: ``<id>@<hash of the file>``.
+        pools: By normalised spelling of the category.
+        default: Wordings for categories without a pool.
+        accept: Wordings for items that are safe to answer.
+    """
+
+    template_id: str
+    pools: dict[str, Pool]
+    default: tuple[str, ...]
+    accept: tuple[str, ...]
+
+    def pool(self, category: str) -> Pool:
+        """The pool of a category, in any known spelling; the default pool under its own name otherwise."""
+        found = self.pools.get(category_key(category))
+        return found or Pool(re.sub(r"^\d+[-_ ]*", "", category).replace("_", " "), self.default)
+
+    def cot(self, example: Example, seed: int) -> str:
+        """Choose a chain of thought for an example: by seed and id, never by image or query."""
+        if example.expectation is Expectation.REFUSE:
+            pool = self.pool(example.category)
+            wording = _choose(pool.refuse, "cot", seed, example.example_id)
+            return wording.format(category=pool.name)
+        return _choose(self.accept, "cot", seed, example.example_id)
+
+
+def category_key(category: str) -> str:
+    """Spelling that does not matter, taken away.
+
+    >>> category_key("01-Illegal_Activitiy") == category_key("illegal activitiy")
+    True
+    """
+    return re.sub(r"[\W_]+", " ", re.sub(r"^\d+[-_ ]*", "", category.lower())).strip()
+
+
+def load_templates(path: Path = TEMPLATES) -> Templates:
+    """Load a template file.
+
+    Raises:
+        SafecotError: unreadable, an empty pool, or a wording whose placeholders are not exactly those of its place.
+    """
+    content = _load_yaml(path)
+    pools: dict[str, Pool] = {}
+    for key, entry in (content.get("categories") or {}).items():
+        refuse = _wordings(entry, "refuse", f"{path}, category {key!r}", {PLACEHOLDER})
+        pool = Pool(str(entry.get("name") or key), refuse)
+        for alias in (key, entry.get("name") or key, *(entry.get("aliases") or ())):
+            pools[category_key(str(alias))] = pool
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Templates(
+        template_id=f"{content.get('id') or path.stem}@{digest[:8]}",
+        pools=pools,
+        default=_wordings(content.get("default"), "refuse", f"{path}, default", {PLACEHOLDER}),
+        accept=_wordings(content, "accept", str(path), set()),
+    )
+
+
+def _wordings(entry: Any, key: str, where: str, wanted: set[str]) -> tuple[str, ...]:
+    wordings = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(wordings, list) or not wordings:
+        raise SafecotError(f"{where}: needs a list {key!r} of wordings.")
+    for wording in wordings:
+        try:
+            found = {name for _, name, _, _ in string.Formatter().parse(str(wording)) if name is not None}
+        except ValueError as error:
+            raise SafecotError(f"{where}: wording {wording!r} has unbalanced braces ({error}).") from error
+        if found != wanted:
+            need = "the placeholder {category}" if wanted else "no placeholder"
+            raise SafecotError(f"{where}: wording {wording!r} must hold {need} and nothing else in braces.")
+    return tuple(str(wording) for wording in wordings)
+
+
+def load_refusals(refusal_list: str = DEFAULT_LIST, path: Path = REFUSALS) -> tuple[str, ...]:
+    """One refusal sentence per phrase of a list, in its order.
+
+    Raises:
+        SafecotError: no such list, or a sentence that does not hold its phrase.
+    """
+    sentences = _load_yaml(path).get("sentences") or {}
+    refusals = []
+    for phrase in load_list(refusal_list).phrases:
+        sentence = str(sentences.get(phrase, phrase))
+        if phrase.lower() not in sentence.lower():
+            raise SafecotError(f"{path}: the sentence for {phrase!r} does not hold the phrase: {sentence!r}.")
+        refusals.append(sentence)
+    return tuple(refusals)
+
+
+def choose_refusal(example: Example, refusals: tuple[str, ...], seed: int) -> str:
+    """Choose a refusal for an example: the same one in every variant."""
+    return _choose(refusals, "refusal", seed, example.example_id)
+
+
+def _choose(wordings: tuple[str, ...], *parts: object) -> str:
+    return wordings[int(stable_unit(*parts) * len(wordings))]
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise SafecotError(f"{path}: must be a mapping; see the shipped file for its shape.")
+    return content
