@@ -157,10 +157,10 @@ def _interval(
     n = int(multiplicity.sum())
     if n == 0:
         return Agreement(math.nan, -1.0, 1.0, 0, method)
-    observed, expected = disagreement(multiplicity)
+    observed, expected = map(float, disagreement(multiplicity))
     if expected <= 0:
         return Agreement(math.nan, -1.0, 1.0, n, method)
-    value = float(1 - observed / expected)
+    value = 1 - observed / expected
     n_eff = float(n)
     if n > 2 and 0 < observed < 1:
         left_out = []
@@ -173,7 +173,7 @@ def _interval(
         centre = np.average(values, weights=counts)
         variance = (n - 1) / n * float(counts @ (values - centre) ** 2)
         if variance > 0:
-            n_eff = float(observed * (1 - observed) / (expected**2 * variance))
+            n_eff = observed * (1 - observed) / (expected**2 * variance)
     low, high = wilson_interval(1 - observed, n_eff, level)
-    low, high = 1 - (1 - low) / float(expected), 1 - (1 - high) / float(expected)
+    low, high = 1 - (1 - low) / expected, 1 - (1 - high) / expected
     return Agreement(value, max(low, -1.0), high, n, method)

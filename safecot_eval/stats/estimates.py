@@ -1,7 +1,7 @@
 """Rates with intervals, coverage and worst-case bounds, and their means over strata.
 
 Sources: Wilson, JASA 22 (1927) 209; Clopper and Pearson, Biometrika 26 (1934) 404; Brown, Cai and DasGupta, Statist.
-Sci. 16 (2001) 101 (why not Wald); Zou and Donner, Stat. Med. 27 (2008) 1693 (MOVER). Formulas: ``docs/methods.md``.
+Sci. 16 (2001) 101 (why not Wald); Cochran, *Sampling Techniques* (1977), chapter 5 (strata). Formulas: ``docs/methods.md``.
 """
 
 from __future__ import annotations
@@ -117,19 +117,22 @@ def normal_quantile(level: float) -> float:
     return float(stats.norm.ppf(0.5 + level / 2))
 
 
-def macro_mean(estimates: Sequence[Estimate], weights: Sequence[float] | None = None) -> Estimate:
+def macro_mean(
+    estimates: Sequence[Estimate], weights: Sequence[float] | None = None, *, level: float = 0.95
+) -> Estimate:
     """Weighted mean of independent strata; each counts the same unless weights say otherwise.
 
-    The interval combines the strata's own limits (MOVER: squared distances from value to limit add up, weighted), so
-    that it stays inside [0, 1] and is not symmetric where theirs are not.
+    The variances of the strata add up, weighted, to an effective n for Wilson's interval. (Combining the strata's own
+    limits, MOVER, covers only 91 % for 13 strata at a rate of 0.02.)
 
     Args:
         estimates: One per stratum.
         weights: Non-negative, any scale.
+        level: Confidence level.
 
     Returns:
         The mean. Its value is NaN where a stratum with positive weight has nothing scored: a mean over the strata
-        that happen to be scored would be another quantity. ``n_eff`` is ``1 / sum(w**2 / n_eff)``.
+        that happen to be scored would be another quantity.
 
     Raises:
         ValueError: no strata, or weights that are negative, all zero or of another length.
@@ -143,16 +146,15 @@ def macro_mean(estimates: Sequence[Estimate], weights: Sequence[float] | None = 
     worst_low = sum(s * e.worst_low for e, s in kept)
     worst_high = sum(s * e.worst_high for e, s in kept)
     value = sum(s * e.value for e, s in kept)
-    method = "mover over " + "/".join(sorted({e.method for e, _ in kept}))
+    method = "stratified " + "/".join(sorted({e.method for e, _ in kept}))
     if math.isnan(value):
         return Estimate(math.nan, 0.0, 1.0, n, total, 0.0, method, worst_low, worst_high)
-    low = value - math.sqrt(sum((s * (e.value - e.low)) ** 2 for e, s in kept))
-    high = value + math.sqrt(sum((s * (e.high - e.value)) ** 2 for e, s in kept))
-    n_eff = 1 / sum(s * s / e.n_eff for e, s in kept)
-    return Estimate(value, max(low, 0.0), min(high, 1.0), n, total, n_eff, method, worst_low, worst_high)
+    n_eff = _stratified_n_eff([e for e, _ in kept], [s for _, s in kept])
+    low, high = wilson_interval(value, n_eff, level)
+    return Estimate(value, low, high, n, total, n_eff, method, worst_low, worst_high)
 
 
-def micro_mean(estimates: Sequence[Estimate]) -> Estimate:
+def micro_mean(estimates: Sequence[Estimate], *, level: float = 0.95) -> Estimate:
     """Mean over all scored samples of independent strata: each stratum counts by its number of scored samples.
 
     Where items of different strata share a source question use :func:`clustered_rate` on the samples instead.
@@ -160,7 +162,7 @@ def micro_mean(estimates: Sequence[Estimate]) -> Estimate:
     Raises:
         ValueError: no stratum has anything scored.
     """
-    pooled = macro_mean(estimates, [e.n for e in estimates])
+    pooled = macro_mean(estimates, [e.n for e in estimates], level=level)
     total = sum(e.n_total for e in estimates)
     worst_low, worst_high = _worst(pooled.value * pooled.n, pooled.n, total)
     return Estimate(
@@ -201,3 +203,18 @@ def reduce_repeats(values: ArrayLike, item_ids: ArrayLike) -> tuple[NDArray[np.f
 
 def _worst(successes: float, n: int, total: int) -> tuple[float, float]:
     return successes / total, (successes + total - n) / total
+
+
+def _stratified_n_eff(strata: Sequence[Estimate], weights: Sequence[float]) -> float:
+    """Binomial sample size with the variance of a weighted mean of strata.
+
+    A stratum where nothing (or everything) happened would claim no variance, so each borrows one observation from the
+    mean over all samples, which itself gets half a success and half a failure.
+    """
+    sizes = np.array([e.n_eff for e in strata])
+    w = np.asarray(weights)
+    counts = np.array([e.value for e in strata]) * sizes
+    overall = (counts.sum() + 0.5) / (sizes.sum() + 1)
+    shrunk = (counts + overall) / (sizes + 1)
+    mean = float(w @ shrunk)
+    return mean * (1 - mean) / float(w**2 @ (shrunk * (1 - shrunk) / sizes))
