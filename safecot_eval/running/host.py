@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from safecot_eval.errors import SafecotError
@@ -23,6 +25,8 @@ def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | N
         SafecotError: a user's mistake surfaced inside lmms-eval.
         RuntimeError: lmms-eval failed otherwise (it has printed its traceback).
     """
+    if only_ours:
+        defer_metric_hub()
     from lmms_eval import __main__ as host
     from lmms_eval import models  # noqa: F401  (loads our plugin)
 
@@ -73,6 +77,25 @@ def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | N
         raise RuntimeError(f"lmms-eval failed: {type(error).__name__}: {error}") from error
     results = outcome["results"]
     return results if isinstance(results, dict) else None
+
+
+def defer_metric_hub() -> None:
+    """Put off importing the package ``evaluate`` until lmms-eval asks it for a metric.
+
+    lmms-eval imports it for one function that our tasks never call, and it costs half of lmms-eval's start: it loads
+    every transformers pipeline.
+    """
+    if "evaluate" in sys.modules:
+        return
+
+    class Deferred(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # asked by tools that look at every loaded module
+                raise AttributeError(name)
+            del sys.modules["evaluate"]
+            return getattr(importlib.import_module("evaluate"), name)
+
+    sys.modules["evaluate"] = Deferred("evaluate")
 
 
 def _user_mistake(error: BaseException) -> SafecotError | None:

@@ -1,0 +1,77 @@
+"""Checks before the first token."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.running import preflight
+from safecot_eval.running.plan import Plan
+
+
+def planned(back_end: str, **arguments: str) -> Plan:
+    return Plan(back_end, arguments, {"safecot_toy": 1}, (), {}, Path("runs"))
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            refused = self.headers.get("Authorization") != "Bearer right"
+            body = json.dumps({"data": [{"id": "served"}]}).encode()
+            self.send_response(401 if refused else 200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+def test_endpoint(endpoint: str) -> None:
+    preflight.check_model(planned("openai", base_url=endpoint, model="served", api_key="right"))
+    with pytest.raises(SafecotError, match="serves served, not 'other'"):
+        preflight.check_model(planned("openai", base_url=endpoint, model="other", api_key="right"))
+    with pytest.raises(SafecotError, match="refuses the key") as caught:
+        preflight.check_model(planned("openai", base_url=endpoint, model="served", api_key="wrong"))
+    assert "wrong" not in str(caught.value)
+    with pytest.raises(SafecotError, match="does not answer"):
+        preflight.check_model(planned("openai", base_url="http://127.0.0.1:9/v1", model="m"))
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(SafecotError, match="needs --model_args responses="):
+        preflight.check_model(planned("safecot_replay"))
+    with pytest.raises(SafecotError, match="is not a file"):
+        preflight.check_model(planned("safecot_replay", responses=str(tmp_path / "none.jsonl")))
+    with pytest.raises(SafecotError, match="neither config.json"):
+        preflight.check_model(planned("safecot_hf", pretrained=str(tmp_path)))
+    with pytest.raises(SafecotError, match="is not a folder"):
+        preflight.check_model(planned("safecot_hf", pretrained=str(tmp_path / "gone")))
+    with pytest.raises(SafecotError, match="needs --model_args pretrained="):
+        preflight.check_model(planned("safecot_hf"))
+    preflight.check_model(planned("safecot_hf", pretrained="org/hub-model"))
+
+
+def test_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preflight.check_output(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(SafecotError, match="cannot be written to"):
+        preflight.check_output(blocked / "below")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
+    with pytest.raises(SafecotError, match="only 5 MiB free"):
+        preflight.check_output(tmp_path)
