@@ -5,7 +5,9 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 * ``TITLE``, ``VERSION`` (raise it when prompts or data change), ``REVISION`` (of the data), ``LICENCE``, ``SOURCE``;
 * ``VARIANTS``: ``{leaf suffix: one line}``; the empty suffix is the leaf without one;
 * ``RUBRICS``: the judge rubrics that apply to its items;
-* ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``.
+* ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
+* optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
+  own data.
 
 Nothing else registers it: a folder dropped in is found.
 """
@@ -40,6 +42,7 @@ class Benchmark:
         variants: Leaf suffix to one-line description.
         rubrics: Judge rubrics that apply.
         folder: Where its files are.
+        data: Name of its data folder; None for a benchmark that draws its own data.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Benchmark:
     variants: Mapping[str, str]
     rubrics: tuple[str, ...]
     folder: Path
+    data: str | None
     _items: Callable[[str, Path], Iterator[Item]]
 
     def leaf(self, variant: str) -> str:
@@ -106,6 +110,7 @@ def load(name: str) -> Benchmark:
             variants=module.VARIANTS,
             rubrics=tuple(module.RUBRICS),
             folder=folder,
+            data=getattr(module, "DATA", name),
             _items=module.items,
         )
     except AttributeError as error:

@@ -1,0 +1,100 @@
+"""Open image files without trusting them: pixel limit, full decode, hash, one-sentence errors."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safecot_eval.errors import SafecotError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 50_000_000
+"""Larger images are refused before decoding: a file of a few kilobytes can claim gigabytes of pixels."""
+
+MAX_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What is known about an image file.
+
+    Attributes:
+        sha256: Of the file's bytes; empty where the file cannot be read.
+        width: Pixels; 0 where unknown.
+        height: Pixels; 0 where unknown.
+        error: One sentence that names the file, or None for a good image.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    error: str | None = None
+
+
+def inspect(path: Path) -> ImageInfo:
+    """Hash an image file and decode it fully; never raises.
+
+    >>> inspect(Path("no-such.png")).error
+    'no-such.png: the image is missing.'
+    """
+    try:
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ImageInfo("", 0, 0, f"{path.name}: the image is missing.")
+    except OSError as error:
+        return ImageInfo("", 0, 0, f"{path.name}: the image cannot be read ({error.strerror}).")
+    try:
+        image = open_image(path)
+    except SafecotError as error:
+        return ImageInfo(sha256, 0, 0, str(error))
+    return ImageInfo(sha256, image.width, image.height)
+
+
+def open_image(path: Path) -> Image.Image:
+    """Decode an image file to RGB; transparent parts become white, EXIF rotation is applied.
+
+    Raises:
+        SafecotError: the file is missing, no image, truncated, or larger than ``MAX_PIXELS`` or ``MAX_BYTES``.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SafecotError(f"{path.name}: the image file is larger than {MAX_BYTES // 2**20} MiB.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is stricter
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise SafecotError(
+                        f"{path.name}: {image.width} x {image.height} pixels are over the limit of "
+                        f"{MAX_PIXELS // 10**6} megapixels."
+                    )
+                image.load()
+                return _on_white(ImageOps.exif_transpose(image))
+    except FileNotFoundError as error:
+        raise SafecotError(f"{path.name}: the image is missing.") from error
+    except Image.DecompressionBombError as error:
+        raise SafecotError(
+            f"{path.name}: the image claims more pixels than the limit of {MAX_PIXELS // 10**6} megapixels."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise SafecotError(f"{path.name}: the file is not an image that can be read.") from error
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+        raise SafecotError(f"{path.name}: the image is truncated or damaged ({error}).") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    from PIL import Image as image_module
+
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = image_module.new("RGBA", layer.size, "white")
+        return image_module.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
