@@ -7,7 +7,9 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 * ``RUBRICS``: the judge rubrics that apply to its items;
 * ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
 * optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
-  own data.
+  own data;
+* optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
+  without suffix; ``safecot data prepare`` turns them into replay files.
 
 Nothing else registers it: a folder dropped in is found.
 """
@@ -43,6 +45,7 @@ class Benchmark:
         rubrics: Judge rubrics that apply.
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
+        recorded: Yields published answers as (model, item id, response); None where there are none.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Benchmark:
     rubrics: tuple[str, ...]
     folder: Path
     data: str | None
+    recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
 
     def leaf(self, variant: str) -> str:
@@ -111,6 +115,7 @@ def load(name: str) -> Benchmark:
             rubrics=tuple(module.RUBRICS),
             folder=folder,
             data=getattr(module, "DATA", name),
+            recorded=getattr(module, "recorded", None),
             _items=module.items,
         )
     except AttributeError as error:

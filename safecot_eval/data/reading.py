@@ -1,0 +1,106 @@
+"""Read benchmark files; what is wrong with them is said with file and line or record."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.errors import SafecotError
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file (a byte order mark is dropped).
+
+    Raises:
+        SafecotError: it is missing, cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise SafecotError(
+            f"{path}: the file is missing; `safecot data verify` lists what belongs there."
+        ) from error
+    except OSError as error:
+        raise SafecotError(f"{path}: the file cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SafecotError(f"{path}, line {line}: the text is not UTF-8; download the file again.") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        SafecotError: it is missing or is not JSON (the line is named).
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise SafecotError(
+            f"{path}, line {error.lineno}: not valid JSON ({error.msg}); download the file again."
+        ) from error
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """A CSV file with a header.
+
+    Args:
+        path: The file.
+        columns: Columns that must be there.
+
+    Raises:
+        SafecotError: it is missing, lacks a column, or a row has fewer fields than the header (the line is named).
+    """
+    reader = csv.DictReader(read_text(path).splitlines(keepends=True), strict=True)
+    try:
+        lacking = [column for column in columns if column not in (reader.fieldnames or ())]
+        if lacking:
+            raise SafecotError(f"{path}, line 1: the header lacks {', '.join(lacking)}.")
+        rows = []
+        for row in reader:
+            if None in row or any(row[column] is None for column in columns):
+                raise SafecotError(f"{path}, line {reader.line_num}: the row does not fit the header.")
+            rows.append(row)
+    except csv.Error as error:
+        raise SafecotError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
+    return rows
+
+
+def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Records of a JSON file that is a list of objects or an object of objects.
+
+    Yields:
+        Key (list index or object key, as text) and record.
+
+    Raises:
+        SafecotError: the file has another shape.
+    """
+    content = read_json(path)
+    pairs = content.items() if isinstance(content, dict) else enumerate(content or ())
+    for key, record in pairs:
+        if not isinstance(record, dict):
+            raise SafecotError(f"{path}, record {key}: an object was expected, not {type(record).__name__}.")
+        yield str(key), record
+
+
+def text_field(record: Mapping[str, Any], name: str, where: str) -> str:
+    """A text (or number) of a record.
+
+    Args:
+        record: The record.
+        name: The key.
+        where: File and record, for the message.
+
+    Raises:
+        SafecotError: it is not there or empty.
+
+    >>> text_field({"id": 7}, "id", "x.json, record 0")
+    '7'
+    """
+    value = record.get(name)
+    if isinstance(value, (str, int)) and str(value).strip():
+        return str(value)
+    raise SafecotError(f"{where}: the field {name!r} is missing or empty.")
