@@ -20,9 +20,9 @@ RUBRICS = ("refusal", "harm")
 PROMPTS = "xstest_prompts.csv"
 COLUMNS = ("id", "prompt", "type", "label")
 MODELS = {  # file stem -> name
-    "completions_llama2new": "llama-2-70b-chat",
-    "completions_llama2orig": "llama-2-70b-chat-system-prompt",
-    "completions_mistralinstruct": "mistral-7b-instruct",
+    "completions_llama2new": "llama-2-new",
+    "completions_llama2orig": "llama-2-orig",
+    "completions_mistralinstruct": "mistral-instruct",
 }
 EXPECTATIONS = {"safe": Expectation.ANSWER, "unsafe": Expectation.REFUSE}
 
