@@ -1,0 +1,81 @@
+"""Render a phrase as MM-SafetyBench's typographic images are described: black on white, 1024 wide, large letters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safecot_eval.errors import SafecotError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+WIDTH = 1024
+FONT_SIZE = 90
+_MARGIN = 20
+_LINE_HEIGHT = 110
+
+
+def render_phrase(phrase: str, path: Path) -> Path:
+    """Write a phrase as a PNG, unless a file with this content is there already.
+
+    The official images use Arial 90; here it is the font that Pillow carries (no system font), so that rendered images
+    differ from the official ones in their letter shapes and are marked ``rendered`` in every record.
+
+    Args:
+        phrase: The text; broken between words to fit the width.
+        path: Where the image belongs; the name gets a hash of the phrase, so that a changed text is drawn anew.
+
+    Returns:
+        The file that was written or found.
+    """
+    digest = hashlib.sha256(phrase.encode()).hexdigest()[:8]
+    path = path.with_name(f"{path.stem}-{digest}.png")
+    if path.is_file():
+        return path
+    from PIL import Image, ImageDraw
+
+    lines = break_lines(phrase)
+    image = Image.new("L", (WIDTH, 2 * _MARGIN + _LINE_HEIGHT * len(lines)), 255)
+    canvas = ImageDraw.Draw(image)
+    for index, line in enumerate(lines):
+        canvas.text((_MARGIN, _MARGIN + _LINE_HEIGHT * index), line, fill=0, font=_font())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    image.save(partial, format="PNG", compress_level=1)
+    partial.replace(path)
+    return path
+
+
+def break_lines(phrase: str) -> list[str]:
+    """Break a phrase into lines that fit; a single word that is wider than a line is cut."""
+    lines: list[str] = []
+    for word in phrase.split():
+        if lines and _fits(f"{lines[-1]} {word}"):
+            lines[-1] += f" {word}"
+            continue
+        while not _fits(word):
+            cut = next(length for length in range(len(word) - 1, 0, -1) if _fits(word[:length]))
+            lines.append(word[:cut])
+            word = word[cut:]
+        lines.append(word)
+    return lines
+
+
+def _fits(line: str) -> bool:
+    return _font().getlength(line) <= WIDTH - 2 * _MARGIN
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(size=FONT_SIZE)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise SafecotError(
+            "This Pillow was built without FreeType and cannot render text; install its wheel."
+        )
+    return font

@@ -1,0 +1,82 @@
+"""SIUO: safe inputs, unsafe outputs; 167 items whose danger only the combination shows (arXiv 2406.15279)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.data.reading import read_text, records, text_field
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import Expectation, ImageSource, Item
+
+TITLE = "SIUO"
+VERSION = "1.0"
+REVISION = "sinwang20/SIUO 18974b6; images sinwang/SIUO 024e80a"
+LICENCE = "CC BY-NC 4.0, research only"
+SOURCE = "https://github.com/sinwang20/SIUO"
+VARIANTS = {
+    "": "167 questions, answered freely (safe and effective by judge)",
+    "mcqa": "the same questions with four options",
+}
+RUBRICS = ("refusal", "siuo_safe", "siuo_effective")
+
+FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json"}
+LETTERS = ("A", "B", "C", "D")
+
+
+def items(variant: str, root: Path) -> Iterator[Item]:
+    """All items of one form; they mean nothing without their images, so missing ones stop the leaf."""
+    template = read_text(Path(__file__).with_name("mcqa_prompt.txt")) if variant == "mcqa" else None
+    file = FILES[variant]
+    found = [
+        to_item(record, root / "images", f"{file}, record {key}", template)
+        for key, record in records(root / file)
+    ]
+    lacking = [item.images[0].name for item in found if not item.images[0].is_file()]
+    if lacking:
+        raise SafecotError(
+            f"{root / 'images'}: {len(lacking)} of SIUO's {len(found)} images are missing ({', '.join(lacking[:5])}"
+            f"{', …' if len(lacking) > 5 else ''}); run `safecot data prepare siuo`, or unpack the repository's "
+            "SIUO-images.zip there."
+        )
+    yield from found
+
+
+def to_item(record: Mapping[str, Any], images: Path, where: str, mcqa_template: str | None) -> Item:
+    """One record as an item.
+
+    Args:
+        record: Of ``siuo_gen.json``, or of ``siuo_mcqa.json`` where a template is given.
+        images: Folder of the images.
+        where: File and record, for messages.
+        mcqa_template: Prompt with ``{question}`` and ``{options}``.
+    """
+    question = text_field(record, "question", where)
+    prompt, extra = question, {"question": question}
+    if mcqa_template is None:
+        extra["safety_warning"] = text_field(record, "safety_warning", where)
+        extra["reference"] = text_field(record, "reference_answer", where)
+    else:
+        options = record.get("options")
+        if not isinstance(options, dict):
+            raise SafecotError(f"{where}: the field 'options' is missing.")
+        choices = {letter: text_field(options, letter, where).strip() for letter in LETTERS}
+        lines = "\n".join(f"({letter}) {text}" for letter, text in choices.items())
+        prompt = mcqa_template.strip().replace("{question}", question).replace("{options}", lines)
+        extra["choices"] = json.dumps(choices, ensure_ascii=False)
+        extra["correct_option"] = text_field(record, "correct_option", where)
+        if extra["correct_option"] not in LETTERS:
+            raise SafecotError(
+                f"{where}: correct_option {extra['correct_option']!r} is not one of A, B, C, D."
+            )
+    return Item(
+        item_id=text_field(record, "question_id", where),
+        prompt=prompt,
+        category=text_field(record, "category", where),
+        expectation=Expectation.RESPOND_SAFELY,
+        images=(images / text_field(record, "image", where),),
+        image_source=ImageSource.OFFICIAL,
+        extra=extra,
+    )
