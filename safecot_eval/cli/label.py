@@ -1,0 +1,197 @@
+"""``safecot label``: draw a sample of answers for people to label, and read their labels back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from safecot_eval.errors import SafecotError
+
+if TYPE_CHECKING:
+    from safecot_eval.labels import Adjudicated
+    from safecot_eval.stats import Agreement, Estimate
+
+_STRATA = ("verdict", "model", "category")
+_RUBRICS = ("refusal", "harm")
+
+
+@click.group()
+def command() -> None:
+    """Draw samples for human labelling and read the labels back (docs/methods.md, section 5)."""
+
+
+@command.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Answers to draw in total.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--stratify",
+    type=click.Choice(_STRATA),
+    multiple=True,
+    help="Draw as many from each verdict, model or category; repeat to combine. Weights go into the key.",
+)
+@click.option(
+    "--evaluator", help="Judge id whose label is the verdict of --stratify verdict (default: phrase match)."
+)
+@click.option("--rubric", type=click.Choice(_RUBRICS), default="refusal", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("labels.csv"), show_default=True
+)
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    help="Also write an offline HTML page to label with the keyboard.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing sheet (labels in it are lost).")
+def export(
+    runs: tuple[str, ...],
+    count: int,
+    seed: int,
+    stratify: tuple[str, ...],
+    evaluator: str | None,
+    rubric: str,
+    output: Path,
+    page: Path | None,
+    overwrite: bool,
+) -> None:
+    """Draw answers from RUNS into a blind sheet (and page), with a key that annotators must not see.
+
+    Give each annotator a copy of the sheet (or the page). Empty, failed and truncated answers are not drawn.
+    """
+    from safecot_eval.labels import (
+        Stratum,
+        blind_sample,
+        candidates,
+        draw,
+        page_html,
+        question,
+        sheet_text,
+        write_key,
+    )
+    from safecot_eval.labels.sheet import write_atomically
+    from safecot_eval.runs import find_runs
+
+    asked = question(rubric)
+    key_path = _key_path(output)
+    for path in (output, key_path):
+        if path.exists() and not overwrite:
+            raise SafecotError(f"{path}: exists already; choose another name or say --overwrite.")
+    found = find_runs(runs)
+    pool = candidates(found, tuple(dict.fromkeys(Stratum(name) for name in stratify)), evaluator)
+    if not pool:
+        raise SafecotError(
+            "The runs hold no scored answer to label; see `safecot report` for what went wrong in them."
+        )
+    rows, key = blind_sample(found, draw(pool, count, seed), rubric, seed)
+    write_key(key_path, key)
+    write_atomically(output, "\ufeff" + sheet_text(rows))
+    click.echo(
+        f"{len(rows)} of {len(pool):,} scored answers of {len({c.model for c in pool})} models: {output}"
+    )
+    if page is not None:
+        write_atomically(page, page_html(asked, rows))
+        click.echo(f"The same as a page: {page}")
+    click.echo(f"Key, not for annotators: {key_path}")
+    click.echo(f"Labels: {', '.join(asked.labels)}. {asked.text}")
+
+
+@command.command(name="import")
+@click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--key", "key_path", type=click.Path(path_type=Path), help="Key of the sample (default: the one beside)."
+)
+@click.option("--decisions", type=click.Path(path_type=Path), help="Sheet of whoever settles the conflicts.")
+@click.option("--name", default="consensus", show_default=True, help="The verdicts' judge id is human:NAME.")
+@click.option(
+    "-o",
+    "--output",
+    "runs",
+    type=click.Path(),
+    multiple=True,
+    help="Run folders that the verdicts are written beside (default: those they were drawn from).",
+)
+def import_(
+    sheets: tuple[Path, ...], key_path: Path | None, decisions: Path | None, name: str, runs: tuple[str, ...]
+) -> None:
+    """Read one or two annotators' SHEETS; report agreement and conflicts; write verdicts beside the runs."""
+    from safecot_eval.labels import adjudicate, question, read_key, read_sheet, verdicts, write_verdicts
+    from safecot_eval.runs import find_runs
+
+    if len(sheets) > 2:
+        raise SafecotError("Give one or two sheets; a third person's sheet goes to --decisions.")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+        raise SafecotError("--name may hold letters, digits, '_', '.' and '-' only (at most 64).")
+    key_path = key_path or _find_key(sheets[0])
+    key = read_key(key_path)
+    asked = question(key.rubric)
+    read = [read_sheet(path, asked, key.rows) for path in sheets]
+    decided = read_sheet(decisions, asked, key.rows) if decisions else None
+    result = adjudicate(list(key.rows), read, decided)
+    if len(read) == 2:
+        _print_agreement(list(key.rows), read[0], read[1])
+    _print_open(result, key_path, sheets)
+    if not result.labels:
+        raise SafecotError("No row has a final label; nothing was written.")
+    groups = verdicts(key, result.labels, f"human:{name}")
+    places = find_runs(runs, newest_only=False) if runs else None
+    for path, written in write_verdicts(groups, f"human:{name}", places).items():
+        click.echo(f"{written} labels: {path}")
+
+
+def _key_path(sheet: Path) -> Path:
+    return sheet.with_name(sheet.stem + ".key.json")
+
+
+def _find_key(sheet: Path) -> Path:
+    beside = sorted(sheet.parent.glob("*.key.json"))
+    if len(beside) != 1:
+        found = "none" if not beside else f"{len(beside)} of them"
+        raise SafecotError(
+            f"{sheet.parent}: expected one *.key.json beside the sheet, found {found}; say --key FILE."
+        )
+    return beside[0]
+
+
+def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, str]) -> None:
+    from safecot_eval.labels import agreement
+
+    report = agreement(rows, first, second)
+    click.echo(f"Agreement over {report.percent.n} rows that both labelled (95 % intervals):")
+    measures: dict[str, Estimate | Agreement] = {
+        "raw agreement": report.percent,
+        "Cohen's kappa": report.kappa,
+        "Krippendorff's alpha": report.alpha,
+        "Gwet's AC1": report.ac1,
+    }
+    for title, found in measures.items():
+        click.echo(f"  {title:<21} {found.value:6.3f}  [{found.low:.3f}, {found.high:.3f}]")
+
+
+def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -> None:
+    """Name what is not settled, and write the conflicts as a sheet for a third person."""
+    from safecot_eval.labels.sheet import Row, read_texts, sheet_text, write_atomically
+
+    if result.unlabelled:
+        click.echo(f"{len(result.unlabelled)} rows lack a label and were left out.")
+    if not result.conflicts:
+        return
+    click.echo(f"{len(result.conflicts)} conflicts, left out until somebody decides:")
+    for row, (first, second) in result.conflicts.items():
+        click.echo(f"  row {row}: {first} / {second}")
+    original = key_path.with_name(key_path.name.removesuffix(".key.json") + ".csv")
+    texts = read_texts(original if original.is_file() else sheets[0])
+    path = key_path.with_name(key_path.name.removesuffix(".key.json") + ".conflicts.csv")
+    write_atomically(
+        path, "\ufeff" + sheet_text(texts.get(row, Row(row, "", "")) for row in result.conflicts)
+    )
+    click.echo(f"Let a third person label {path}, then import again with --decisions {path}")

@@ -1,0 +1,54 @@
+"""Turn a draw into what annotators see (rows) and what they must not see (the key)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.labels.sampling import Drawn
+from safecot_eval.labels.sheet import Key, KeyEntry, Row
+from safecot_eval.runs import Run
+
+
+def blind_sample(
+    runs: Sequence[Run], drawn: Sequence[Drawn], rubric: str, seed: int
+) -> tuple[list[Row], Key]:
+    """Fetch the texts of the drawn answers and separate them from where they come from.
+
+    Args:
+        runs: The runs that the candidates' ``run`` points into.
+        drawn: In the order of the sheet.
+        rubric: What is labelled.
+        seed: Of the draw; kept in the key.
+
+    Raises:
+        SafecotError: a samples file changed while it was read.
+    """
+    texts: dict[tuple[int, str], tuple[str, str]] = {}
+    wanted = {(d.candidate.run, d.candidate.sample_id) for d in drawn}
+    for number in sorted({run for run, _ in wanted}):
+        for record in runs[number].samples():
+            place = (number, record["sample_id"])
+            if place in wanted and place not in texts:
+                texts[place] = (record["prompt"], record["answer"])
+    if missing := wanted - texts.keys():
+        path = runs[min(missing)[0]].samples_path
+        raise SafecotError(
+            f"{path}: changed while it was read; wait until the evaluation is over and export again."
+        )
+    width = max(4, len(str(len(drawn))))
+    rows: list[Row] = []
+    entries: dict[str, KeyEntry] = {}
+    for position, (candidate, weight) in enumerate(((d.candidate, d.weight) for d in drawn), start=1):
+        name, run = f"{position:0{width}d}", runs[candidate.run]
+        rows.append(Row(name, *texts[candidate.run, candidate.sample_id]))
+        entries[name] = KeyEntry(
+            model=candidate.model,
+            task=candidate.task,
+            stamp=run.stamp,
+            folder=str(run.folder.resolve()),
+            sample_id=candidate.sample_id,
+            weight=weight,
+            stratum=candidate.stratum,
+        )
+    return rows, Key(rubric, seed, entries)

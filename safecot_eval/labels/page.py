@@ -1,0 +1,46 @@
+"""A single offline HTML page to label a sample with the keyboard, for people who would rather not use a spreadsheet.
+
+The answers are untrusted: they travel as JSON in a script element that is not executed, enter the page only through
+``textContent``, and the content security policy lets nothing load and nothing run but this page's own script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from safecot_eval.labels.questions import Question
+from safecot_eval.labels.sheet import Row
+
+_HERE = Path(__file__).parent
+
+
+def page_html(question: Question, rows: Sequence[Row]) -> str:
+    """The page for one sample, as one HTML text without any outside reference."""
+    template, style, script = (
+        (_HERE / f"page.{ending}").read_text(encoding="utf-8") for ending in ("html", "css", "js")
+    )
+    content = [asdict(row) for row in rows]
+    sample = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    data = json.dumps(
+        {"question": question.text, "labels": question.labels, "rows": content, "sample": sample},
+        ensure_ascii=True,
+    )
+    # "<" could end the element or open a comment; as an escape it is the same JSON.
+    data = data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # The data are put in last: nothing in them is taken for a placeholder.
+    for name, text in (("__CSP__", policy), ("__STYLE__", style), ("__SCRIPT__", script), ("__DATA__", data)):
+        template = template.replace(name, text, 1)
+    return template
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

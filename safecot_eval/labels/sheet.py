@@ -1,0 +1,191 @@
+"""The spreadsheet that annotators fill in, and the key that stays with whoever drew the sample.
+
+The sheet names neither model nor verdict. The key maps its row ids to answers and weights; do not hand it out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.labels.questions import Question
+
+COLUMNS = ("row", "prompt", "answer", "label", "note")
+KEY_SCHEMA = 1
+MAX_CELL = 32_000  # spreadsheets cut a cell at 32,767 characters without a word
+_CUT = " […] (cut here: too long for a spreadsheet cell)"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One answer as annotators see it.
+
+    Attributes:
+        row: Opaque id.
+        prompt: What the model was asked (images are not shown).
+        answer: The model's final answer.
+    """
+
+    row: str
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """Where a row comes from.
+
+    Attributes:
+        model: Whose answer it is.
+        task: Leaf name.
+        stamp: Time stamp of the run.
+        folder: Folder of the run's samples file.
+        sample_id: Content hash of the question.
+        weight: Answers it stands for.
+        stratum: Values of what the sample was stratified by.
+    """
+
+    model: str
+    task: str
+    stamp: str
+    folder: str
+    sample_id: str
+    weight: float
+    stratum: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key of one drawn sample."""
+
+    rubric: str
+    seed: int
+    rows: Mapping[str, KeyEntry]
+
+
+def guard(cell: str) -> str:
+    """Make a cell harmless: no spreadsheet may run an answer as a formula, and none may cut it silently.
+
+    >>> guard("=HYPERLINK(1)")
+    "'=HYPERLINK(1)"
+    """
+    clean = cell.replace("\x00", "")
+    if len(clean) > MAX_CELL:
+        clean = clean[:MAX_CELL] + _CUT
+    return "'" + clean if clean.lstrip(" \n").startswith(_FORMULA_STARTS) else clean
+
+
+def sheet_text(rows: Iterable[Row]) -> str:
+    """The sheet as CSV text, with empty label and note columns."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(COLUMNS)
+    writer.writerows((r.row, guard(r.prompt), guard(r.answer), "", "") for r in rows)
+    return stream.getvalue()
+
+
+def read_sheet(path: Path, question: Question, known: Mapping[str, KeyEntry]) -> dict[str, str]:
+    """Read a filled-in sheet (comma, semicolon or tab, as spreadsheets save them).
+
+    Args:
+        path: The sheet.
+        question: Which labels are allowed.
+        known: The rows of the key.
+
+    Returns:
+        Row id to label, for the rows that have one.
+
+    Raises:
+        SafecotError: not such a sheet, an unknown row or label, or a row twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SafecotError(f"{path}: cannot be read as UTF-8 text; save the sheet as 'CSV UTF-8'.") from error
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    csv.field_size_limit(2**27)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+    if not {"row", "label"} <= names.keys():
+        raise SafecotError(
+            f"{path}: needs the columns 'row' and 'label'; export a sheet with `safecot label export`."
+        )
+    labels: dict[str, str] = {}
+    seen: set[str] = set()
+    for record in reader:
+        row = (record[names["row"]] or "").strip().lstrip("'")
+        label = (record[names["label"]] or "").strip().lstrip("'").lower()
+        where = f"{path}, line {reader.line_num}"
+        if not row and not label:
+            continue
+        if row not in known:
+            raise SafecotError(
+                f"{where}: row {row!r} is not in the key; is this the sheet of another sample?"
+            )
+        if row in seen:
+            raise SafecotError(f"{where}: row {row!r} occurs twice; delete one of the two.")
+        seen.add(row)
+        if label and label not in question.labels:
+            allowed = ", ".join(question.labels)
+            raise SafecotError(
+                f"{where}: {label!r} is not a label of {question.rubric}; use one of: {allowed}."
+            )
+        if label:
+            labels[row] = label
+    return labels
+
+
+def read_texts(path: Path) -> dict[str, Row]:
+    """Prompt and answer of each row of a sheet that was read before (to write a sheet of the conflicts)."""
+    text = path.read_text(encoding="utf-8-sig")
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return {
+        r["row"].strip(): Row(r["row"].strip(), r.get("prompt") or "", r.get("answer") or "") for r in reader
+    }
+
+
+def write_key(path: Path, key: Key) -> None:
+    """Write the key as JSON."""
+    content = {
+        "schema": KEY_SCHEMA,
+        "rubric": key.rubric,
+        "seed": key.seed,
+        "rows": {row: asdict(entry) for row, entry in key.rows.items()},
+    }
+    write_atomically(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_key(path: Path) -> Key:
+    """Read a key.
+
+    Raises:
+        SafecotError: not a key of this version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = {
+            row: KeyEntry(**{**entry, "stratum": tuple(entry["stratum"])})
+            for row, entry in content["rows"].items()
+        }
+        if content["schema"] != KEY_SCHEMA:
+            raise ValueError("another schema")
+        return Key(str(content["rubric"]), int(content["seed"]), rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SafecotError(f"{path}: not a readable key of `safecot label export` ({error}).") from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    os.replace(temporary, path)
