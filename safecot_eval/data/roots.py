@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safecot_eval import benchmarks
+from safecot_eval.data.sources import source
 from safecot_eval.errors import SafecotError
 from safecot_eval.paths import cache_dir, data_dir
 
@@ -13,21 +14,44 @@ def root(name: str) -> Path:
     """The data folder of a benchmark; a benchmark that draws its own data gets a folder in the cache.
 
     Args:
-        name: Benchmark name (a folder of ``tasks/``).
+        name: A benchmark (a folder of ``tasks/``), or a data folder that belongs to none (``protocols``).
 
     Raises:
         SafecotError: the data are not on this machine; the sentence says how to obtain them.
     """
-    folder = benchmarks.load(name).data
+    folder = folder_of(name)
     if folder is None:
         return cache_dir() / name
-    own = data_dir()
-    if own is not None and (own / folder).is_dir():
-        return own / folder
-    cached = cache_dir() / "data" / folder
-    if cached.is_dir():
-        return cached
+    if (found := present(folder)) is not None:
+        return found
+    known = source(folder)
+    if known is not None and (sentence := known.gated or known.by_hand):
+        raise SafecotError(sentence)
+    remedy = f"run `safecot data prepare {name}`, or put them" if known else "put them"
     raise SafecotError(
-        f"The data of {name} are not on this machine: run `safecot data prepare {name}`, or put them at {folder}/ "
-        "below the folder that SAFECOT_DATA_DIR names."
+        f"The data of {name} are not on this machine: {remedy} at {folder}/ below the folder that "
+        "SAFECOT_DATA_DIR names."
     )
+
+
+def folder_of(name: str) -> str | None:
+    """Name of a benchmark's data folder; None where it draws its own data.
+
+    Raises:
+        SafecotError: there is neither a benchmark nor a data folder of this name.
+    """
+    if name not in benchmarks.names() and source(name) is not None:
+        return name
+    return benchmarks.load(name).data
+
+
+def present(folder: str) -> Path | None:
+    """A data folder that exists: below ``SAFECOT_DATA_DIR``, else in the cache; None where neither does."""
+    own = data_dir()
+    candidates = ([own / folder] if own else []) + [cached(folder)]
+    return next((path for path in candidates if path.is_dir()), None)
+
+
+def cached(folder: str) -> Path:
+    """Where downloads of a data folder go."""
+    return cache_dir() / "data" / folder

@@ -22,12 +22,14 @@ SOURCE = "https://github.com/isXinLiu/MM-SafetyBench"
 DATA = "mm_safetybench"
 RUBRICS = ("refusal", "harm")
 _LINES = {
-    "text": "1,680 questions without an image",
-    "sd": "1,680 questions with Stable Diffusion images (official images needed)",
-    "typo": "1,680 questions with the key phrase as an image (rendered where the official ones are absent)",
-    "sd_typo": "1,680 questions with both in one image (official images needed)",
+    "text": "questions without an image",
+    "sd": "questions with Stable Diffusion images (official images needed)",
+    "typo": "questions with the key phrase as an image (rendered where the official ones are absent)",
+    "sd_typo": "questions with both in one image (official images needed)",
 }
-VARIANTS = _LINES | {f"{kind}_tiny": f"168 by the official list: {line}" for kind, line in _LINES.items()}
+VARIANTS = {kind: f"1,680 {line}" for kind, line in _LINES.items()} | {
+    f"{kind}_tiny": f"168 {line}, by the official list" for kind, line in _LINES.items()
+}
 
 QUESTION_FIELD = {
     "text": "Changed Question",
@@ -86,7 +88,8 @@ def _with_images(found: list[Item], kind: str, folder: Path) -> Iterator[Item]:
         if kind != "typo":
             raise SafecotError(
                 f"{folder} holds no official {IMAGE_FOLDER[kind]} images; get the zip that the repository's README "
-                "links (498,030,008 bytes) and run `safecot data prepare mmsafetybench --archive FILE.zip`."
+                "links (498,030,008 bytes) and unpack it there, or, for downloaded data, run `safecot data prepare "
+                "mmsafetybench --archive FILE.zip`."
             )
         for item in found:
             target = cache_dir() / "rendered" / "mmsafetybench" / f"{item.item_id}.png"

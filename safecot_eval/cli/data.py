@@ -1,0 +1,107 @@
+"""``safecot data``: what is on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from safecot_eval.errors import SafecotError
+
+
+@click.group()
+def command() -> None:
+    """List, prepare and verify benchmark data."""
+
+
+@command.command("list")
+def list_command() -> None:
+    """Say for every leaf whether it can run here, and what it lacks."""
+    from safecot_eval import benchmarks, catalogue
+
+    ready = lacking = 0
+    for name in benchmarks.names():
+        benchmark = benchmarks.load(name)
+        click.echo(f"{name}: {benchmark.title} ({benchmark.licence}; {benchmark.revision})")
+        reasons: dict[str, list[str]] = {}
+        for variant in benchmark.variants:
+            leaf = benchmark.leaf(variant)
+            reason = catalogue.why_not_ready(leaf)
+            if reason is None:
+                ready += 1
+                click.echo(f"  ready    {leaf}: {benchmark.variants[variant]}")
+            else:
+                lacking += 1
+                reasons.setdefault(reason, []).append(leaf)
+        for reason, leaves in reasons.items():
+            click.echo(f"  missing  {', '.join(leaves)}\n           {reason}")
+    click.echo(f"{ready} leaves are ready, {lacking} lack data.")
+
+
+@command.command("prepare")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--archive", type=click.Path(path_type=Path), help="An official zip that you downloaded (MM-SafetyBench)."
+)
+def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
+    """Fetch what is missing, check it, and write replay files of published answers.
+
+    NAME is a benchmark (`safecot data list` shows them), or `protocols`.
+    """
+    from safecot_eval.data.prepare import first_time, prepare
+    from safecot_eval.data.roots import folder_of
+    from safecot_eval.data.sources import source
+
+    if archive is not None and len(names) != 1:
+        raise SafecotError("--archive belongs to one benchmark; name exactly one.")
+    for name in names:
+        folder = folder_of(name)
+        known = source(folder) if folder else None
+        if folder and known and first_time(folder):
+            click.echo(f"{name}: licence {known.licence}.")
+            click.echo(f"{name}: content warning: {known.warning}.")
+    for name in names:
+        prepared = prepare(name, archive)
+        click.echo(f"{name}: ready at {prepared.root}")
+        for leaf, found in prepared.leaves.items():
+            click.echo(f"  {leaf}: " + (f"{found} items" if isinstance(found, int) else found))
+        for path in prepared.replays:
+            click.echo(f"  replay: {path}")
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def verify_command(names: tuple[str, ...]) -> None:
+    """Hash the data on this machine and compare with the pinned hashes; exit status 2 where something differs."""
+    from safecot_eval.data.roots import folder_of, present
+    from safecot_eval.data.sources import source, sources
+    from safecot_eval.data.verify import verify
+
+    folders = [folder_of(name) for name in names] or [
+        folder for folder in sources() if present(folder) is not None
+    ]
+    failed = []
+    for folder in folders:
+        known = source(folder) if folder else None
+        if folder is None or known is None:
+            click.echo(f"{folder or 'mini'}: drawn or described by its benchmark, nothing is pinned")
+            continue
+        found = present(folder)
+        if found is None:
+            raise SafecotError(f"{folder} is not on this machine; run `safecot data prepare {folder}`.")
+        report = verify(known, found)
+        click.echo(
+            f"{folder}: {len(report.good)} files as pinned, {len(report.other)} upstream originals, "
+            f"{len(report.changed)} changed, {len(report.missing)} missing ({found})"
+        )
+        for label, paths in (("changed", report.changed), ("missing", report.missing)):
+            for path in paths[:20]:
+                click.echo(f"  {label}: {path}")
+        for sentence in report.short:
+            click.echo(f"  {sentence}")
+        if report.changed or report.missing:
+            failed.append(folder)
+    if failed:
+        raise SafecotError(
+            f"The data of {', '.join(failed)} are not what they should be; see the lines above."
+        )

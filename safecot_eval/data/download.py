@@ -1,0 +1,198 @@
+"""Fetch files: resumed where the server allows, checked, and put in place whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from safecot_eval.data.sources import Source
+from safecot_eval.data.verify import sha256_of
+from safecot_eval.errors import SafecotError
+
+GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
+ATTEMPTS = 4
+_TIMEOUT_S = 60.0
+MAX_UNPACKED_BYTES = 4 * 2**30
+
+
+def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1.0) -> Path:
+    """Download a file; a partial download beside it is continued.
+
+    Args:
+        url: What to fetch.
+        path: Where it belongs.
+        sha256: The content's hash where it is known.
+        pause_s: Wait before a second attempt; doubles each time.
+
+    Raises:
+        SafecotError: the server cannot be reached, refuses, or sends other bytes.
+    """
+    import httpx
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(pause_s * 2 ** (attempt - 1))
+        try:
+            _continue(url, partial)
+            break
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code < 500:
+                raise SafecotError(
+                    f"{url}: the server answers {error.response.status_code}; download it by hand to {path}."
+                ) from error
+            problem = f"status {error.response.status_code}"
+        except (httpx.HTTPError, OSError) as error:
+            problem = type(error).__name__
+    else:
+        raise SafecotError(
+            f"{url}: not reachable after {ATTEMPTS} attempts ({problem}); try again to resume."
+        )
+    if sha256 is not None and sha256_of(partial) != sha256:
+        partial.unlink()
+        raise SafecotError(f"{url}: the download does not have the pinned hash {sha256[:12]}…; try again.")
+    partial.replace(path)
+    return path
+
+
+def _continue(url: str, partial: Path) -> None:
+    import httpx
+
+    have = partial.stat().st_size if partial.is_file() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True) as response:
+        if response.status_code == 416:  # nothing left, or another file: begin again next time
+            partial.unlink()
+            raise httpx.ReadError("the server cannot resume")
+        response.raise_for_status()
+        with partial.open("ab" if response.status_code == 206 else "wb") as stream:
+            for chunk in response.iter_bytes(1 << 20):
+                stream.write(chunk)
+
+
+def place_archive(archive: Path, source: Source, target: Path) -> list[str]:
+    """Put the members of a repository archive where their hashes (or, for ``by_name``, their names) say.
+
+    Returns:
+        The layout paths that were written.
+
+    Raises:
+        SafecotError: the file is no zip, or unpacks to more than ``MAX_UNPACKED_BYTES``.
+    """
+    wanted = {digest: name for name, digest in source.sha256.items() if not source.may_differ(name)}
+    name_of = _namer(source.by_name)
+    written = []
+    with _open_zip(archive) as members:
+        for member in members.infolist():
+            if member.is_dir():
+                continue
+            inside = PurePosixPath(
+                *PurePosixPath(member.filename).parts[1:]
+            )  # without the archive's own folder
+            name = name_of(str(inside))
+            temporary = target / f".unpacking-{os.getpid()}"
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            with members.open(member) as content, temporary.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
+            name = name or wanted.get(sha256_of(temporary))
+            if name is None:
+                temporary.unlink()
+                continue
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+            written.append(name)
+    return written
+
+
+def _namer(by_name: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Archive path to layout path by the ``by_name`` table; None where the table does not speak."""
+
+    def name_of(inside: str) -> str | None:
+        for layout, upstream in by_name.items():
+            if inside == upstream:
+                return layout
+            if upstream.endswith("/") and inside.startswith(upstream) and "/" not in inside[len(upstream) :]:
+                return layout + inside[len(upstream) :]
+        return None
+
+    return name_of
+
+
+def unpack_official(archive: Path, source: Source, target: Path) -> int:
+    """Check an official zip of images by its hash and unpack ``imgs/…`` of it below ``target``.
+
+    Returns:
+        Number of images written.
+
+    Raises:
+        SafecotError: there is no such zip for this source, or the hash is another.
+    """
+    if source.archive_sha256 is None:
+        raise SafecotError(f"{source.folder} has no official archive; leave --archive out.")
+    if not archive.is_file():
+        raise SafecotError(f"--archive {archive}: there is no such file.")
+    if sha256_of(archive) != source.archive_sha256:
+        raise SafecotError(
+            f"--archive {archive}: not the official file (its SHA-256 should begin {source.archive_sha256[:12]}…); "
+            "download it again."
+        )
+    count = 0
+    with _open_zip(archive) as members:
+        for member in members.infolist():
+            parts = PurePosixPath(member.filename).parts
+            if member.is_dir() or len(parts) < 3 or ".." in parts or not member.filename.endswith(".jpg"):
+                continue
+            path = target / "imgs" / Path(*parts[-3:])  # scenario / image type / id.jpg
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with members.open(member) as content, path.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
+            count += 1
+    return count
+
+
+def _open_zip(archive: Path) -> zipfile.ZipFile:
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SafecotError(f"{archive}: not a zip file; delete it and try again.") from error
+    size = sum(member.file_size for member in opened.infolist())
+    if size > MAX_UNPACKED_BYTES:
+        opened.close()
+        raise SafecotError(f"{archive}: unpacks to {size // 2**20} MiB, over the limit.")
+    return opened
+
+
+def fetch_hub(source: Source, target: Path, *, endpoint: str | None = None) -> None:
+    """Download the pinned revision of a hub data set; the hub client resumes and checks by itself.
+
+    Raises:
+        SafecotError: the set is gated and not granted, or the hub cannot be reached.
+    """
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    except ImportError as error:
+        raise SafecotError("Hub data sets need huggingface_hub: pip install 'safecot-eval[hub]'.") from error
+    import httpx
+
+    try:
+        HfApi(endpoint=endpoint).snapshot_download(
+            str(source.hub),
+            repo_type="dataset",
+            revision=source.revision,
+            allow_patterns=list(source.patterns),
+            local_dir=target,
+        )
+    except (GatedRepoError, RepositoryNotFoundError) as error:
+        raise SafecotError(source.gated or f"{source.hub}: the hub knows no such data set.") from error
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise SafecotError(
+            f"{source.hub}: the hub cannot be reached ({type(error).__name__}); unset HF_HUB_OFFLINE or try later."
+        ) from error

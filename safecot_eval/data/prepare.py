@@ -1,0 +1,127 @@
+"""Make a benchmark's data ready: fetch what is missing, check it, write replay files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.data import download
+from safecot_eval.data.replays import write_replays
+from safecot_eval.data.roots import cached, folder_of, present
+from safecot_eval.data.sources import Source, source
+from safecot_eval.data.verify import verify
+from safecot_eval.errors import SafecotError
+from safecot_eval.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is ready after preparing.
+
+    Attributes:
+        name: What was asked for.
+        root: The data folder.
+        leaves: Leaf name to its number of items, or to the sentence that says what it lacks.
+        replays: Replay files that were written.
+    """
+
+    name: str
+    root: Path
+    leaves: dict[str, int | str]
+    replays: list[Path]
+
+
+def prepare(name: str, archive: Path | None = None) -> Prepared:
+    """Make one benchmark (or data folder) ready.
+
+    Args:
+        name: A benchmark, or a data folder that belongs to none.
+        archive: An official zip that the user downloaded.
+
+    Raises:
+        SafecotError: unknown name, or data that cannot be had (the sentence says how to obtain them).
+    """
+    folder = folder_of(name)
+    known = source(folder) if folder else None
+    root = cache_dir() / name if folder is None else present(folder)
+    if folder and known:
+        if archive is not None:
+            root = _writable(root or cached(folder))
+            download.unpack_official(archive, known, root)
+        if root is None or not _enough(known, root):
+            root = _obtain(known, root)
+    if root is None:
+        raise SafecotError(f"Nothing is known about where to get {name}; put its data at {folder}/ yourself.")
+    if name not in benchmarks.names():
+        return Prepared(name, root, {}, [])
+    benchmark = benchmarks.load(name)
+    catalogue.why_not_ready.cache_clear()
+    leaves: dict[str, int | str] = {}
+    for variant in benchmark.variants:
+        leaf = benchmark.leaf(variant)
+        try:
+            leaves[leaf] = len(catalogue.items_of(leaf))
+        except SafecotError as error:
+            leaves[leaf] = str(error)
+    return Prepared(name, root, leaves, write_replays(benchmark, root))
+
+
+def first_time(folder: str) -> bool:
+    """Whether licence and warning of a folder were not shown before; remembers that they are now."""
+    marker = cache_dir() / "data" / ".shown" / folder
+    if marker.exists():
+        return False
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    return True
+
+
+def _enough(known: Source, root: Path) -> bool:
+    report = verify(known, root)
+    if report.changed:
+        raise SafecotError(
+            f"{root}: {', '.join(report.changed[:3])} {'differs' if len(report.changed) == 1 else 'differ'} from the "
+            f"pinned {'hash' if len(report.changed) == 1 else 'hashes'}; remove what differs and prepare again."
+        )
+    if known.gated:
+        return root.is_dir() and any(root.iterdir())
+    return report.complete
+
+
+def _obtain(known: Source, incomplete: Path | None) -> Path:
+    if known.by_hand:
+        raise SafecotError(known.by_hand)
+    target = _writable(incomplete or cached(known.folder))
+    if known.github and not _pinned_files_there(known, target):
+        url = download.GITHUB_ARCHIVE.format(repository=known.github, commit=known.commit)
+        archive = cached(".archives") / f"{known.folder}-{known.commit}.zip"
+        if not archive.is_file():
+            download.fetch(url, archive)
+        download.place_archive(archive, known, target)
+    if known.hub:
+        download.fetch_hub(known, target)
+    report = verify(known, target)
+    if not report.complete:
+        lacking = [*report.missing, *report.changed, *report.short]
+        raise SafecotError(
+            f"{target}: still incomplete after downloading ({', '.join(lacking[:3])}"
+            f"{', …' if len(lacking) > 3 else ''}); see docs/data.md for what cannot be downloaded."
+        )
+    return target
+
+
+def _pinned_files_there(known: Source, target: Path) -> bool:
+    report = verify(known, target)
+    return not (report.missing or report.changed)
+
+
+def _writable(target: Path) -> Path:
+    """A folder in the cache; the user's own copy is never written to."""
+    if target != cached(target.name):
+        raise SafecotError(
+            f"{target} is incomplete, and SAFECOT_DATA_DIR is never written to; add there what "
+            f"`safecot data verify {target.name}` lists, or unset SAFECOT_DATA_DIR to have a copy downloaded."
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    return target

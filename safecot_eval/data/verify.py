@@ -1,0 +1,70 @@
+"""Compare a data folder with what is pinned: missing files, changed files, counts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from safecot_eval.data.sources import Source
+
+_IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a look at a data folder found.
+
+    Attributes:
+        good: Files with the pinned content.
+        other: Files that may differ from the pinned copy, and do (upstream originals).
+        changed: Files with another content than pinned.
+        missing: Pinned files that are not there.
+        short: Folders with fewer files than needed, as sentences.
+    """
+
+    good: tuple[str, ...]
+    other: tuple[str, ...]
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    short: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing, changed or short."""
+        return not (self.changed or self.missing or self.short)
+
+
+def verify(source: Source, root: Path) -> Report:
+    """Hash every pinned file below ``root``."""
+    good, other, changed, missing = [], [], [], []
+    for name, digest in source.sha256.items():
+        path = _found(root / name, by_stem=source.may_differ(name))
+        if path is None:
+            missing.append(name)
+        elif path.name == Path(name).name and sha256_of(path) == digest:
+            good.append(name)
+        elif source.may_differ(name):
+            other.append(name)
+        else:
+            changed.append(name)
+    short = []
+    for folder, count in source.counts.items():
+        there = sum(path.is_file() for path in (root / folder).glob("*"))
+        if there < count:
+            short.append(f"{folder}/ holds {there} of {count} files")
+    return Report(tuple(good), tuple(other), tuple(changed), tuple(missing), tuple(short))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _found(path: Path, *, by_stem: bool) -> Path | None:
+    """The file, or, where the upstream's may have another image format, its namesake."""
+    candidates = [path]
+    if by_stem and path.suffix in _IMAGE_ENDINGS:
+        candidates += [path.with_suffix(ending) for ending in _IMAGE_ENDINGS]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
