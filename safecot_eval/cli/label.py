@@ -148,6 +148,41 @@ def import_(
         click.echo(f"{written} labels: {path}")
 
 
+@command.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("--rubric", type=click.Choice(_RUBRICS), default="refusal", show_default=True)
+@click.option("--judge", help="Judge id to correct (default: the phrase list).")
+@click.option("--name", default="consensus", show_default=True, help="Whose labels: human:NAME.")
+def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> None:
+    """Correct an evaluator's rates with the human labels beside RUNS, or say why that cannot be done."""
+    from safecot_eval.labels import corrected_rates
+    from safecot_eval.runs import find_runs
+
+    outcome = {"refusal": "refused", "harm": "unsafe"}[rubric]
+    click.echo(
+        f"Rate of {outcome}: {judge or 'phrase list'} corrected with labels of human:{name} (95 % intervals)"
+    )
+    for group in corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=f"human:{name}"):
+        found = group.correction
+        click.echo(f"{group.model} · {group.task} · expectation {group.expectation}")
+        click.echo(f"  evaluator says {_shown(found.evaluator_only)} of {found.evaluator_only.n:,} scored")
+        if group.errors is not None:
+            sensitivity, specificity = group.errors.sensitivity, group.errors.specificity
+            click.echo(f"  its sensitivity {_shown(sensitivity)}, specificity {_shown(specificity)}")
+        if found.labels_only is not None:
+            click.echo(f"  people say     {_shown(found.labels_only)} in {found.n_labels} labels")
+        if found.estimate is not None:
+            click.echo(f"  corrected      {_shown(found.estimate)}  ({found.estimate.method})")
+        else:
+            click.echo(f"  not corrected: {found.refused}")
+        for warning in found.warnings:
+            click.echo(f"  note: {warning}")
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
 def _key_path(sheet: Path) -> Path:
     return sheet.with_name(sheet.stem + ".key.json")
 

@@ -6,6 +6,7 @@ from safecot_eval.labels.adjudicate import Adjudicated, adjudicate, agreement, v
 from safecot_eval.labels.blind import blind_sample
 from safecot_eval.labels.page import page_html
 from safecot_eval.labels.questions import Question, question, questions
+from safecot_eval.labels.rates import GroupRate, corrected_rates
 from safecot_eval.labels.sampling import Candidate, Drawn, Stratum, candidates, draw
 from safecot_eval.labels.sheet import Key, KeyEntry, Row, read_key, read_sheet, sheet_text, write_key
 
@@ -13,6 +14,7 @@ __all__ = [
     "Adjudicated",
     "Candidate",
     "Drawn",
+    "GroupRate",
     "Key",
     "KeyEntry",
     "Question",
@@ -22,6 +24,7 @@ __all__ = [
     "agreement",
     "blind_sample",
     "candidates",
+    "corrected_rates",
     "draw",
     "page_html",
     "question",

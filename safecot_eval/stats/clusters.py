@@ -15,8 +15,8 @@ from safecot_eval.stats.estimates import Estimate, rate, wilson_interval
 PSEUDO_CLUSTERS = 0.1
 """Weight of each of two imagined clusters of average size, one all 0 and one all 1, in the design effect only.
 
-Without them the design effect of a rare outcome is decided by one or two clusters and intervals cover as little as
-92.7 %; larger weights make small samples cover too much (``benchmarks/coverage_simulation.py``)."""
+Without them the design effect of a rare outcome is decided by one or two clusters and the intervals cover too little;
+larger weights make them cover too much (``benchmarks/results/coverage.md``, smoothing weights)."""
 
 
 def clustered_rate(

@@ -77,7 +77,7 @@ def paired_difference(
     Args:
         a: Outcomes of model A, shape (n,), 0 or 1; NaN is unscored.
         b: Outcomes of model B, the same items in the same order.
-        clusters: Source question of each item. Given, the p value is a sign-flip permutation of whole clusters (fixed
+        clusters: Source question of each item (integers are sorted much faster than strings). Given, the p value is a sign-flip permutation of whole clusters (fixed
             seed, exact for few clusters) and the interval uses the effective number of items.
         level: Confidence level.
 

@@ -125,6 +125,15 @@ def test_agreement_coefficients_cover():
 
 
 @pytest.mark.slow
+def test_the_committed_tables_are_what_the_scripts_write(simulation, data_dir, monkeypatch):
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
+    committed = (BENCHMARKS / "results" / "coverage.md").read_text(encoding="utf-8")
+    assert "\n".join(simulation.proportions()) in committed
+    methods = (BENCHMARKS.parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert "\n".join(load("msts_correction").table(200)) in methods
+
+
+@pytest.mark.slow
 def test_msts_corrected_rates_cover_and_are_narrower_than_labels_alone(data_dir, monkeypatch):
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
     msts = load("msts_correction")
