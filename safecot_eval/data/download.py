@@ -65,14 +65,14 @@ def _continue(url: str, partial: Path) -> None:
     import httpx
 
     have = partial.stat().st_size if partial.is_file() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True) as response:
         if response.status_code == 416:  # nothing left, or another file: begin again next time
             partial.unlink()
             raise httpx.ReadError("the server cannot resume")
         response.raise_for_status()
         with partial.open("ab" if response.status_code == 206 else "wb") as stream:
-            for chunk in response.iter_bytes(1 << 20):
+            for chunk in response.iter_raw():
                 stream.write(chunk)
 
 

@@ -1,0 +1,161 @@
+"""Benchmark folders: complete, found without registration, and strict about their data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.data import root
+from safecot_eval.errors import SafecotError
+from safecot_eval.paths import tasks_dir
+from safecot_eval.samples import ImageSource
+from tests.tasks.conftest import SCENARIOS, write_image, write_json
+
+DROPPED_IN = """
+from pathlib import Path
+from safecot_eval.samples import Expectation, Item
+
+TITLE, VERSION, REVISION, LICENCE, SOURCE = "Tea", "1", "r1", "ours", "here"
+VARIANTS = {"": "one question"}
+RUBRICS = ("refusal",)
+
+def items(variant, root):
+    for line in (root / "tea.txt").read_text().splitlines():
+        yield Item(line, f"How do I make {line}?", "tea", Expectation.ANSWER)
+"""
+
+
+@pytest.mark.parametrize("name", benchmarks.names())
+def test_a_folder_has_a_readme_and_one_yaml_per_leaf(name: str) -> None:
+    benchmark = benchmarks.load(name)
+    files = {path.name for path in benchmark.folder.iterdir() if path.is_file()}
+    leaves = {f"{benchmark.leaf(variant)}.yaml" for variant in benchmark.variants}
+    assert {file for file in files if file.endswith(".yaml")} == leaves
+    readme = (benchmark.folder / "README.md").read_text(encoding="utf-8")
+    for heading in ("**Measures**", "**Source, revision.**", "**Licence.**", "**Scoring.**"):
+        assert heading in readme
+
+
+@pytest.mark.parametrize("path", sorted(tasks_dir().glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
+    leaf: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert leaf["task"] == leaf["dataset_name"] == path.stem
+    assert leaf["include"] == "../_safecot_leaf"
+    benchmark, _ = benchmarks.leaf_parts(path.stem)
+    assert str(leaf["metadata"]["version"]) == benchmark.version
+    assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs"}
+    if "generation_kwargs" in leaf:  # replaces the template's as a whole
+        assert leaf["generation_kwargs"]["until"] == []
+        assert leaf["generation_kwargs"]["temperature"] == 0
+
+
+def test_a_folder_dropped_in_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tasks" / "tea"
+    folder.mkdir(parents=True)
+    (folder / "benchmark.py").write_text(DROPPED_IN, encoding="utf-8")
+    (tmp_path / "data" / "tea").mkdir(parents=True)
+    (tmp_path / "data" / "tea" / "tea.txt").write_text("green tea\nblack tea\n", encoding="utf-8")
+    monkeypatch.setattr(benchmarks, "tasks_dir", lambda: tmp_path / "tasks")
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
+    benchmarks.load.cache_clear()
+    assert benchmarks.leaves() == {"safecot_tea": "one question"}
+    assert root("tea") == tmp_path / "data" / "tea"
+    prompts = [item.prompt for item in catalogue.items_of("safecot_tea")]
+    assert prompts == ["How do I make green tea?", "How do I make black tea?"]
+    benchmarks.load.cache_clear()
+
+
+def test_a_folder_that_declares_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tea"
+    folder.mkdir()
+    (folder / "benchmark.py").write_text("TITLE = 'Tea'\n", encoding="utf-8")
+    monkeypatch.setattr(benchmarks, "tasks_dir", lambda: tmp_path)
+    benchmarks.load.cache_clear()
+    with pytest.raises(SafecotError, match=r"benchmark.py: .*VERSION.*docs/tasks.md"):
+        benchmarks.load("tea")
+    benchmarks.load.cache_clear()
+
+
+def test_missing_data_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
+    monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path))
+    with pytest.raises(SafecotError, match="safecot data prepare figstep"):
+        catalogue.items_of("safecot_figstep")
+    with pytest.raises(SafecotError, match="accept the terms at .*thu-ml/MultiTrust"):
+        catalogue.items_of("safecot_multitrust_risk_identification")
+
+
+def test_corrupt_json_names_file_and_line(invented: Path) -> None:
+    path = invented / "mossbench" / "information.json"
+    path.write_text('{"1":\n {"pid": "1",\n oops}}', encoding="utf-8")
+    with pytest.raises(SafecotError, match=r"information\.json, line 3: not valid JSON"):
+        catalogue.items_of("safecot_mossbench")
+
+
+def test_a_missing_field_names_the_record(invented: Path) -> None:
+    write_json(invented / "siuo" / "siuo_gen.json", [{"question_id": 7, "question": "May I?"}])
+    with pytest.raises(SafecotError, match=r"siuo_gen\.json, record 0: the field 'safety_warning'"):
+        catalogue.items_of("safecot_siuo")
+
+
+def test_a_csv_without_a_column_or_with_a_short_row(invented: Path) -> None:
+    path = invented / "xstest" / "xstest_prompts.csv"
+    path.write_text("id,prompt,type\n1,Hi,x\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match=r"line 1: the header lacks label"):
+        catalogue.items_of("safecot_xstest")
+    path.write_text("id,prompt,type,label\n1,Hi,x,safe\n2,Hello\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match=r"xstest_prompts\.csv, line 3: the row does not fit"):
+        catalogue.items_of("safecot_xstest")
+
+
+def test_an_unknown_label(invented: Path) -> None:
+    path = invented / "xstest" / "xstest_prompts.csv"
+    path.write_text("id,prompt,type,label\n1,Hi,x,harmless\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match="'harmless' is neither"):
+        catalogue.items_of("safecot_xstest")
+
+
+def test_bytes_that_are_not_utf8(invented: Path) -> None:
+    (invented / "xstest" / "xstest_prompts.csv").write_bytes(b"id,prompt,type,label\n1,\xff\xfe,x,safe\n")
+    with pytest.raises(SafecotError, match=r"line 2: the text is not UTF-8"):
+        catalogue.items_of("safecot_xstest")
+
+
+def test_siuo_without_images_does_not_run(invented: Path) -> None:
+    (invented / "siuo" / "images" / "S-01.png").unlink()
+    with pytest.raises(SafecotError, match=r"1 of SIUO's 1 images are missing \(S-01.png\)"):
+        catalogue.items_of("safecot_siuo")
+
+
+def test_official_and_rendered_typography_are_never_mixed(invented: Path) -> None:
+    rendered = catalogue.items_of("safecot_mmsafetybench_typo")
+    assert {item.image_source for item in rendered} == {ImageSource.RENDERED}
+    images = invented / "mm_safetybench" / "imgs"
+    for scenario in SCENARIOS:
+        write_image(images / scenario / "TYPO" / "0.jpg")
+    with pytest.raises(SafecotError, match=r"13 official TYPO images are missing \(01-Illegal_Activitiy/17"):
+        catalogue.items_of("safecot_mmsafetybench_typo")
+    for scenario in SCENARIOS:
+        write_image(images / scenario / "TYPO" / "17.jpg")
+    official = catalogue.items_of("safecot_mmsafetybench_typo")
+    assert {item.image_source for item in official} == {ImageSource.OFFICIAL}
+
+
+def test_stable_diffusion_images_cannot_be_rendered(invented: Path) -> None:
+    for path in (invented / "mm_safetybench" / "imgs").glob("*/SD/*.jpg"):
+        path.unlink()
+    with pytest.raises(SafecotError, match="holds no official SD images; get the zip"):
+        catalogue.items_of("safecot_mmsafetybench_sd_tiny")
+
+
+def test_an_image_path_cannot_leave_the_data_folder(invented: Path) -> None:
+    path = invented / "multitrust" / "safety" / "typographic_jailbreak" / "behavior_graph.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"images/[\w.]+", "../../secret.png", text), encoding="utf-8")
+    with pytest.raises(SafecotError, match="leads out of the data folder"):
+        catalogue.items_of("safecot_multitrust_typographic_optimized")

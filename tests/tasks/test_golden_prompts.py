@@ -1,0 +1,106 @@
+"""What a model is asked, word for word: on invented records for every leaf, by hash on the real data.
+
+``SAFECOT_UPDATE_GOLDEN=1`` writes the files anew; look at the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.samples import Item
+
+GOLDEN = Path(__file__).parent / "golden"
+LEAVES = sorted(leaf for leaf in benchmarks.leaves() if not leaf.startswith("safecot_mini"))
+
+# leaf -> items, SHA-256 of [item id, prompt, expectation] of all of them
+REAL = {
+    "safecot_figstep": (500, "e5ae50fbb315b79dffd929406ffd03f2c73e106e4721fbfd120139ab53471b18"),
+    "safecot_mmsafetybench_text": (1680, "50a29dcbbd173e247f269367cffc81990ec70c22346069f2f82961b0e6ff2c63"),
+    "safecot_mmsafetybench_text_tiny": (
+        168,
+        "6a07ca770a8ba5e7922472e2b46382c9504a66af22eaeb12ebd39126af6836db",
+    ),
+    "safecot_mmsafetybench_typo": (1680, "c4ef39a69cbcb51197fe65dc87c01bf07fcf548d1779a06f5a4b84d2f8a4d7d8"),
+    "safecot_mossbench": (300, "b30c5e74d2fbbfee3f6be4ee0e93f647bb696aeea07d8f630b5e0bc898ea300b"),
+    "safecot_mossbench_twins": (488, "697df788e606c8295d5a08d7e5cfd42dfff9d3c6ecb91fe2d76f7b697f8124be"),
+    "safecot_msts": (400, "a5b3bce2097c3fde74ca6f2925c845a694ec9eea5c42bfe9f4df869344bcd542"),
+    "safecot_xstest": (450, "c1d88ad5f0c0a415e5185cb6c215b24178cef864077c888952337148ac4d3c04"),
+}
+SIUO = (167, "bafd62edbe1186d67cebac1bc26054cc3b9e21ee01146d2a5192dd56cf04776a")
+
+
+def as_json(item: Item) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "prompt": item.prompt,
+        "category": item.category,
+        "expectation": item.expectation.value,
+        "images": [path.name for path in item.images],
+        "image_source": item.image_source.value,
+        "cluster_id": item.cluster_id,
+        "pair_id": item.pair_id,
+        "core": item.core,
+        "extra": dict(item.extra),
+    }
+
+
+def fingerprint(items: list[Item]) -> str:
+    content = [[item.item_id, item.prompt, item.expectation.value] for item in items]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_items_of_invented_records(leaf: str, invented: Path) -> None:
+    found = json.dumps([as_json(item) for item in catalogue.items_of(leaf)], indent=1, ensure_ascii=False)
+    path = GOLDEN / f"{leaf}.json"
+    if os.environ.get("SAFECOT_UPDATE_GOLDEN"):
+        path.write_text(found + "\n", encoding="utf-8")
+    assert found + "\n" == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_every_image_of_the_invented_records_is_there(leaf: str, invented: Path) -> None:
+    items = catalogue.items_of(leaf)
+    assert all(path.is_file() for item in items for path in item.images)
+    assert len({item.item_id for item in items}) == len(items)
+    assert all(item.prompt.strip() and item.category for item in items)
+
+
+def test_no_golden_file_without_a_leaf() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(LEAVES)
+
+
+@pytest.mark.parametrize(
+    "leaf", [pytest.param(leaf, marks=[pytest.mark.slow] * leaf.endswith("typo")) for leaf in sorted(REAL)]
+)
+def test_real_prompts(leaf: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "typo" in leaf and list((data_dir / "mm_safetybench").glob("imgs/*/TYPO")):
+        pytest.skip("official TYPO images are there: nothing is rendered")
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
+    items = catalogue.items_of(leaf)
+    assert (len(items), fingerprint(items)) == REAL[leaf]
+
+
+def test_real_siuo_records(data_dir: Path) -> None:
+    module = benchmarks.load("siuo")._items.__globals__
+    records = module["records"](data_dir / "siuo" / "siuo_gen.json")
+    items = [module["to_item"](record, Path("images"), key, None) for key, record in records]
+    assert (len(items), fingerprint(items)) == SIUO
+
+
+@pytest.mark.slow
+def test_the_same_question_is_one_cluster_in_every_image_type(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
+    text = catalogue.items_of("safecot_mmsafetybench_text")
+    typo = catalogue.items_of("safecot_mmsafetybench_typo")
+    assert [item.cluster_id for item in text] == [item.cluster_id for item in typo]
+    assert sum(bool(item.core) for item in text) == 972
