@@ -104,3 +104,14 @@ def test_the_same_question_is_one_cluster_in_every_image_type(
     typo = catalogue.items_of("safecot_mmsafetybench_typo")
     assert [item.cluster_id for item in text] == [item.cluster_id for item in typo]
     assert sum(bool(item.core) for item in text) == 972
+
+
+def test_real_siuo_options(data_dir: Path) -> None:
+    module = benchmarks.load("siuo")._items.__globals__
+    records = module["records"](data_dir / "siuo" / "siuo_mcqa.json")
+    items = [
+        module["to_item"](record, Path("images"), key, "{question}\n{options}") for key, record in records
+    ]
+    correct = [item.extra["correct_option"] for item in items]
+    assert [correct.count(letter) for letter in "ABCD"] == [51, 35, 34, 47]
+    assert all("\n(D) " in item.prompt for item in items)
