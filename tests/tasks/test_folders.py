@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,13 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
     if "generation_kwargs" in leaf:  # replaces the template's as a whole
         assert leaf["generation_kwargs"]["until"] == []
         assert leaf["generation_kwargs"]["temperature"] == 0
+
+
+@pytest.mark.parametrize("name", benchmarks.names())
+def test_the_examples_in_the_docstrings_hold(name: str) -> None:
+    benchmarks.load(name)
+    results = doctest.testmod(sys.modules[f"safecot_tasks_{name}"])
+    assert results.failed == 0
 
 
 def test_a_folder_dropped_in_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
