@@ -1,0 +1,68 @@
+"""One offline HTML file: the data as JSON in a script element, our own style and script, a strict security policy."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from safecot_reports.build import to_json
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = ("core.js", "overview.js", "charts.js", "views.js", "samples.js", "main.js")
+_COMPRESS_FROM = 400_000
+
+
+def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
+    """The page.
+
+    Args:
+        data: What :func:`safecot_reports.build.build` returned.
+        connect: Allow the page to fetch sample shards from its own site (``--split``).
+    """
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    code = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{code}\n}})();\n'
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        + ("connect-src 'self'; " if connect else "")
+        + "base-uri 'none'; form-action 'none'"
+    )
+    text, encoding = to_json(data), "json"
+    if len(text) > _COMPRESS_FROM:
+        text, encoding = base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode(), "gzip"
+    else:
+        # "<" could end the element or open a comment; as an escape it is the same JSON.
+        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FileSystemLoader(_TEMPLATES)
+    )
+    page = environment.get_template("page.html").render(
+        title=_printable(data["title"]),
+        policy=policy,
+        style=_Ours(style),
+        script=_Ours(script),
+        data=_Ours(text),
+        encoding=encoding,
+        version=data["version"],
+    )
+    return page
+
+
+class _Ours(str):
+    """Text of this package (or escaped JSON) that goes into the page as it is."""
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

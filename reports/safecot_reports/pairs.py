@@ -1,0 +1,164 @@
+"""Paired comparisons of the models on the items that they share, and the ranks these leave open."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safecot_eval.metrics import METRICS, Columns, measures
+from safecot_eval.stats import holm, minimum_detectable_difference, paired_difference, rank_ranges
+
+ALL_PAIRS_UP_TO = 12
+"""Models up to which every pair is compared; above, each is compared with the baseline only and ranks are left out."""
+SIGNIFICANT = 0.05
+_COMPARED = (
+    "crr",
+    "car",
+    "asr",
+    "siuo_safe",
+    "siuo_effective",
+    "siuo_both",
+    "pair_both_right",
+    "consistency",
+)
+
+
+def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any]:
+    """Comparisons within each task, metric and evaluator; p values are Holm-adjusted within that family.
+
+    Args:
+        tables: The runs.
+        baseline: Model that the others are compared with where there are too many for all pairs.
+
+    Returns:
+        ``pairs``: one dict per comparison (rate of ``a`` minus rate of ``b``); ``ranks``: one per model and column.
+    """
+    columns: defaultdict[tuple[str, tuple[str, ...], str, str], list[tuple[str, Outcomes]]] = defaultdict(
+        list
+    )
+    for table in tables:
+        for measure in measures(table):
+            if measure.metric in _COMPARED and not measure.evaluator.startswith("shadow "):
+                outcomes = Outcomes(table.ids[measure.rows], measure.values, table.cluster[measure.rows])
+                columns[table.task, table.key, measure.metric, measure.evaluator].append(
+                    (table.model, outcomes)
+                )
+    pairs: list[dict[str, Any]] = []
+    ranks: list[dict[str, Any]] = []
+    for (task, _, metric, evaluator), entries in sorted(columns.items(), key=lambda entry: entry[0]):
+        if len(entries) < 2:
+            continue
+        entries.sort(key=lambda entry: entry[0])
+        names = [name for name, _ in entries]
+        everyone = len(entries) <= ALL_PAIRS_UP_TO
+        anchor = names.index(baseline) if baseline in names else 0
+        chosen = (
+            list(combinations(range(len(entries)), 2))
+            if everyone
+            else [(i, anchor) for i in range(len(entries)) if i != anchor]
+        )
+        family = [_compare(entries[i], entries[j]) for i, j in chosen]
+        adjusted = holm([row["p"] for row in family])
+        for row, p in zip(family, adjusted, strict=True):
+            row |= {
+                "task": task,
+                "metric": metric,
+                "evaluator": evaluator,
+                "p_holm": float(p),
+                "family": len(family),
+            }
+            row["mde"] = _detectable(row, len(family))
+        pairs += family
+        if everyone and METRICS[metric].better:
+            ranks += _ranks(family, chosen, names, task, metric, evaluator)
+    return {"pairs": pairs, "ranks": ranks}
+
+
+def compare_two(first: Sequence[Columns], second: Sequence[Columns]) -> list[dict[str, Any]]:
+    """Every comparison of two models on comparable tasks; all of them are one Holm family."""
+    found = []
+    for a in first:
+        for b in second:
+            if (a.task, a.key) != (b.task, b.key):
+                continue
+            others = {(m.metric, m.evaluator): m for m in measures(b)}
+            for m in measures(a):
+                other = others.get((m.metric, m.evaluator))
+                if m.metric in _COMPARED and other is not None:
+                    pair = [
+                        (t.model, Outcomes(t.ids[x.rows], x.values, t.cluster[x.rows]))
+                        for t, x in ((a, m), (b, other))
+                    ]
+                    head = {"task": a.task, "metric": m.metric, "evaluator": m.evaluator}
+                    found.append(head | _compare(pair[0], pair[1]))
+    for row, p in zip(found, holm([row["p"] for row in found]), strict=True):
+        row |= {"p_holm": float(p), "mde": _detectable(row, len(found))}
+    return found
+
+
+class Outcomes:
+    """Outcomes of one model in the order of the sample ids."""
+
+    def __init__(
+        self, ids: NDArray[np.uint64], values: NDArray[np.float64], cluster: NDArray[np.int32]
+    ) -> None:
+        self.ids, first = np.unique(ids, return_index=True)
+        self.values, self.cluster = values[first], cluster[first]
+
+
+def _compare(first: tuple[str, Outcomes], second: tuple[str, Outcomes]) -> dict[str, Any]:
+    (name_a, a), (name_b, b) = first, second
+    if np.array_equal(a.ids, b.ids):
+        rows_a, rows_b = np.arange(len(a.ids)), np.arange(len(b.ids))
+    else:
+        _, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+    found = paired_difference(a.values[rows_a], b.values[rows_b], a.cluster[rows_a])
+    return {
+        "a": name_a,
+        "b": name_b,
+        "diff": None if math.isnan(found.diff) else found.diff,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "only_a": found.b,
+        "only_b": found.c,
+        "n": found.n,
+        "not_shared": max(len(a.ids), len(b.ids)) - found.n,
+        "method": found.method,
+    }
+
+
+def _detectable(row: dict[str, Any], family: int) -> float | None:
+    """Smallest difference with 80 % power at the first step of Holm; at least 10 % discordant items are assumed."""
+    if not row["n"]:
+        return None
+    discordant = max((row["only_a"] + row["only_b"]) / row["n"], 0.1)
+    found = minimum_detectable_difference(row["n"], discordant, alpha=SIGNIFICANT / family)
+    return None if math.isnan(found) else found
+
+
+def _ranks(
+    family: Sequence[dict[str, Any]],
+    chosen: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    task: str,
+    metric: str,
+    evaluator: str,
+) -> list[dict[str, Any]]:
+    better = np.zeros((len(names), len(names)), dtype=bool)
+    up = METRICS[metric].better == "up"
+    for row, (i, j) in zip(family, chosen, strict=True):
+        if row["p_holm"] <= SIGNIFICANT and row["diff"]:
+            winner, loser = (i, j) if (row["diff"] > 0) is up else (j, i)
+            better[winner, loser] = True
+    head = {"task": task, "metric": metric, "evaluator": evaluator, "of": len(names)}
+    return [
+        head | {"model": name, "from": low, "to": high}
+        for name, (low, high) in zip(names, rank_ranges(better), strict=True)
+    ]

@@ -1,0 +1,81 @@
+"""Where a row comes from: command, versions, hashes, limits, and the SafeCoT checkpoint behind it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.runs import Run
+
+CHECKPOINT_FILE = "safecot_checkpoint.json"
+_TRAINING_KEYS = (
+    "variant",
+    "samples",
+    "train_loss",
+    "loss_history",
+    "recipe",
+    "recipe_hash",
+    "data_manifest_hash",
+    "seed",
+    "base_model",
+    "in_distribution_categories",
+    "in_distribution_benchmarks",
+)
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """What it takes to repeat a run, from lmms-eval's results file (missing parts are None)."""
+    results = run.results
+    config = results.get("config") if isinstance(results.get("config"), dict) else {}
+    arguments = _arguments(config)
+    versions = results.get("versions")
+    return {
+        "model": run.model,
+        "task": run.task,
+        "stamp": run.stamp,
+        "file": run.samples_path.name,
+        "command": _command(run, config, arguments),
+        "limit": config.get("limit"),
+        "lmms_eval": results.get("lmms_eval_version"),
+        "task_version": versions.get(run.task) if isinstance(versions, dict) else None,
+        "date": results.get("date"),
+        "max_new_tokens": run.max_new_tokens,
+        "results_file": bool(results),
+        "training": _training(run, arguments),
+    }
+
+
+def _arguments(config: dict[str, Any]) -> dict[str, str]:
+    given = config.get("model_args") or ""
+    if isinstance(given, dict):
+        return {str(key): str(value) for key, value in given.items()}
+    return dict(part.split("=", 1) for part in str(given).split(",") if "=" in part)
+
+
+def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str | None:
+    if not config.get("model"):
+        return None
+    given = ",".join(f"{key}={value}" for key, value in arguments.items())
+    parts = ["lmms-eval", "eval", "--model", str(config["model"])]
+    if given:
+        parts += ["--model_args", given]
+    parts += ["--tasks", run.task, "--log_samples", "--output_path", "runs"]
+    for name in ("batch_size", "limit", "gen_kwargs"):
+        if config.get(name):
+            parts += [f"--{name}", str(config[name])]
+    return shlex.join(parts)
+
+
+def _training(run: Run, arguments: dict[str, str]) -> dict[str, Any] | None:
+    places = [run.folder / CHECKPOINT_FILE]
+    places += [Path(arguments[key]) / CHECKPOINT_FILE for key in ("peft", "pretrained") if arguments.get(key)]
+    for place in places:
+        try:
+            content = json.loads(place.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict):
+            return {key: content.get(key) for key in _TRAINING_KEYS}
+    return None

@@ -1,0 +1,73 @@
+"""Which samples the page holds, with their texts: the same items for every model, read back by byte offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from safecot_eval.metrics import Columns
+from safecot_eval.runs import Run
+from safecot_reports.columns import record_at
+
+TEXT_LIMIT = 20_000
+"""Characters of a text that the page holds; what was cut is said in the text."""
+
+
+def select_samples(runs: Sequence[Run], tables: Sequence[Columns], per_run: int) -> list[dict[str, Any]]:
+    """Texts and labels of the first samples by id.
+
+    Sample ids are content hashes, so the smallest ids are a random choice of items that is the same in every run.
+
+    Args:
+        runs: The runs, and
+        tables: their columns.
+        per_run: Samples per model and task; 0 for none.
+    """
+    return [
+        sample for run, table in zip(runs, tables, strict=True) for sample in samples_of(run, table, per_run)
+    ]
+
+
+def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str, Any]]:
+    """Samples of one run in the order of their ids; None for all of them."""
+    order = np.argsort(table.ids, kind="stable")[:count]
+    names = [name for name in table.evaluators if not name.startswith("shadow ")]
+    for row in order:
+        record = record_at(run, int(table.offset[row]))["safecot"]
+        found = record["refusal"]
+        yield {
+            "id": record["sample_id"],
+            "item": str(record["item_id"]),
+            "model": run.model,
+            "task": run.task,
+            "category": str(record["category"]),
+            "expectation": record["expectation"],
+            "status": str(_status(table, int(row))),
+            "prompt": _cut(record["prompt"]),
+            "reasoning": _cut(record["reasoning"]),
+            "answer": _cut(record["answer"]),
+            "images": len(record["image_sha256"]),
+            "phrase": found["phrase"],
+            "span": found["span"],
+            "labels": {name: _label(table, name, int(row)) for name in names},
+        }
+
+
+def _status(table: Columns, row: int) -> str:
+    from safecot_eval.metrics import STATUSES
+
+    return STATUSES[table.status[row]].value
+
+
+def _label(table: Columns, name: str, row: int) -> str | None:
+    labels = table.evaluators[name]
+    code = int(labels.codes[row])
+    return None if code < 0 else labels.names[code]
+
+
+def _cut(text: str) -> str:
+    if len(text) <= TEXT_LIMIT:
+        return text
+    return f"{text[:TEXT_LIMIT]} … [{len(text) - TEXT_LIMIT} more characters are in the samples file]"

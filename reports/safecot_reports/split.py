@@ -1,0 +1,42 @@
+"""``--split``: a folder for GitHub Pages or a Space, with the samples of each run in a shard of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.runs import find_runs
+from safecot_reports.columns import read
+from safecot_reports.page import page_html
+from safecot_reports.selection import samples_of
+
+ROBOTS = "User-agent: *\nDisallow: /\n"
+
+
+def write_split(data: dict[str, Any], paths: Sequence[str], folder: Path, *, samples: bool) -> None:
+    """Write ``index.html``, ``robots.txt`` and ``samples/<number>.json``.
+
+    Shards are numbered, not named: model names never become paths. One run is in memory at a time.
+
+    Args:
+        data: What :func:`safecot_reports.build.build` returned.
+        paths: The same run folders.
+        folder: Where to write.
+        samples: Write shards at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = []
+    if samples:
+        (folder / "samples").mkdir(exist_ok=True)
+        for number, run in enumerate(find_runs(paths)):
+            name = f"samples/{number}.json"
+            with (folder / name).open("w", encoding="utf-8") as stream:
+                for count, sample in enumerate(samples_of(run, read(run), None)):
+                    stream.write(("[" if count == 0 else ",\n") + json.dumps(sample))
+                stream.write("]\n")
+            shards.append({"model": run.model, "task": run.task, "file": name})
+    page = page_html({**data, "shards": shards}, connect=True)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    (folder / "robots.txt").write_text(ROBOTS, encoding="utf-8")

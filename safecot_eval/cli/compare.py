@@ -1,0 +1,61 @@
+"""``safecot compare``: two models on the items they share, in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from safecot_eval.errors import SafecotError
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.argument("runs", nargs=-1, type=click.Path())
+def command(first: str, second: str, runs: tuple[str, ...]) -> None:
+    """Compare FIRST with SECOND: two run folders, or two model names of the RUNS folders.
+
+    Each line is the rate of FIRST minus the rate of SECOND over the items scored for both, with its 95 % interval,
+    the p value adjusted for all lines of the comparison (Holm), and the discordant items.
+    """
+    import math
+
+    from safecot_eval.runs import find_runs
+    from safecot_reports.columns import read_all
+    from safecot_reports.export import plain
+    from safecot_reports.pairs import compare_two
+
+    if runs:
+        every = find_runs(runs)
+        sides = [[run for run in every if run.model == name] for name in (first, second)]
+    else:
+        for name in (first, second):
+            if not Path(name).exists():
+                raise SafecotError(f"{name}: no such folder; for model names give the run folders as well.")
+        sides = [find_runs([name]) for name in (first, second)]
+    names = []
+    for given, side in zip((first, second), sides, strict=True):
+        models = sorted({run.model for run in side})
+        if len(models) != 1:
+            there = ", ".join(plain(model) for model in models) or "no model"
+            raise SafecotError(f"{plain(given)}: need exactly one model, found {there}.")
+        names.append(models[0])
+    rows = compare_two(read_all(sides[0]), read_all(sides[1]))
+    if not rows:
+        raise SafecotError(
+            "These two have no task, data version and evaluator in common; nothing can be compared."
+        )
+    click.echo(
+        f"A = {plain(names[0])}\nB = {plain(names[1])}\nA minus B, in points, 95 % interval; p adjusted (Holm)"
+    )
+    for row in rows:
+        if row["diff"] is None:
+            continue
+        interval = f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        mde = "—" if row["mde"] is None or math.isnan(row["mde"]) else f"{100 * row['mde']:.1f}"
+        click.echo(
+            f"{row['task']}  {row['metric']}  {plain(row['evaluator'])}\n"
+            f"    {100 * row['diff']:+.1f} {interval}  p = {row['p_holm']:.3g}  n = {row['n']}"
+            f"  only A {row['only_a']}, only B {row['only_b']}  detectable {mde}"
+        )
