@@ -69,12 +69,24 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(slots=True)
 class Labels:
-    """One evaluator's labels of one run: ``codes[i]`` indexes ``names``, -1 where there is no label."""
+    """One evaluator's labels of one run: ``codes[i]`` indexes ``names``, -1 where there is no label.
+
+    ``weights`` are the answers that each label stands for, where they were drawn for labelling (people).
+    """
 
     rubric: str
     judge: str
     names: tuple[str, ...]
     codes: NDArray[np.int8]
+    weights: NDArray[np.float32] | None = None
+
+    @property
+    def unequal(self) -> bool:
+        """Labelled answers were drawn with unequal chances: their plain mean is not the rate."""
+        if self.weights is None:
+            return False
+        drawn = self.weights[self.codes >= 0]
+        return len(drawn) > 0 and float(np.ptp(drawn)) > 0
 
     def binary(self, table: dict[str, bool]) -> NDArray[np.float64]:
         """Labels as 1, 0 or NaN (unlisted labels and missing ones), shape (n,)."""
@@ -170,6 +182,8 @@ def measures(columns: Columns) -> Iterator[Measure]:
     safely = columns.expects(Expectation.RESPOND_SAFELY)
     siuo: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, labels in columns.evaluators.items():
+        if labels.unequal:
+            continue
         kind, values = columns.reading(name)
         if kind == "refused":
             yield from _rates(columns, name, values, {"crr": refuse, "refusal_share": safely})
@@ -277,7 +291,7 @@ def _columns_of(model: str, task: str, part: pd.DataFrame) -> Columns:
             judge, rubric = str(name), "template"
         evaluators[str(name)] = Labels(rubric, judge, tuple(str(label) for label in names), full)
     size = len(first)
-    core = first["core"].astype("Int8").fillna(-1).to_numpy(dtype=np.int8)
+    core = np.asarray(first["core"].astype("Int8").fillna(-1), dtype=np.int8)
     return Columns(
         model,
         task,

@@ -196,9 +196,8 @@ def _pooled(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _estimate(cell: dict[str, Any]) -> Estimate:
     n_eff = math.inf if cell["n_eff"] is None else cell["n_eff"]
-    return Estimate(
-        *(cell[k] for k in ("value", "low", "high", "n", "n_total")), n_eff, cell["method"], *cell["worst"]
-    )
+    value, low, high, n, n_total = (cell[name] for name in ("value", "low", "high", "n", "n_total"))
+    return Estimate(value, low, high, n, n_total, n_eff, cell["method"], cell["worst"][0], cell["worst"][1])
 
 
 def _category_cells(table: Columns, tables: Sequence[Columns]) -> list[dict[str, Any]]:

@@ -144,6 +144,7 @@ def _add_verdicts(
 ) -> None:
     """In-run verdicts first, so that a sidecar's later opinion of the same judge and rubric replaces them."""
     found: dict[str, tuple[str, str, Codes, np.ndarray[Any, np.dtype[np.int8]]]] = {}
+    weights: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = {}
     sidecar = ((position.get(_identity(v["sample_id"]), -1), v) for v in run.verdicts())
     for verdicts in (inner, sidecar):
         for row, verdict in verdicts:
@@ -156,8 +157,12 @@ def _add_verdicts(
                 found[name] = (str(verdict["rubric"]), str(verdict["judge"]), Codes(), empty)
             _, _, names, codes = found[name]
             codes[row] = names[str(verdict["label"])]
+            if "weight" in verdict:
+                weights.setdefault(name, np.ones(len(columns), dtype=np.float32))[row] = float(
+                    verdict["weight"]
+                )
     for name, (rubric, judge, names, codes) in found.items():
-        columns.evaluators[name] = Labels(rubric, judge, tuple(names), codes)
+        columns.evaluators[name] = Labels(rubric, judge, tuple(names), codes, weights.get(name))
 
 
 def _identity(sample_id: str) -> int:

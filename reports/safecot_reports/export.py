@@ -42,9 +42,9 @@ def export(data: dict[str, Any], kind: str) -> bytes:
 
 
 def plain(value: Any) -> str:
-    """Text without control characters, bidi overrides or lone surrogates: safe in a terminal and in a table.
+    r"""Text without control characters, bidi overrides or lone surrogates: safe in a terminal and in a table.
 
-    >>> plain("a\\x1b[31mb")
+    >>> plain("a\x1b[31mb")
     'a�[31mb'
     """
     return _CONTROL.sub("\ufffd", str(value))

@@ -95,8 +95,14 @@ def _one_correction(
         return []
     clustered = clustered_rate(said[scored], table.cluster[scored])
     effect = max(1.0, clustered.n / clustered.n_eff)
+    people = table.evaluators[human]
     result = corrected_rate(
-        truth[labelled], said[labelled], said[scored], design_effect=effect, n_total=int(about.sum())
+        truth[labelled],
+        said[labelled],
+        said[scored],
+        weights=people.weights[labelled] if people.weights is not None and people.unequal else None,
+        design_effect=effect,
+        n_total=int(about.sum()),
     )
     shown = result.estimate
     return [

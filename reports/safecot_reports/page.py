@@ -41,7 +41,7 @@ def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FileSystemLoader(_TEMPLATES)
     )
-    page = environment.get_template("page.html").render(
+    return environment.get_template("page.html").render(
         title=_printable(data["title"]),
         policy=policy,
         style=_Ours(style),
@@ -50,7 +50,6 @@ def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
         encoding=encoding,
         version=data["version"],
     )
-    return page
 
 
 class _Ours(str):

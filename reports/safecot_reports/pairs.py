@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from safecot_eval.metrics import METRICS, Columns, measures
 from safecot_eval.stats import holm, minimum_detectable_difference, paired_difference, rank_ranges
+from safecot_eval.stats.clusters import design_effect
 
 ALL_PAIRS_UP_TO = 12
 """Models up to which every pair is compared; above, each is compared with the baseline only and ranks are left out."""
@@ -119,6 +120,12 @@ def _compare(first: tuple[str, Outcomes], second: tuple[str, Outcomes]) -> dict[
     else:
         _, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
     found = paired_difference(a.values[rows_a], b.values[rows_b], a.cluster[rows_a])
+    difference = a.values[rows_a] - b.values[rows_b]
+    scored = ~np.isnan(difference)
+    index = np.unique(a.cluster[rows_a][scored], return_inverse=True)[1]
+    effect = 1.0
+    if found.n and index.max() + 1 < found.n:
+        effect = max(1.0, design_effect(difference[scored], index, lowest=-1.0, highest=1.0))
     return {
         "a": name_a,
         "b": name_b,
@@ -129,6 +136,7 @@ def _compare(first: tuple[str, Outcomes], second: tuple[str, Outcomes]) -> dict[
         "only_a": found.b,
         "only_b": found.c,
         "n": found.n,
+        "n_eff": found.n / effect,
         "not_shared": max(len(a.ids), len(b.ids)) - found.n,
         "method": found.method,
     }
@@ -139,7 +147,7 @@ def _detectable(row: dict[str, Any], family: int) -> float | None:
     if not row["n"]:
         return None
     discordant = max((row["only_a"] + row["only_b"]) / row["n"], 0.1)
-    found = minimum_detectable_difference(row["n"], discordant, alpha=SIGNIFICANT / family)
+    found = minimum_detectable_difference(row["n_eff"], discordant, alpha=SIGNIFICANT / family)
     return None if math.isnan(found) else found
 
 

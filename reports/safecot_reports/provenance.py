@@ -28,7 +28,8 @@ _TRAINING_KEYS = (
 def provenance(run: Run) -> dict[str, Any]:
     """What it takes to repeat a run, from lmms-eval's results file (missing parts are None)."""
     results = run.results
-    config = results.get("config") if isinstance(results.get("config"), dict) else {}
+    given = results.get("config")
+    config: dict[str, Any] = given if isinstance(given, dict) else {}
     arguments = _arguments(config)
     versions = results.get("versions")
     return {

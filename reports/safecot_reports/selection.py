@@ -58,7 +58,7 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
 def _status(table: Columns, row: int) -> str:
     from safecot_eval.metrics import STATUSES
 
-    return STATUSES[table.status[row]].value
+    return str(STATUSES[table.status[row]])
 
 
 def _label(table: Columns, name: str, row: int) -> str | None:

@@ -30,7 +30,7 @@ function plane(panel, redraw) {
 }
 function categories(panel, redraw) {
   const cells = data.categories;
-  panel.append(h("h2", null, "Categories"), h("p", null, "Darker is higher. \u00b0 marks fewer than 50 scored items: the interval is wide, read it before the value."));
+  panel.append(h("h2", null, "Categories"), h("p", null, "A stronger colour is a higher value. \u00b0 marks fewer than 50 scored items: the interval is wide, read it before the value."));
   if (!cells.length) return;
   const task = choice("Benchmark", "task", taskOptions(cells), null, redraw);
   const here = cells.filter((c) => c.task === task.value);
@@ -45,7 +45,7 @@ function categories(panel, redraw) {
       const c = index.get(`${m}\n${n}`);
       if (!c || c.value === null) return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total}` : ""));
       const td = h("td", { class: "heat", title: `${m}, ${n}` }, percent(c.value) + (c.n < 50 ? "\u00b0" : ""), h("small", null, `${percent(c.low, 0)}\u2013${percent(c.high, 0)}`), h("small", null, `n ${c.n}`), inside(m, n) ? h("span", { class: "tag warn" }, "in distribution") : null);
-      td.style.setProperty("--p", `${Math.round(38 * c.value)}%`);
+      td.style.setProperty("--p", `${Math.round(30 * c.value)}%`);
       return td;
     })))))));
 }

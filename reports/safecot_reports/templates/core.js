@@ -8,7 +8,7 @@ function fill(node, attributes, children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, visible(value));
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
     node.append(child instanceof Node ? child : document.createTextNode(visible(child)));
   }
@@ -50,9 +50,11 @@ function toggle(label, name, redraw) {
 }
 function scrollTable(label, table) { return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table); }
 function plainTable(caption, heads, rows) {
+  const isNumber = (cell) => typeof cell !== "string" || /^[+\u2212\u2014<\d]/.test(cell) || cell === "";
+  const side = heads.map((_, i) => (i === 0 ? "first left" : rows.length && rows.every((cells) => isNumber(cells[i])) ? null : "left"));
   return scrollTable(caption, h("table", null, h("caption", null, caption),
-    h("thead", null, h("tr", null, heads.map((text, i) => h("th", { scope: "col", class: i === 0 ? "first left" : null }, text)))),
-    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell, i) => i === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: typeof cell === "string" && cell.length > 24 ? "wrap" : null }, cell)))))));
+    h("thead", null, h("tr", null, heads.map((text, i) => (text ? h("th", { scope: "col", class: side[i] }, text) : h("td"))))),
+    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell, i) => (i === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: side[i] && cell.length > 24 ? "wrap" : side[i] }, cell))))))));
 }
 const taskTitle = (task) => task === "pooled" ? "All benchmarks, pooled" : (data.tasks.find((t) => t.task === task) || { title: task }).title;
 const taskOptions = (cells) => [...new Set(cells.map((c) => c.task))].sort().map((t) => [t, taskTitle(t)]);

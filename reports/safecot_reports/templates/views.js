@@ -24,7 +24,8 @@ function compare(panel, redraw) {
   const metric = rows[0];
   if (!metric) return;
   const base = new Map(data.samples.filter((o) => o.model === baseline.value && o.task === task.value).map((o) => [o.id, o]));
-  const found = data.samples.filter((o) => o.model === other.value && o.task === task.value && base.has(o.id)).map((o) => [base.get(o.id), o]).filter(([a, b]) => a.labels[metric.evaluator] && b.labels[metric.evaluator] && a.labels[metric.evaluator] !== b.labels[metric.evaluator]);
+  const wanted = { crr: "refuse", asr: "refuse", car: "answer" }[metric.metric];
+  const found = data.samples.filter((o) => (!wanted || o.expectation === wanted) && o.model === other.value && o.task === task.value && base.has(o.id)).map((o) => [base.get(o.id), o]).filter(([a, b]) => a.labels[metric.evaluator] && b.labels[metric.evaluator] && a.labels[metric.evaluator] !== b.labels[metric.evaluator]);
   panel.append(h("h3", null, "Where they disagree"), h("div", { class: "controls" }, other.node), h("p", { class: "soft" }, data.samples.length ? `Of the ${base.size} items of this benchmark that the page holds, the two labels differ on ${found.length} (at most 30 shown).` : "This page holds no samples."));
   for (const [a, b] of found.slice(0, 30)) panel.append(sampleCard(a, true), sampleCard(b, true));
 }
@@ -49,6 +50,6 @@ function reproduce(panel) {
   for (const text of [...data.conflicts, ...data.omitted]) panel.append(h("p", { class: "note" }, text));
   for (const r of data.runs) {
     const facts = [["Run", `${r.stamp}, ${r.file}`], ["Samples", `${r.n}${r.limit ? ` (limited to ${r.limit}: a part of the benchmark)` : ""}`], ["Status", Object.entries(r.status).map(([k, v]) => `${k} ${v}`).join(", ")], ["Task version, data, images", r.key.join(", ")], ["lmms-eval", r.lmms_eval ?? "not recorded"], ["Generation limit", r.max_new_tokens ?? "not recorded"], ["Evaluators", r.evaluators.join(", ")]];
-    panel.append(h("article", null, h("h3", null, `${r.model} on ${taskTitle(r.task)}`), h("pre", { tabindex: "0" }, r.command ?? "The results file is missing: the command is not known."), plainTable(`Facts of ${r.model} on ${r.task}`, ["What", "Value"], facts.map(([k, v]) => [k, h("span", null, v)]))));
+    panel.append(h("article", null, h("h3", null, `${r.model} on ${taskTitle(r.task)}`), h("pre", { tabindex: "0" }, r.command ?? "The results file is missing: the command is not known."), h("dl", { class: "facts" }, facts.map(([k, v]) => [h("dt", null, k), h("dd", null, v)]))));
   }
 }
