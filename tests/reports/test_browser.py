@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,13 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
         yield chromium
         chromium.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server that does not log."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 class Watched:
@@ -188,3 +198,23 @@ def test_screenshots_for_the_docs(browser: Any, runs_dir: Path, tmp_path: Path) 
             shot = target / f"{view}-{width}-{scheme}.png"
             watched.show(view).screenshot(path=shot)
             assert 5_000 < shot.stat().st_size < 300_000
+
+
+def test_a_published_folder_loads_its_shards(browser: Any, runs_dir: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from safecot_eval.cli import report
+
+    site = tmp_path / "site"
+    assert CliRunner().invoke(report.command, [str(runs_dir), "--split", "-o", str(site)]).exit_code == 0
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab = browser.new_page()
+        problems: list[str] = []
+        tab.on("console", lambda m: problems.append(m.text) if "Security" in m.text else None)
+        tab.goto(f"http://127.0.0.1:{server.server_port}/#view=samples&shard=0")
+        tab.wait_for_selector("article.sample")
+        assert "80 match" in tab.locator("#panel").inner_text()
+        server.shutdown()
+    assert problems == []
