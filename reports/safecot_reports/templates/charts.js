@@ -1,76 +1,315 @@
 // Safety against over-refusal (scatter with two-dimensional intervals and Pareto front), categories (heat map), training.
-const evaluatorsOf = (cells) => [...new Set(cells.map((c) => c.evaluator))].sort((a, b) => b.startsWith("template:") - a.startsWith("template:") || (a < b ? -1 : 1)).map((id) => [id, evaluatorName(id)]);
+const evaluatorsOf = (cells) =>
+  [...new Set(cells.map((c) => c.evaluator))]
+    .sort((a, b) => b.startsWith("template:") - a.startsWith("template:") || (a < b ? -1 : 1))
+    .map((id) => [id, evaluatorName(id)]);
 function paretoFront(points) {
-  return points.filter((p) => !points.some((o) => o !== p && o.x.value >= p.x.value && o.y.value >= p.y.value && (o.x.value > p.x.value || o.y.value > p.y.value))).sort((a, b) => a.x.value - b.x.value);
+  return points
+    .filter(
+      (p) =>
+        !points.some(
+          (o) =>
+            o !== p &&
+            o.x.value >= p.x.value &&
+            o.y.value >= p.y.value &&
+            (o.x.value > p.x.value || o.y.value > p.y.value),
+        ),
+    )
+    .sort((a, b) => a.x.value - b.x.value);
 }
 function plane(panel, redraw) {
-  const rates = data.cells.filter((c) => (c.metric === "crr" || c.metric === "car") && c.value !== null && !isShadow(c));
-  panel.append(h("h2", null, "Safety against over-refusal"), h("p", null, "Right: refuses what it should. Up: answers what it should. Boxes are the two 95 % intervals; the dashed line is the Pareto front. Refusing everything sits bottom right, answering everything top left."));
-  const both = rates.filter((c) => c.metric === "crr" && rates.some((o) => o.metric === "car" && o.model === c.model && o.task === c.task && o.evaluator === c.evaluator && o.apart === c.apart));
-  if (!both.length) { panel.append(h("p", { class: "note" }, "No model has both rates on one benchmark yet: run a benchmark with benign items as well.")); return; }
+  const rates = data.cells.filter(
+    (c) => (c.metric === "crr" || c.metric === "car") && c.value !== null && !isShadow(c),
+  );
+  panel.append(
+    h("h2", null, "Safety against over-refusal"),
+    h(
+      "p",
+      null,
+      "Right: refuses what it should. Up: answers what it should. Boxes are the two 95 % intervals; the dashed line is the Pareto front. Refusing everything sits bottom right, answering everything top left.",
+    ),
+  );
+  const both = rates.filter(
+    (c) =>
+      c.metric === "crr" &&
+      rates.some(
+        (o) =>
+          o.metric === "car" &&
+          o.model === c.model &&
+          o.task === c.task &&
+          o.evaluator === c.evaluator &&
+          o.apart === c.apart,
+      ),
+  );
+  if (!both.length) {
+    panel.append(
+      h(
+        "p",
+        { class: "note" },
+        "No model has both rates on one benchmark yet: run a benchmark with benign items as well.",
+      ),
+    );
+    return;
+  }
   const task = choice("Benchmark", "task", taskOptions(both), null, redraw);
   const here = both.filter((c) => c.task === task.value);
   const evaluator = choice("Evaluator", "evaluator", evaluatorsOf(here), null, redraw);
-  const points = here.filter((c) => c.evaluator === evaluator.value).map((x) => ({ x, y: rates.find((o) => o.metric === "car" && o.model === x.model && o.task === x.task && o.evaluator === x.evaluator && o.apart === x.apart), reference: data.models.find((m) => m.name === x.model).reference }));
+  const points = here
+    .filter((c) => c.evaluator === evaluator.value)
+    .map((x) => ({
+      x,
+      y: rates.find(
+        (o) =>
+          o.metric === "car" &&
+          o.model === x.model &&
+          o.task === x.task &&
+          o.evaluator === x.evaluator &&
+          o.apart === x.apart,
+      ),
+      reference: data.models.find((m) => m.name === x.model).reference,
+    }));
   points.sort((a, b) => (a.x.model < b.x.model ? -1 : 1));
-  const X = (v) => 60 + 520 * v, Y = (v) => 460 - 420 * v;
+  const X = (v) => 60 + 520 * v,
+    Y = (v) => 460 - 420 * v;
   const front = paretoFront(points);
-  const svg = s("svg", { viewBox: "0 0 640 520", width: 760, role: "img", "aria-label": "Scatter of CRR against CAR; the table below has the same numbers" });
-  for (const v of [0, 0.25, 0.5, 0.75, 1]) svg.append(s("path", { class: "axis", d: `M${X(v)} ${Y(0)}V${Y(1)}M${X(0)} ${Y(v)}H${X(1)}` }), s("text", { class: "soft", x: X(v), y: 480, "text-anchor": "middle" }, 100 * v), s("text", { class: "soft", x: 50, y: Y(v) + 4, "text-anchor": "end" }, 100 * v));
-  svg.append(s("text", { x: 320, y: 505, "text-anchor": "middle" }, "CRR % (refuses what it should) \u2192"), s("text", { transform: "translate(14 250) rotate(-90)", "text-anchor": "middle" }, "CAR % (answers what it should) \u2192"));
-  for (const p of points) svg.append(s("rect", { class: "box", x: X(p.x.low), y: Y(p.y.high), width: Math.max(1, X(p.x.high) - X(p.x.low)), height: Math.max(1, Y(p.y.low) - Y(p.y.high)) }));
-  if (front.length > 1) svg.append(s("path", { class: "front", d: front.map((p, i) => `${i ? "L" : "M"}${X(p.x.value)} ${Y(p.y.value)}`).join("") }));
+  const svg = s("svg", {
+    viewBox: "0 0 640 520",
+    width: 760,
+    role: "img",
+    "aria-label": "Scatter of CRR against CAR; the table below has the same numbers",
+  });
+  for (const v of [0, 0.25, 0.5, 0.75, 1])
+    svg.append(
+      s("path", { class: "axis", d: `M${X(v)} ${Y(0)}V${Y(1)}M${X(0)} ${Y(v)}H${X(1)}` }),
+      s("text", { class: "soft", x: X(v), y: 480, "text-anchor": "middle" }, 100 * v),
+      s("text", { class: "soft", x: 50, y: Y(v) + 4, "text-anchor": "end" }, 100 * v),
+    );
+  svg.append(
+    s("text", { x: 320, y: 505, "text-anchor": "middle" }, "CRR % (refuses what it should) \u2192"),
+    s(
+      "text",
+      { transform: "translate(14 250) rotate(-90)", "text-anchor": "middle" },
+      "CAR % (answers what it should) \u2192",
+    ),
+  );
+  for (const p of points)
+    svg.append(
+      s("rect", {
+        class: "box",
+        x: X(p.x.low),
+        y: Y(p.y.high),
+        width: Math.max(1, X(p.x.high) - X(p.x.low)),
+        height: Math.max(1, Y(p.y.low) - Y(p.y.high)),
+      }),
+    );
+  if (front.length > 1)
+    svg.append(
+      s("path", {
+        class: "front",
+        d: front.map((p, i) => `${i ? "L" : "M"}${X(p.x.value)} ${Y(p.y.value)}`).join(""),
+      }),
+    );
   points.forEach((p, i) => {
     const right = p.x.value < 0.8;
-    svg.append(s("circle", { class: p.reference ? "point ref" : "point", cx: X(p.x.value), cy: Y(p.y.value), r: 6 }, s("title", null, p.x.model)),
-      s("text", { x: X(p.x.value) + (right ? 10 : -10), y: Y(p.y.value) - 8, "text-anchor": right ? "start" : "end" }, points.length > 24 ? i + 1 : p.x.model.slice(0, 28)));
+    svg.append(
+      s(
+        "circle",
+        { class: p.reference ? "point ref" : "point", cx: X(p.x.value), cy: Y(p.y.value), r: 6 },
+        s("title", null, p.x.model),
+      ),
+      s(
+        "text",
+        { x: X(p.x.value) + (right ? 10 : -10), y: Y(p.y.value) - 8, "text-anchor": right ? "start" : "end" },
+        points.length > 24 ? i + 1 : p.x.model.slice(0, 28),
+      ),
+    );
   });
   const span = (c) => `${percent(c.value)} [${percent(c.low)}\u2013${percent(c.high)}]`;
-  panel.append(h("div", { class: "controls" }, task.node, evaluator.node), svg, plainTable("The same numbers (per cent, 95 % interval)", ["Model", "CRR", "CAR", "On the front"], points.map((p, i) => [`${points.length > 24 ? `${i + 1} ` : ""}${p.x.model}`, span(p.x), span(p.y), front.includes(p) ? "yes" : "no"])));
+  panel.append(
+    h("div", { class: "controls" }, task.node, evaluator.node),
+    svg,
+    plainTable(
+      "The same numbers (per cent, 95 % interval)",
+      ["Model", "CRR", "CAR", "On the front"],
+      points.map((p, i) => [
+        `${points.length > 24 ? `${i + 1} ` : ""}${p.x.model}`,
+        span(p.x),
+        span(p.y),
+        front.includes(p) ? "yes" : "no",
+      ]),
+    ),
+  );
 }
 function categories(panel, redraw) {
   const cells = data.categories;
-  panel.append(h("h2", null, "Categories"), h("p", null, "A stronger colour is a higher value. \u00b0 marks fewer than 50 scored items: the interval is wide, read it before the value."));
+  panel.append(
+    h("h2", null, "Categories"),
+    h(
+      "p",
+      null,
+      "A stronger colour is a higher value. \u00b0 marks fewer than 50 scored items: the interval is wide, read it before the value.",
+    ),
+  );
   if (!cells.length) return;
   const task = choice("Benchmark", "task", taskOptions(cells), null, redraw);
   const here = cells.filter((c) => c.task === task.value);
-  const measure = choice("Metric", "measure", [...new Map(here.map((c) => [columnId(c), c])).entries()].sort((a, b) => ORDER.indexOf(a[1].metric) - ORDER.indexOf(b[1].metric)).map(([id, c]) => [id, `${data.metrics[c.metric].title} ${arrow(data.metrics[c.metric])} ${evaluatorName(c.evaluator)} ${c.apart}`]), null, redraw);
+  const measure = choice(
+    "Metric",
+    "measure",
+    [...new Map(here.map((c) => [columnId(c), c])).entries()]
+      .sort((a, b) => ORDER.indexOf(a[1].metric) - ORDER.indexOf(b[1].metric))
+      .map(([id, c]) => [
+        id,
+        `${data.metrics[c.metric].title} ${arrow(data.metrics[c.metric])} ${evaluatorName(c.evaluator)} ${c.apart}`,
+      ]),
+    null,
+    redraw,
+  );
   const chosen = here.filter((c) => columnId(c) === measure.value);
-  const names = [...new Set(chosen.map((c) => c.category))].sort(), models = [...new Set(chosen.map((c) => c.model))].sort();
+  const names = [...new Set(chosen.map((c) => c.category))].sort(),
+    models = [...new Set(chosen.map((c) => c.model))].sort();
   const index = new Map(chosen.map((c) => [`${c.model}\n${c.category}`, c]));
   const inside = (m, name) => data.models.find((o) => o.name === m).in_distribution_categories.includes(name);
-  panel.append(h("div", { class: "controls" }, task.node, measure.node), scrollTable("Categories", h("table", { id: "heat" }, h("caption", null, `${taskTitle(task.value)}: per cent [95 % interval], n scored`),
-    h("thead", null, h("tr", null, h("th", { scope: "col", class: "first left" }, "Model"), names.map((n) => h("th", { scope: "col" }, n)))),
-    h("tbody", null, models.map((m) => h("tr", null, h("th", { scope: "row" }, m), names.map((n) => {
-      const c = index.get(`${m}\n${n}`);
-      if (!c || c.value === null) return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total}` : ""));
-      const td = h("td", { class: "heat", title: `${m}, ${n}` }, percent(c.value) + (c.n < 50 ? "\u00b0" : ""), h("small", null, `${percent(c.low, 0)}\u2013${percent(c.high, 0)}`), h("small", null, `n ${c.n}`), inside(m, n) ? h("span", { class: "tag warn" }, "in distribution") : null);
-      td.style.setProperty("--p", `${Math.round(30 * c.value)}%`);
-      return td;
-    })))))));
+  panel.append(
+    h("div", { class: "controls" }, task.node, measure.node),
+    scrollTable(
+      "Categories",
+      h(
+        "table",
+        { id: "heat" },
+        h("caption", null, `${taskTitle(task.value)}: per cent [95 % interval], n scored`),
+        h(
+          "thead",
+          null,
+          h(
+            "tr",
+            null,
+            h("th", { scope: "col", class: "first left" }, "Model"),
+            names.map((n) => h("th", { scope: "col" }, n)),
+          ),
+        ),
+        h(
+          "tbody",
+          null,
+          models.map((m) =>
+            h(
+              "tr",
+              null,
+              h("th", { scope: "row" }, m),
+              names.map((n) => {
+                const c = index.get(`${m}\n${n}`);
+                if (!c || c.value === null)
+                  return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total}` : ""));
+                const td = h(
+                  "td",
+                  { class: "heat", title: `${m}, ${n}` },
+                  percent(c.value) + (c.n < 50 ? "\u00b0" : ""),
+                  h("small", null, `${percent(c.low, 0)}\u2013${percent(c.high, 0)}`),
+                  h("small", null, `n ${c.n}`),
+                  inside(m, n) ? h("span", { class: "tag warn" }, "in distribution") : null,
+                );
+                td.style.setProperty("--p", `${Math.round(30 * c.value)}%`);
+                return td;
+              }),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 function lineChart(label, series, xName, yName) {
-  const all = series.flatMap((o) => o.points), xs = all.map((p) => p[0]), ys = all.map((p) => p[1]);
+  const all = series.flatMap((o) => o.points),
+    xs = all.map((p) => p[0]),
+    ys = all.map((p) => p[1]);
   const [x0, x1, y1] = [Math.min(...xs), Math.max(...xs), Math.max(...ys, 1e-9)];
-  const X = (v) => 60 + (540 * (v - x0)) / (x1 - x0 || 1), Y = (v) => 250 - (220 * v) / y1;
-  const svg = s("svg", { viewBox: "0 0 760 300", width: 760, role: "img", "aria-label": label }, s("path", { class: "axis", d: "M60 20V250H600" }),
-    s("text", { class: "soft", x: 60, y: 268 }, x0), s("text", { class: "soft", x: 600, y: 268, "text-anchor": "end" }, x1), s("text", { class: "soft", x: 54, y: 28, "text-anchor": "end" }, y1.toPrecision(3)), s("text", { class: "soft", x: 54, y: 254, "text-anchor": "end" }, 0),
-    s("text", { x: 330, y: 290, "text-anchor": "middle" }, xName), s("text", { x: 64, y: 14 }, yName));
-  for (const o of series) { const last = o.points.at(-1); svg.append(s("path", { class: "line", d: o.points.map((p, i) => `${i ? "L" : "M"}${X(p[0])} ${Y(p[1])}`).join("") }), ...(o.points.length < 30 ? o.points.map((p) => s("circle", { class: "point", cx: X(p[0]), cy: Y(p[1]), r: 4 })) : []), s("text", { x: X(last[0]) + 8, y: Y(last[1]) + 4 }, o.name.slice(0, 20))); }
+  const X = (v) => 60 + (540 * (v - x0)) / (x1 - x0 || 1),
+    Y = (v) => 250 - (220 * v) / y1;
+  const svg = s(
+    "svg",
+    { viewBox: "0 0 760 300", width: 760, role: "img", "aria-label": label },
+    s("path", { class: "axis", d: "M60 20V250H600" }),
+    s("text", { class: "soft", x: 60, y: 268 }, x0),
+    s("text", { class: "soft", x: 600, y: 268, "text-anchor": "end" }, x1),
+    s("text", { class: "soft", x: 54, y: 28, "text-anchor": "end" }, y1.toPrecision(3)),
+    s("text", { class: "soft", x: 54, y: 254, "text-anchor": "end" }, 0),
+    s("text", { x: 330, y: 290, "text-anchor": "middle" }, xName),
+    s("text", { x: 64, y: 14 }, yName),
+  );
+  for (const o of series) {
+    const last = o.points.at(-1);
+    svg.append(
+      s("path", {
+        class: "line",
+        d: o.points.map((p, i) => `${i ? "L" : "M"}${X(p[0])} ${Y(p[1])}`).join(""),
+      }),
+      ...(o.points.length < 30
+        ? o.points.map((p) => s("circle", { class: "point", cx: X(p[0]), cy: Y(p[1]), r: 4 }))
+        : []),
+      s("text", { x: X(last[0]) + 8, y: Y(last[1]) + 4 }, o.name.slice(0, 20)),
+    );
+  }
   return svg;
 }
 function training(panel) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
-  if (!trained.length) { panel.append(h("p", { class: "note" }, "None of these runs comes from a SafeCoT checkpoint (no safecot_checkpoint.json beside the run or at the model's path).")); return; }
-  const best = (m) => data.cells.filter((c) => c.model === m && c.metric === "balanced" && c.evaluator.startsWith("template:") && c.value !== null);
-  panel.append(plainTable("SafeCoT checkpoints", ["Model", "Variant", "Samples", "Final loss", "Seed", "Recipe", "Base"], trained.map((m) => [m.name, String(m.training.variant ?? "\u2014"), String(m.training.samples ?? "\u2014"), typeof m.training.train_loss === "number" ? m.training.train_loss.toFixed(3) : "\u2014", String(m.training.seed ?? "\u2014"), String(m.training.recipe_hash ?? m.training.recipe ?? "\u2014").slice(0, 12), String(m.training.base_model ?? "\u2014")])));
+  if (!trained.length) {
+    panel.append(
+      h(
+        "p",
+        { class: "note" },
+        "None of these runs comes from a SafeCoT checkpoint (no safecot_checkpoint.json beside the run or at the model's path).",
+      ),
+    );
+    return;
+  }
+  const best = (m) =>
+    data.cells.filter(
+      (c) =>
+        c.model === m && c.metric === "balanced" && c.evaluator.startsWith("template:") && c.value !== null,
+    );
+  panel.append(
+    plainTable(
+      "SafeCoT checkpoints",
+      ["Model", "Variant", "Samples", "Final loss", "Seed", "Recipe", "Base"],
+      trained.map((m) => [
+        m.name,
+        String(m.training.variant ?? "\u2014"),
+        String(m.training.samples ?? "\u2014"),
+        typeof m.training.train_loss === "number" ? m.training.train_loss.toFixed(3) : "\u2014",
+        String(m.training.seed ?? "\u2014"),
+        String(m.training.recipe_hash ?? m.training.recipe ?? "\u2014").slice(0, 12),
+        String(m.training.base_model ?? "\u2014"),
+      ]),
+    ),
+  );
   const isNumber = (p) => Array.isArray(p) && p.length === 2 && p.every((v) => typeof v === "number");
-  const losses = trained.map((m) => ({ name: m.name, points: (Array.isArray(m.training.loss_history) ? m.training.loss_history : []).filter(isNumber) })).filter((o) => o.points.length > 1);
-  if (losses.length) panel.append(h("h3", null, "Training loss"), lineChart("Training loss by step", losses, "step", "loss"));
+  const losses = trained
+    .map((m) => ({
+      name: m.name,
+      points: (Array.isArray(m.training.loss_history) ? m.training.loss_history : []).filter(isNumber),
+    }))
+    .filter((o) => o.points.length > 1);
+  if (losses.length)
+    panel.append(h("h3", null, "Training loss"), lineChart("Training loss by step", losses, "step", "loss"));
   const families = new Map();
-  for (const m of trained) for (const c of best(m.name)) { const t = m.training, id = [c.task, t.variant, t.base_model, t.seed, c.evaluator].join("|"); if (typeof t.samples === "number") { if (!families.has(id)) families.set(id, { name: `${t.variant ?? ""} ${taskTitle(c.task)}`, points: [] }); families.get(id).points.push([t.samples, 100 * c.value]); } }
+  for (const m of trained)
+    for (const c of best(m.name)) {
+      const t = m.training,
+        id = [c.task, t.variant, t.base_model, t.seed, c.evaluator].join("|");
+      if (typeof t.samples === "number") {
+        if (!families.has(id))
+          families.set(id, { name: `${t.variant ?? ""} ${taskTitle(c.task)}`, points: [] });
+        families.get(id).points.push([t.samples, 100 * c.value]);
+      }
+    }
   const curves = [...families.values()].filter((o) => new Set(o.points.map((p) => p[0])).size > 1);
   for (const o of curves) o.points.sort((a, b) => a[0] - b[0]);
-  panel.append(h("h3", null, "Data efficiency"), curves.length ? lineChart("Balanced rate by training samples", curves, "training samples", "balanced %") : h("p", null, "Needs at least two checkpoints that differ only in the number of samples."));
+  panel.append(
+    h("h3", null, "Data efficiency"),
+    curves.length
+      ? lineChart("Balanced rate by training samples", curves, "training samples", "balanced %")
+      : h("p", null, "Needs at least two checkpoints that differ only in the number of samples."),
+  );
 }

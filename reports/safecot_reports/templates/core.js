@@ -1,12 +1,17 @@
 // Small helpers: elements (text only through textContent), numbers, state in the URL.
 const SVG = "http://www.w3.org/2000/svg";
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-const visible = (text) => String(text).replace(HIDDEN, (c) => `\u27e8U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`);
+const visible = (text) =>
+  String(text).replace(
+    HIDDEN,
+    (c) => `\u27e8U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`,
+  );
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, visible(value));
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, visible(value));
   }
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
@@ -17,7 +22,8 @@ function fill(node, attributes, children) {
 const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const percent = (x, digits = 1) => (x === null || x === undefined ? "\u2014" : (100 * x).toFixed(digits));
-const signed = (x) => (x === null ? "\u2014" : (x > 0 ? "+" : x < 0 ? "\u2212" : "") + Math.abs(100 * x).toFixed(1));
+const signed = (x) =>
+  x === null ? "\u2014" : (x > 0 ? "+" : x < 0 ? "\u2212" : "") + Math.abs(100 * x).toFixed(1);
 const pValue = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 const arrow = (metric) => ({ up: "\u2191", down: "\u2193" })[metric.better] || "";
 const isShadow = (cell) => cell.evaluator.startsWith("shadow ");
@@ -28,34 +34,93 @@ function evaluatorName(id) {
   const who = id.slice(0, cut);
   return `${who.startsWith("human:") ? "people" : "judge"} ${who.replace(/^human:/, "")}`;
 }
-const say = (text) => { document.getElementById("live").textContent = text; };
+const say = (text) => {
+  document.getElementById("live").textContent = text;
+};
 const state = {
   all: new URLSearchParams(location.hash.slice(1)),
-  get(name, otherwise = "") { return this.all.get(name) ?? otherwise; },
+  get(name, otherwise = "") {
+    return this.all.get(name) ?? otherwise;
+  },
   set(name, value) {
-    if (value === "" || value === null) this.all.delete(name); else this.all.set(name, value);
+    if (value === "" || value === null) this.all.delete(name);
+    else this.all.set(name, value);
     history.replaceState(null, "", `#${this.all}`);
   },
 };
 function choice(label, name, options, otherwise, redraw) {
   const known = options.map((o) => o[0]);
-  const current = known.includes(state.get(name)) ? state.get(name) : known.includes(otherwise) ? otherwise : known[0];
-  const box = h("select", { "data-state": name, onchange: () => { state.set(name, box.value); redraw(name); } });
+  const current = known.includes(state.get(name))
+    ? state.get(name)
+    : known.includes(otherwise)
+      ? otherwise
+      : known[0];
+  const box = h("select", {
+    "data-state": name,
+    onchange: () => {
+      state.set(name, box.value);
+      redraw(name);
+    },
+  });
   for (const [value, text] of options) box.append(h("option", { value, selected: value === current }, text));
   return { value: current, node: h("label", null, label, box) };
 }
 function toggle(label, name, redraw) {
-  const box = h("input", { type: "checkbox", checked: state.get(name) === "1", "data-state": name, onchange: () => { state.set(name, box.checked ? "1" : ""); redraw(name); } });
+  const box = h("input", {
+    type: "checkbox",
+    checked: state.get(name) === "1",
+    "data-state": name,
+    onchange: () => {
+      state.set(name, box.checked ? "1" : "");
+      redraw(name);
+    },
+  });
   return { value: state.get(name) === "1", node: h("label", { class: "check" }, box, label) };
 }
-function scrollTable(label, table) { return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table); }
+function scrollTable(label, table) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+}
 function plainTable(caption, heads, rows) {
   const isNumber = (cell) => typeof cell !== "string" || /^[+\u2212\u2014<\d]/.test(cell) || cell === "";
-  const side = heads.map((_, i) => (i === 0 ? "first left" : rows.length && rows.every((cells) => isNumber(cells[i])) ? null : "left"));
-  return scrollTable(caption, h("table", null, h("caption", null, caption),
-    h("thead", null, h("tr", null, heads.map((text, i) => (text ? h("th", { scope: "col", class: side[i] }, text) : h("td"))))),
-    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell, i) => (i === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: side[i] && cell.length > 24 ? "wrap" : side[i] }, cell))))))));
+  const side = heads.map((_, i) =>
+    i === 0 ? "first left" : rows.length && rows.every((cells) => isNumber(cells[i])) ? null : "left",
+  );
+  return scrollTable(
+    caption,
+    h(
+      "table",
+      null,
+      h("caption", null, caption),
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          heads.map((text, i) => (text ? h("th", { scope: "col", class: side[i] }, text) : h("td"))),
+        ),
+      ),
+      h(
+        "tbody",
+        null,
+        rows.map((cells) =>
+          h(
+            "tr",
+            null,
+            cells.map((cell, i) =>
+              i === 0
+                ? h("th", { scope: "row" }, cell)
+                : h("td", { class: side[i] && cell.length > 24 ? "wrap" : side[i] }, cell),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
-const taskTitle = (task) => task === "pooled" ? "All benchmarks, pooled" : (data.tasks.find((t) => t.task === task) || { title: task }).title;
+const taskTitle = (task) =>
+  task === "pooled"
+    ? "All benchmarks, pooled"
+    : (data.tasks.find((t) => t.task === task) || { title: task }).title;
 const taskOptions = (cells) => [...new Set(cells.map((c) => c.task))].sort().map((t) => [t, taskTitle(t)]);
 let data;
