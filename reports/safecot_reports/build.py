@@ -18,6 +18,7 @@ from safecot_eval.stats import Estimate, macro_mean
 from safecot_reports.columns import read_all
 from safecot_reports.judges import judge_views
 from safecot_reports.pairs import pair_views
+from safecot_reports.pictures import thumbnails
 from safecot_reports.provenance import provenance
 from safecot_reports.selection import select_samples
 
@@ -37,6 +38,7 @@ class Options:
         title: Heading of the page.
         baseline: Model that others are compared with where there are too many for all pairs; None for the first.
         samples: Samples per model and task that the page holds (0: none).
+        images: Put small copies of the samples' images on the page.
         strict: Refuse runs that cannot be compared.
         workers: Processes that read.
     """
@@ -44,6 +46,7 @@ class Options:
     title: str = "Safety and over-refusal"
     baseline: str | None = None
     samples: int = 50
+    images: bool = False
     strict: bool = False
     workers: int = 2
 
@@ -84,6 +87,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     cells += _pooled(cells)
     trained = {run.model: found for run in runs if (found := provenance(run)["training"])}
     models = sorted({table.model for table in tables})
+    samples = select_samples(runs, tables, options.samples)
     if options.baseline is not None and options.baseline not in models:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
     tasks = _tasks(tables)
@@ -108,7 +112,8 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "categories": [cell for table in tables for cell in _category_cells(table, tables)],
         **pair_views(tables, options.baseline),
         **judge_views(tables),
-        "samples": select_samples(runs, tables, options.samples),
+        "samples": samples,
+        "pictures": thumbnails(samples) if options.images else {},
         "runs": [{**provenance(run), **_left_out(table)} for run, table in zip(runs, tables, strict=True)],
         "conflicts": conflicts,
         "omitted": omitted + ([] if lists else ["phrase lists were not compared: too many answers"]),

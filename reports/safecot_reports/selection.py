@@ -48,7 +48,7 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
             "prompt": _cut(record["prompt"]),
             "reasoning": _cut(record["reasoning"]),
             "answer": _cut(record["answer"]),
-            "images": len(record["image_sha256"]),
+            "images": [digest[:16] for digest in record["image_sha256"]],
             "phrase": found["phrase"],
             "span": found["span"],
             "labels": {name: _label(table, name, int(row)) for name in names},

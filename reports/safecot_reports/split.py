@@ -10,12 +10,15 @@ from typing import Any
 from safecot_eval.runs import find_runs
 from safecot_reports.columns import read
 from safecot_reports.page import page_html
+from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
 
 ROBOTS = "User-agent: *\nDisallow: /\n"
 
 
-def write_split(data: dict[str, Any], paths: Sequence[str], folder: Path, *, samples: bool) -> None:
+def write_split(
+    data: dict[str, Any], paths: Sequence[str], folder: Path, *, samples: bool, images: bool = False
+) -> None:
     """Write ``index.html``, ``robots.txt`` and ``samples/<number>.json``.
 
     Shards are numbered, not named: model names never become paths. One run is in memory at a time.
@@ -25,6 +28,7 @@ def write_split(data: dict[str, Any], paths: Sequence[str], folder: Path, *, sam
         paths: The same run folders.
         folder: Where to write.
         samples: Write shards at all.
+        images: Put small copies of the images into their shards.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = []
@@ -33,9 +37,12 @@ def write_split(data: dict[str, Any], paths: Sequence[str], folder: Path, *, sam
         for number, run in enumerate(find_runs(paths)):
             name = f"samples/{number}.json"
             with (folder / name).open("w", encoding="utf-8") as stream:
-                for count, sample in enumerate(samples_of(run, read(run), None)):
-                    stream.write(("[" if count == 0 else ",\n") + json.dumps(sample))
-                stream.write("]\n")
+                rows = samples_of(run, read(run), None)
+                kept = list(rows) if images else []
+                stream.write('{"samples": [')
+                for count, sample in enumerate(kept or rows):
+                    stream.write((",\n" if count else "\n") + json.dumps(sample))
+                stream.write(f'],\n"pictures": {json.dumps(thumbnails(kept))}}}\n')
             shards.append({"model": run.model, "task": run.task, "file": name})
     page = page_html({**data, "shards": shards}, connect=True)
     (folder / "index.html").write_text(page, encoding="utf-8")

@@ -33,6 +33,11 @@ from safecot_eval.errors import SafecotError
     help="Samples per model and task on the page (the same items for every model).",
 )
 @click.option(
+    "--images",
+    is_flag=True,
+    help="Put small copies of the samples' images on the page, concealed like the texts. Mind their licences.",
+)
+@click.option(
     "--split", is_flag=True, help="Write a folder: index.html and every sample in one shard per run."
 )
 @click.option("--strict", is_flag=True, help="Refuse runs that cannot be compared.")
@@ -45,6 +50,7 @@ def command(
     baseline: str | None,
     no_samples: bool,
     samples_per_run: int,
+    images: bool,
     split: bool,
     strict: bool,
     badge: Path | None,
@@ -62,12 +68,12 @@ def command(
     if badge and baseline is None:
         raise SafecotError("--badge needs --baseline MODEL: the model that the badge is about.")
     on_page = 0 if no_samples or split else samples_per_run
-    options = Options(title=title, baseline=baseline, samples=on_page, strict=strict)
+    options = Options(title=title, baseline=baseline, samples=on_page, images=images, strict=strict)
     data = build(runs, options)
     ending = {"latex": "tex"}.get(kind, kind)
     target = output or Path("leaderboard" if split else f"leaderboard.{ending}")
     if split:
-        write_split(data, runs, target, samples=not no_samples)
+        write_split(data, runs, target, samples=not no_samples, images=images)
     elif kind == "html":
         write(target, page_html(data).encode())
     else:

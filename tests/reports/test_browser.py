@@ -6,9 +6,7 @@ import functools
 import http.server
 import json
 import os
-import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from tests.conftest import make_doc, write_run
 
 pytestmark = pytest.mark.slow
 VIEWS = ("overview", "plane", "categories", "compare", "judges", "samples", "training", "reproduce")
-ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 HOSTILE = (
     "<script>window.hit=1</script></script><!--",
     "<img src=x onerror=window.hit=1>",
@@ -33,20 +30,6 @@ HOSTILE = (
     "=HYPERLINK(1)",
     "long " + "x" * 1_000_000,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    found = next(
-        (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
-    )
-    if found is None:
-        pytest.skip("no Chromium here: `make browser` installs it")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -46,7 +46,7 @@ def test_split_has_every_sample_and_numbers_its_shards(runs_dir: Path, tmp_path:
     assert done.exit_code == 0, done.output
     shards = sorted((tmp_path / "site/samples").iterdir())
     assert [path.name for path in shards] == ["0.json", "1.json", "2.json", "3.json"]
-    assert [len(json.loads(path.read_text())) for path in shards] == [80] * 4
+    assert [len(json.loads(path.read_text())["samples"]) for path in shards] == [80] * 4
     assert "what should I do" not in (tmp_path / "site/index.html").read_text()
 
 

@@ -33,9 +33,11 @@ function sampleCard(o, named) {
     body.replaceChildren(
       h("strong", null, "Prompt"),
       h("pre", { tabindex: "0" }, o.prompt),
-      o.images
-        ? h("p", { class: "soft" }, `${o.images} image${o.images > 1 ? "s" : ""}, not part of this page`)
-        : "",
+      ...o.images.map((name, i) =>
+        data.pictures[name]
+          ? h("img", { src: data.pictures[name], alt: `Image ${i + 1} of item ${o.item}` })
+          : h("p", { class: "soft" }, `Image ${i + 1}: not part of this page`),
+      ),
       ...(o.reasoning ? [h("strong", null, "Reasoning"), h("pre", { tabindex: "0" }, o.reasoning)] : []),
       h("strong", null, "Answer"),
       h("pre", { tabindex: "0" }, o.answer ? highlighted(o.answer, o.span) : "(empty)"),
@@ -217,8 +219,9 @@ function samples(panel, redraw) {
     info.textContent = "Loading\u2026";
     fetch(data.shards[Number(shard.value)].file)
       .then((r) => r.json())
-      .then((rows) => {
-        pool.push(...rows);
+      .then((loaded) => {
+        pool.push(...loaded.samples);
+        Object.assign(data.pictures, loaded.pictures);
         search();
       })
       .catch(() => {

@@ -1,6 +1,6 @@
 // Compare, judges and lists, reproduce.
-function forest(row) {
-  const X = (v) => 80 + 76 * v;
+function forest(row, reach) {
+  const X = (v) => 80 + (74 * v) / reach;
   return s(
     "svg",
     { width: 160, height: 14, viewBox: "0 0 160 14", "aria-hidden": "true" },
@@ -67,6 +67,7 @@ function compare(panel, redraw) {
   const rows = here
     .filter((p) => `${p.metric}|${p.evaluator}|` === measure.value && p.diff !== null)
     .sort((a, b) => (a.other < b.other ? -1 : 1));
+  const reach = Math.max(0.01, ...rows.flatMap((p) => [Math.abs(p.low), Math.abs(p.high)]));
   panel.append(
     h("div", { class: "controls" }, baseline.node, task.node, measure.node),
     plainTable(
@@ -85,14 +86,14 @@ function compare(panel, redraw) {
         p.other,
         signed(p.diff),
         `${signed(p.low)} to ${signed(p.high)}`,
-        forest(p),
+        forest(p, reach),
         `${pValue(p.p_holm)}${p.p_holm <= 0.05 ? " *" : ""}`,
         `${p.only_other} / ${p.only_base}`,
         String(p.n),
         p.mde === null ? "\u2014" : percent(p.mde),
       ]),
     ),
-    h("p", { class: "soft" }, "* significant at 0.05 after adjustment."),
+    h("p", { class: "soft" }, `* significant at 0.05 after adjustment. The drawn intervals reach from \u2212${percent(reach)} to +${percent(reach)} points.`),
   );
   const other = choice(
     "Discordant items with",
