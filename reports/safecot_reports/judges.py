@@ -15,21 +15,46 @@ from safecot_eval.samples import Expectation
 from safecot_eval.stats import clustered_rate, cohen_kappa, corrected_rate
 
 KAPPA_UP_TO = 20_000
-"""Items per run from which kappa is worked out; larger runs use that many, evenly spaced."""
+"""Items from which kappa is worked out; larger tables use that many, evenly spaced."""
+ALL_MODELS = "(all models)"
 
 
 def judge_views(tables: Sequence[Columns]) -> dict[str, Any]:
     """Agreement, corrected rates and list sensitivity of every run.
 
     Returns:
-        ``agreement``: one dict per run and pair of evaluators that speak of the same thing (2 x 2 counts and kappa);
+        ``agreement``: one dict per run and pair of evaluators that speak of the same thing (2 x 2 counts and kappa), and
+        one over all runs of a task (model ``ALL_MODELS``);
         ``corrected``: raw and corrected rates where people labelled; ``lists``: rates under every phrase list.
     """
     return {
-        "agreement": [row for table in tables for row in _agreement(table)],
+        "agreement": _with_totals([row for table in tables for row in _agreement(table)]),
         "corrected": [row for table in tables for row in _corrected(table)],
         "lists": [row for table in tables for row in _lists(table)],
     }
+
+
+def _with_totals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put the pooled counts of each task and pair of evaluators before the rows of its models."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["task"], row["a"], row["b"]), []).append(row)
+    found = []
+    for same in groups.values():
+        if len(same) > 1:
+            counts = np.sum([row["counts"] for row in same], axis=0)
+            labels = np.repeat([(1, 1), (1, 0), (0, 1), (0, 0)], counts, axis=0)
+            pooled = {**same[0], "model": ALL_MODELS, "n": len(labels), "counts": counts.tolist()}
+            found.append({**pooled, **_kappa(labels[:, 0], labels[:, 1])})
+        found += same
+    return found
+
+
+def _kappa(x: NDArray[np.int_], y: NDArray[np.int_]) -> dict[str, float | None]:
+    """Cohen's kappa with its interval, from at most ``KAPPA_UP_TO`` items."""
+    step = max(1, math.ceil(len(x) / KAPPA_UP_TO))
+    kappa = cohen_kappa(x[::step].tolist(), y[::step].tolist())
+    return {"kappa": _finite(kappa.value), "low": _finite(kappa.low), "high": _finite(kappa.high)}
 
 
 def _agreement(table: Columns) -> list[dict[str, Any]]:
@@ -42,8 +67,6 @@ def _agreement(table: Columns) -> list[dict[str, Any]]:
         if not len(both):
             continue
         x, y = a[both].astype(int), b[both].astype(int)
-        step = max(1, math.ceil(len(both) / KAPPA_UP_TO))
-        kappa = cohen_kappa(x[::step].tolist(), y[::step].tolist())
         found.append(
             {
                 "model": table.model,
@@ -53,9 +76,7 @@ def _agreement(table: Columns) -> list[dict[str, Any]]:
                 "b": second,
                 "n": len(both),
                 "counts": [int(((x == i) & (y == j)).sum()) for i in (1, 0) for j in (1, 0)],
-                "kappa": _finite(kappa.value),
-                "low": _finite(kappa.low),
-                "high": _finite(kappa.high),
+                **_kappa(x, y),
             }
         )
     return found

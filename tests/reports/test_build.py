@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safecot_eval.errors import SafecotError
 from safecot_reports.build import Options, build, to_json
 from safecot_reports.export import badge, export, model_index
+from safecot_reports.judges import ALL_MODELS
 from safecot_reports.page import page_html
 from tests.conftest import make_doc, write_run
 from tests.reports.make_runs import make_runs
@@ -26,7 +27,7 @@ QUICK = settings(max_examples=5, deadline=None, suppress_health_check=[HealthChe
 
 def numbers(data: dict[str, Any], names: dict[str, str]) -> list[str]:
     keys = ("cells", "categories", "corrected", "lists", "agreement")
-    rows = [{**row, "model": names[row["model"]]} for key in keys for row in data[key]]
+    rows = [{**row, "model": names.get(row["model"], row["model"])} for key in keys for row in data[key]]
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
@@ -145,3 +146,18 @@ def test_a_damaged_line_is_named(runs_dir: Path, tmp_path: Path) -> None:
 def test_the_shell_is_small(data: dict[str, Any]) -> None:
     empty = {key: ([] if isinstance(value, list) else value) for key, value in data.items()}
     assert len(page_html(empty).encode()) < 150_000
+
+
+def test_agreement_over_all_models_pools_their_counts(data: dict[str, Any]) -> None:
+    rows = [
+        r
+        for r in data["agreement"]
+        if (r["a"], r["b"]) == (data["agreement"][0]["a"], data["agreement"][0]["b"])
+    ]
+    pooled, each = rows[0], rows[1:]
+    assert pooled["model"] == ALL_MODELS
+    assert len(each) == len(data["models"])
+    assert pooled["counts"] == [sum(column) for column in zip(*(r["counts"] for r in each), strict=True)]
+    both_yes, only_a, only_b, both_no = (count / pooled["n"] for count in pooled["counts"])
+    chance = (both_yes + only_a) * (both_yes + only_b) + (only_b + both_no) * (only_a + both_no)
+    assert pooled["kappa"] == pytest.approx((both_yes + both_no - chance) / (1 - chance))

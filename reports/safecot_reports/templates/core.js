@@ -34,6 +34,8 @@ function evaluatorName(id) {
   const who = id.slice(0, cut);
   return `${who.startsWith("human:") ? "people" : "judge"} ${who.replace(/^human:/, "")}`;
 }
+const rubricName = (id) =>
+  id.includes("/") ? ` \u00b7 ${id.slice(id.lastIndexOf("/") + 1).split("@")[0]}` : "";
 const say = (text) => {
   document.getElementById("live").textContent = text;
 };

@@ -57,11 +57,7 @@ function sampleCard(o, named) {
     onclick: () => (button.getAttribute("aria-expanded") === "true" ? close() : open()),
   });
   const labels = Object.entries(o.labels).map(([who, label]) =>
-    h(
-      "span",
-      { class: "tag" },
-      `${evaluatorName(who)}${who.includes("/") ? ` \u00b7 ${who.slice(who.lastIndexOf("/") + 1).split("@")[0]}` : ""}: ${label ?? "none"}`,
-    ),
+    h("span", { class: "tag" }, `${evaluatorName(who)}${rubricName(who)}: ${label ?? "none"}`),
   );
   const node = h(
     "article",

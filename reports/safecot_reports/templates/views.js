@@ -93,7 +93,11 @@ function compare(panel, redraw) {
         p.mde === null ? "\u2014" : percent(p.mde),
       ]),
     ),
-    h("p", { class: "soft" }, `* significant at 0.05 after adjustment. The drawn intervals reach from \u2212${percent(reach)} to +${percent(reach)} points.`),
+    h(
+      "p",
+      { class: "soft" },
+      `* significant at 0.05 after adjustment. The drawn intervals reach from \u2212${percent(reach)} to +${percent(reach)} points.`,
+    ),
   );
   const other = choice(
     "Discordant items with",
@@ -150,10 +154,22 @@ function judges(panel, redraw) {
   const task = choice("Benchmark", "task", taskOptions(all), null, redraw);
   panel.append(h("div", { class: "controls" }, task.node));
   const here = (rows) => rows.filter((r) => r.task === task.value);
-  const agreement = here(data.agreement);
+  const pairs = here(data.agreement);
+  const evaluators = [...new Set(pairs.flatMap((r) => [r.a, r.b]))].sort();
+  const against = choice(
+    "Compared with",
+    "against",
+    [["all", "each other"], ...evaluators.map((id) => [id, `${evaluatorName(id)}${rubricName(id)}`])],
+    evaluators.find((id) => id.startsWith("human:")) || "all",
+    redraw,
+  );
+  const agreement = pairs.filter(
+    (r) => against.value === "all" || r.a === against.value || r.b === against.value,
+  );
   const yes = { refused: "refused", unsafe: "unsafe", effective: "effective" };
   panel.append(
     h("h3", null, "Agreement"),
+    ...(pairs.length ? [h("div", { class: "controls" }, against.node)] : []),
     agreement.length
       ? plainTable(
           "Evaluator A against evaluator B",
