@@ -97,7 +97,7 @@ def rate(values: Iterable[Value]) -> float:
     0.5
     """
     scores = [value["score"] for value in values]
-    return sum(scores) / len(scores)
+    return float(sum(scores) / len(scores))
 
 
 PAIR_KINDS = ("both_right", "refuses_both", "answers_both", "inverted")
