@@ -193,6 +193,65 @@ def cot(
         )
 
 
+@command.command("sft")
+@click.option(
+    "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Output folder.")
+@click.option("--data", help="Data folder instead of the recipe's.")
+@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
+@click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value.")
+@click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
+def sft(
+    path: Path,
+    out: Path,
+    data: str | None,
+    variant: str | None,
+    max_samples: int | None,
+    settings: tuple[str, ...],
+    world_size: int | None,
+) -> None:
+    """Fine-tune from a recipe; the same command goes on after an interruption."""
+    import yaml
+
+    from safecot_training.recipe import load_recipe
+
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise SafecotError(f"--set {setting}: write KEY=VALUE.")
+        overrides[key] = yaml.safe_load(value)
+    named = {"data": data, "variant": variant, "max_samples": max_samples}
+    recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
+
+    from safecot_training.sft import train
+
+    result = train(recipe, out, world_size=world_size)
+    for reason in result.damaged:
+        click.echo(f"Checkpoint not used: {reason}.", err=True)
+    if result.resumed_from:
+        click.echo(f"Resumed from {result.resumed_from}.", err=True)
+    click.echo(f"{result.folder}: {result.card.samples} examples, last loss {result.card.train_loss:.4f}.")
+
+
+@command.command("merge")
+@click.option("--adapter", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--base-model", help="Base instead of the card's.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+def merge(adapter: Path, base_model: str | None, out: Path) -> None:
+    """Add an adapter to its base and save the whole model."""
+    import dataclasses
+
+    from safecot_training.card import read_card
+    from safecot_training.export import merge as merge_adapter
+
+    card = read_card(adapter)
+    merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))
+    click.echo(f"{out}: merged.")
+
+
 def _ratio(text: str) -> tuple[int, int]:
     try:
         safety, general = (int(part) for part in text.split(":"))

@@ -1,0 +1,117 @@
+"""The checkpoint card: ``safecot_checkpoint.json`` and ``README.md`` in every checkpoint folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from safecot_eval.errors import SafecotError
+from safecot_training.files import read_json, write_json, write_text
+
+CARD = "safecot_checkpoint.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointCard:
+    """What a consumer of a checkpoint wants to know; read by ``safecot_hf`` and the leaderboard.
+
+    Attributes:
+        variant: ``base``, ``v0``, ``v1`` or ``v2``.
+        samples: Training examples.
+        train_loss: Last logged training loss (nats per assistant token).
+        loss_history: (optimiser step, loss) pairs.
+        recipe: The recipe's values.
+        recipe_hash: Hash of what changes the result.
+        data_manifest_hash: Hash of the data manifest as far as it concerns the variant.
+        seed: The recipe's.
+        base_model: The recipe's.
+        in_distribution_categories: Risk categories that were trained on.
+        in_distribution_benchmarks: Data sets of the safety half.
+        form: ``merged`` (whole model) or ``adapter``.
+        assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how.
+    """
+
+    variant: str
+    samples: int
+    train_loss: float
+    loss_history: list[list[float]]
+    recipe: dict[str, object]
+    recipe_hash: str
+    data_manifest_hash: str
+    seed: int
+    base_model: str
+    in_distribution_categories: list[str]
+    in_distribution_benchmarks: list[str]
+    form: str = "merged"
+    assistant_tokens: int = 0
+
+    def write(self, folder: Path) -> None:
+        """Write both files.
+
+        Raises:
+            SafecotError: the disk is full.
+        """
+        write_json(folder / CARD, dataclasses.asdict(self))
+        write_text(folder / "README.md", self._readme())
+
+    def _readme(self) -> str:
+        header = {
+            "library_name": "peft" if self.form == "adapter" else "transformers",
+            "pipeline_tag": "image-text-to-text",
+            "base_model": self.base_model,
+            "tags": ["safecot", f"safecot-{self.variant}", "safety"],
+        }
+        recipe = yaml.safe_dump(
+            {k: v for k, v in self.recipe.items() if v not in ("", {}, None)}, sort_keys=False
+        )
+        loss = f"{self.train_loss:.4f}"
+        return f"""---
+{yaml.safe_dump(header, sort_keys=False)}---
+
+# SafeCoT {self.variant} on {self.base_model}
+
+{_SENTENCE.get(self.variant, "A base model.")} Method: SafeCoT (arXiv 2506.08399); data, templates and
+hyper-parameters are this recipe's, since the paper's are not public.
+
+| | |
+|---|---|
+| training examples | {self.samples} |
+| assistant tokens trained on | {self.assistant_tokens} |
+| last training loss | {loss} nats per token |
+| recipe | `{self.recipe_hash[:16]}` |
+| data manifest | `{self.data_manifest_hash[:16]}` |
+| risk categories | {", ".join(self.in_distribution_categories) or "none"} |
+| safety data | {", ".join(self.in_distribution_benchmarks) or "none"} |
+
+Scores on these categories and data sets are in-distribution. Licences: the base model's licence holds for these
+weights, and the licences of the training sets named above hold as well (MM-SafetyBench is CC BY-NC 4.0, MultiTrust is
+for non-commercial research). This checkpoint is a research artefact; measure it before relying on it.
+
+```yaml
+{recipe}```
+"""
+
+
+def read_card(folder: Path) -> CheckpointCard:
+    """Read the card of a checkpoint folder.
+
+    Raises:
+        SafecotError: there is none, or it is not one.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise SafecotError(f"{folder}: no {CARD}; the folder was not written by `safecot train`.")
+    try:
+        return CheckpointCard(**read_json(path))
+    except TypeError as error:
+        raise SafecotError(f"{path}: not a checkpoint card ({error}).") from error
+
+
+_SENTENCE = {
+    "v0": "Fine-tuned to refuse or to answer, without a chain of thought.",
+    "v1": "Fine-tuned to write a templated safety thought, then to refuse or to answer.",
+    "v2": "Fine-tuned to write a safety thought about the image and the question, then to refuse or to answer.",
+}

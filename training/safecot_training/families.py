@@ -1,0 +1,77 @@
+"""What differs between VLM families when one trains them: the names of their parts.
+
+One table instead of guesses: a base whose family is not in it is refused before anything is loaded, because a frozen
+vision tower that was not found is a vision tower that gets trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safecot_eval.errors import SafecotError
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Where the parts of a VLM are.
+
+    Attributes:
+        vision: Parts of a parameter's name that say it belongs to the vision tower.
+        projector: The same for the projector, looked for first.
+        language: Name of the language model's module.
+    """
+
+    vision: tuple[str, ...]
+    projector: tuple[str, ...]
+    language: str
+
+
+FAMILIES = {
+    "qwen2_vl": Family(("visual.",), ("visual.merger.",), "language_model"),
+    "qwen2_5_vl": Family(("visual.",), ("visual.merger.",), "language_model"),
+    "qwen3_vl": Family(("visual.",), ("visual.merger.", "visual.deepstack_merger_list."), "language_model"),
+    "llava": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "llava_next": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "llava_onevision": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "internvl": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "gemma3": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "mllama": Family(("vision_model.",), ("multi_modal_projector.",), "language_model"),
+    "idefics3": Family(("vision_model.",), ("connector.",), "text_model"),
+    "smolvlm": Family(("vision_model.",), ("connector.",), "text_model"),
+}
+
+
+def family_of(model_type: str, base: str) -> Family:
+    """Look a family up.
+
+    Raises:
+        SafecotError: it is not in the table.
+    """
+    if model_type not in FAMILIES:
+        raise SafecotError(
+            f"{base}: architecture {model_type!r} is not known to the trainer; known are {', '.join(FAMILIES)} "
+            "(a line in safecot_training/families.py adds another)."
+        )
+    return FAMILIES[model_type]
+
+
+def lora_targets(family: Family) -> str:
+    """Regular expression of the linear layers that get an adapter: the language model's only.
+
+    ``all-linear`` and lists of names would also hit the vision tower of most families, and vLLM drops such adapters
+    silently unless told otherwise.
+    """
+    return rf".*\b{family.language}\b.*\.(?:q|k|v|o|gate|up|down)_proj"
+
+
+def is_frozen(name: str, family: Family, *, vision: bool, projector: bool) -> bool:
+    """Whether a parameter stays as it is.
+
+    >>> is_frozen("model.visual.merger.mlp.0.weight", FAMILIES["qwen2_5_vl"], vision=True, projector=False)
+    False
+    >>> is_frozen("model.visual.blocks.0.norm1.weight", FAMILIES["qwen2_5_vl"], vision=True, projector=False)
+    True
+    """
+    if any(part in name for part in family.projector):
+        return projector
+    return vision and any(part in name for part in family.vision)
