@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
+from safecot_eval.errors import SafecotError
+
+INCOMPLETE = 3
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h", "--help"]}
 
 
@@ -25,6 +29,21 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option(
     "--reasoning-markers", default=None, help="Opening and closing marker of the reasoning, e.g. '<a>,</a>'."
 )
+@click.option("--chunk", type=click.IntRange(min=1), help="Requests between two writes to the journal.")
+@click.option("--no-journal", is_flag=True, help="Keep no answers: an interrupted run starts again.")
+@click.option(
+    "--fresh", is_flag=True, help="Forget this model's answers in the journal and ask for all again."
+)
+@click.option(
+    "--max-requests", "--max_requests", type=click.IntRange(min=0), help="Send at most this many requests."
+)
+@click.option(
+    "--max-tokens",
+    "--max_tokens",
+    type=click.IntRange(min=0),
+    help="Use at most this many tokens (in and out).",
+)
+@click.option("--prices", help="INPUT,OUTPUT: dollars per million tokens, for an estimate before the start.")
 @click.option("--dry-run", is_flag=True, help="Check and print the plan; generate nothing.")
 @click.pass_context
 def command(
@@ -37,24 +56,37 @@ def command(
     include_path: str | None,
     refusal_list: str | None,
     reasoning_markers: str | None,
+    chunk: int | None,
+    no_journal: bool,
+    fresh: bool,
+    max_requests: int | None,
+    max_tokens: int | None,
+    prices: str | None,
     dry_run: bool,
 ) -> None:
     r"""Evaluate a model on our tasks. Every other option goes to lmms-eval unchanged.
+
+    Answers are kept in OUTPUT/.journal as they come; the same command continues where an earlier one stopped. Exit
+    status: 0 all answered, 3 written but some requests have no answer, 2 a mistake in the command, 1 lmms-eval failed.
 
     \b
     safecot run --model safecot_hf --model_args pretrained=Qwen/Qwen2.5-VL-3B-Instruct --tasks safecot_mini
     safecot run --model openai --model_args model=m,base_url=http://host:8000/v1 --tasks 'safecot_*'
     """
     from safecot_eval import refusal
-    from safecot_eval.running import finishing, plan, preflight
+    from safecot_eval.running import finishing, plan, preflight, spending
+    from safecot_eval.running.secrets import keep_out_of_arguments
 
     if refusal_list:
         refusal.load_list(refusal_list)
         os.environ["SAFECOT_REFUSAL_LIST"] = refusal_list
     if reasoning_markers:
         os.environ["SAFECOT_REASONING_MARKERS"] = reasoning_markers
-    arguments = plan.parse_model_args(model_args)
+    arguments = keep_out_of_arguments(model, plan.parse_model_args(model_args))
     leaves, others, left_out = plan.expand_tasks(tasks, recorded=model in plan.RECORDED)
+    notes = [finishing.evaluators_line(refusal_list)]
+    if prices or model in preflight.ENDPOINT_MODELS:
+        notes.append(spending.estimate_of(leaves, limit, ctx.args, prices))
     planned = plan.Plan(
         model=model,
         model_args=arguments,
@@ -63,8 +95,13 @@ def command(
         left_out=left_out,
         output=finishing.output_folder(output_path, model, arguments),
         limit=limit,
-        notes=(finishing.evaluators_line(refusal_list),),
+        notes=tuple(notes),
     )
+    if not no_journal and any(part.split("=")[0] in ("--use_cache", "--use-cache") for part in ctx.args):
+        raise SafecotError(
+            "--use_cache: lmms-eval's cache stores failed requests as answers, and safecot run resumes without it; "
+            "leave it out, or add --no-journal."
+        )
     preflight.check(planned)
     click.echo(planned.describe())
     if dry_run:
@@ -78,20 +115,36 @@ def command(
         str(planned.output),
         "--log_samples",
     ]
-    if model_args:
-        given += ["--model_args", model_args]
+    if arguments:
+        given += ["--model_args", ",".join(f"{key}={value}" for key, value in arguments.items())]
     if limit is not None:
         given += ["--limit", limit]
     if include_path:
         given += ["--include_path", include_path]
 
-    from safecot_eval.running import host
+    from safecot_eval.journal.session import FOLDER, Session, world_size
+    from safecot_eval.running import evaluation
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    share = world_size()
+    session = Session(
+        folder=None if no_journal or model in plan.RECORDED else planned.output / FOLDER,
+        model=model,
+        arguments=arguments,
+        options=ctx.args,
+        guard=spending.SpendGuard(
+            None if max_requests is None else max_requests // share,
+            None if max_tokens is None else max_tokens // share,
+        ),
+        chunk=chunk,
+        fresh=fresh,
+    )
     try:
-        results = host.evaluate([*given, *ctx.args], only_ours=not others)
+        closing = evaluation.evaluate(planned, [*given, *ctx.args], session, sys.argv[1:])
     except RuntimeError as error:
         click.echo(f"safecot: {error}", err=True)
         ctx.exit(1)
-    if results is not None:
-        click.echo(finishing.finish(planned, results))
+    if closing is not None:
+        click.echo(closing)
+    if session.tally.failed or session.tally.blocked:
+        ctx.exit(INCOMPLETE)

@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.running.plan import Plan
+
+if TYPE_CHECKING:
+    from safecot_eval.journal.generation import Tally
 
 CHECKPOINT_CARD = "safecot_checkpoint.json"
 
@@ -40,27 +42,31 @@ def evaluators_line(refusal_list: str | None) -> str:
     return f"scored  by {len(phrases.phrases)} phrases ({phrases.id}); judge: {judge}"
 
 
-def finish(plan: Plan, results: Mapping[str, Any]) -> str:
-    """Check that everything asked for was written, and say what to do next.
+def finish(plan: Plan, folder: Path, tally: Tally) -> str:
+    """Keep the checkpoint's card, and say what was written, what is unanswered, and what to do next.
 
-    Raises:
-        SafecotError: lmms-eval reported success and yet a samples file is missing.
+    Args:
+        plan: What was run.
+        folder: Where the results were published.
+        tally: What became of the requests.
     """
-    folder = _newest_results(plan.output)
-    missing = [leaf for leaf in plan.leaves if not list(folder.glob(f"*_samples_{leaf}.jsonl"))]
-    if missing:
-        raise SafecotError(
-            f"{folder}: lmms-eval wrote no samples for {', '.join(missing)}; see its messages above."
-        )
     _copy_checkpoint_card(plan, folder)
-    return f"Wrote {folder}\nNext: safecot report {plan.output} -o leaderboard.html"
-
-
-def _newest_results(output: Path) -> Path:
-    written = sorted(output.rglob("*_results.json"), key=lambda path: path.stat().st_mtime)
-    if not written:
-        raise SafecotError(f"{output}: lmms-eval wrote no results; see its messages above.")
-    return written[-1].parent
+    lines = [f"Wrote {folder}"]
+    if tally.kept:
+        lines.append(f"{tally.kept} of {tally.total} answers came from the journal of an earlier run.")
+    if tally.blocked:
+        lines.append(
+            f"{tally.blocked} requests were refused by the provider's own filter (blocked_by_provider); they are "
+            "shown apart and asked again by the next run."
+        )
+    if tally.budget:
+        lines.append(f"{tally.budget} requests were not sent: a limit was reached.")
+    if tally.failed:
+        lines.append(
+            f"{tally.failed} of {tally.total} requests have no answer and are not scored; run the same command again "
+            "to ask for them."
+        )
+    return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
 
 
 def _copy_checkpoint_card(plan: Plan, folder: Path) -> None:

@@ -17,7 +17,11 @@ GROUP = "safecot"
 RECORDED = ("safecot_replay", "safecot_baseline")
 """Models that never look at an image."""
 
-_SECRET = re.compile(r"(key|token|secret|password)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:^|_)(?:key|api_?keys?|token|secret|password|passwd|auth|authorization|bearer|credentials?)$",
+    re.IGNORECASE,
+)
+_PAIR = re.compile(r"([\w-]+)=([^,\s]+)")
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ class Plan:
     def describe(self) -> str:
         """The lines printed before a run; secrets in the model arguments are masked."""
         arguments = ",".join(
-            f"{key}={'***' if _SECRET.search(key) else value}" for key, value in self.model_args.items()
+            f"{key}={'***' if is_secret(key) else value}" for key, value in self.model_args.items()
         )
+        (arguments,) = secret_free([arguments])
         lines = [f"model   {self.model} ({arguments})" if arguments else f"model   {self.model}"]
         count = sum(self.leaves.values())
         limited = f", at most {self.limit} items each" if self.limit else ""
@@ -64,6 +69,15 @@ class Plan:
         lines += list(self.notes)
         lines.append(f"output  {self.output}")
         return "\n".join(lines)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a model argument holds a key, a token or a password.
+
+    >>> is_secret("api_key"), is_secret("hf_token"), is_secret("max_new_tokens"), is_secret("tokenizer")
+    (True, True, False, False)
+    """
+    return bool(_SECRET.search(key))
 
 
 def parse_model_args(text: str) -> dict[str, str]:
@@ -147,6 +161,12 @@ def secret_free(arguments: Sequence[str]) -> list[str]:
 
     >>> secret_free(["--model_args", "model=m,api_key=abc"])
     ['--model_args', 'model=m,api_key=***']
+    >>> secret_free(["base_url=https://me:pw@host/v1,max_new_tokens=64"])
+    ['base_url=https://***@host/v1,max_new_tokens=64']
     """
-    masked = re.compile(r"((?:\w*(?:key|token|secret|password)\w*)=)[^,\s]+", re.IGNORECASE)
-    return [masked.sub(r"\1***", argument) for argument in arguments]
+
+    def masked(found: re.Match[str]) -> str:
+        return f"{found[1]}=***" if is_secret(found[1]) else found[0]
+
+    in_address = re.compile(r"(://)[^/@\s]+@")
+    return [in_address.sub(r"\1***@", _PAIR.sub(masked, argument)) for argument in arguments]

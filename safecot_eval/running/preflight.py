@@ -31,6 +31,10 @@ def check_output(output: Path) -> None:
     Raises:
         SafecotError: it cannot, or it has not.
     """
+    if set(str(output)) & set(",="):
+        raise SafecotError(
+            f"--output_path {output}: lmms-eval cannot use a folder with a comma or '=' in its name."
+        )
     try:
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".safecot-write-test-{os.getpid()}"

@@ -1,0 +1,77 @@
+"""One process per results folder: lmms-eval's files carry a time stamp in seconds, and a second process would mix in."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from safecot_eval.errors import SafecotError
+
+NAMING_ARGUMENTS = (
+    "peft",
+    "delta",
+    "pretrained",
+    "model",
+    "model_version",
+    "model_name",
+    "model_id",
+    "path",
+    "engine",
+)
+"""Model arguments after which lmms-eval names its subfolder, the first that is there."""
+
+
+def results_name(arguments: Mapping[str, str]) -> str:
+    """Name of the subfolder that lmms-eval will write to, good enough to lock it.
+
+    >>> results_name({"pretrained": "Qwen/Qwen2.5-VL-3B-Instruct"})
+    'Qwen__Qwen2.5-VL-3B-Instruct'
+    """
+    chosen = next((arguments[key] for key in NAMING_ARGUMENTS if arguments.get(key)), "results")
+    return re.sub(r"[^\w.+-]+", "_", "__".join(chosen.strip("/").split("/")[-2:])) or "results"
+
+
+@contextmanager
+def hold(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a results folder.
+
+    Args:
+        folder: The journal's folder.
+        name: See :func:`results_name`.
+
+    Raises:
+        SafecotError: another process holds it (its process id and machine are named), or it cannot be made.
+    """
+    path = folder / f"{name}.lock"
+    owner = folder / f"{name}.owner"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise SafecotError(
+            f"{folder.parent}: another safecot run writes {name} here{_who(owner)}; wait for it, or give this one "
+            "another --output_path."
+        ) from error
+    except OSError as error:
+        raise SafecotError(f"{path}: the lock cannot be made ({error.strerror}).") from error
+    try:
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _who(owner: Path) -> str:
+    try:
+        text = owner.read_text(encoding="utf-8")[:100]
+    except OSError:
+        return ""
+    return f" ({text})" if text.isprintable() and text else ""
