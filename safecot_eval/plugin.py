@@ -21,6 +21,7 @@ _MARK = "_safecot_hooked"
 
 MODELS = {
     "safecot_hf": "safecot_eval.models.hf.SafecotHF",
+    "safecot_openai": "safecot_eval.models.api.SafecotOpenAI",
     "safecot_replay": "safecot_eval.models.replay.SafecotReplay",
     "safecot_baseline": "safecot_eval.models.baseline.SafecotBaseline",
 }

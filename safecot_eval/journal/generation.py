@@ -143,7 +143,7 @@ class JournalledGeneration:
         ]
         self._store([number for number, _ in rest], [answer for _, answer in rest], documents, keys)
         for number, answer in zip(now, answers, strict=True):
-            outputs[number] = answer if _parts(answer)[0] is not None else ""
+            outputs[number] = _shown(answer)
         progress.advance(len(rest), **self._figures())
         return later
 
@@ -295,6 +295,13 @@ def chunk_size(model: Any, model_id: str, asked: int | None) -> int:
     if model_id in ENGINES:
         return max(512, 4 * batch)
     return max(16, 4 * batch, 8 * at_once)
+
+
+def _shown(answer: Any) -> Any:
+    """What scoring gets: no text where there is none, or where the text tells of a provider's filter."""
+    text, _ = _parts(answer)
+    blocked = failure_status(text) is Status.BLOCKED_BY_PROVIDER
+    return "" if text is None or blocked else answer
 
 
 def _whole(value: Any) -> int | None:

@@ -10,7 +10,7 @@ from safecot_eval.errors import SafecotError
 from safecot_eval.running.plan import Plan
 
 MIN_FREE_BYTES = 200 * 2**20
-ENDPOINT_MODELS = ("openai", "async_openai", "openai_compatible")
+ENDPOINT_MODELS = ("openai", "async_openai", "openai_compatible", "safecot_openai")
 _TIMEOUT_S = 10.0
 
 
