@@ -22,12 +22,13 @@ class CheckpointCard:
         variant: ``base``, ``v0``, ``v1`` or ``v2``.
         samples: Training examples.
         train_loss: Last logged training loss (nats per assistant token).
-        loss_history: (optimiser step, loss) pairs.
+        loss_history: (optimiser step, loss) pairs, at most 200 of them.
         recipe: The recipe's values.
         recipe_hash: Hash of what changes the result.
         data_manifest_hash: Hash of the data manifest as far as it concerns the variant.
         seed: The recipe's.
         base_model: The recipe's.
+        base_revision: Commit of the base where it came from a hub, else the recipe's revision.
         in_distribution_categories: Risk categories that were trained on.
         in_distribution_benchmarks: Data sets of the safety half.
         form: ``merged`` (whole model) or ``adapter``.
@@ -45,6 +46,7 @@ class CheckpointCard:
     base_model: str
     in_distribution_categories: list[str]
     in_distribution_benchmarks: list[str]
+    base_revision: str = ""
     form: str = "merged"
     assistant_tokens: int = 0
 
@@ -93,6 +95,16 @@ for non-commercial research). This checkpoint is a research artefact; measure it
 ```yaml
 {recipe}```
 """
+
+
+def loss_points(history: list[list[float]], limit: int = 200) -> list[list[float]]:
+    """Thin a loss curve evenly; its last point stays.
+
+    >>> loss_points([[1, 3.0], [2, 2.0], [3, 1.0]], limit=2)
+    [[1, 3.0], [3, 1.0]]
+    """
+    every = -(-len(history) // limit)
+    return history[::-every][::-1] if history else []
 
 
 def read_card(folder: Path) -> CheckpointCard:

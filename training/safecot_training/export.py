@@ -55,7 +55,9 @@ def merge(adapter: Path, out: Path, card: CheckpointCard) -> None:
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     try:
-        base = AutoModelForImageTextToText.from_pretrained(card.base_model, dtype="auto")
+        base = AutoModelForImageTextToText.from_pretrained(
+            card.base_model, revision=card.base_revision or None, dtype="auto"
+        )
         model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]

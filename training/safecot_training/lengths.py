@@ -1,8 +1,9 @@
-"""Batches of like length, reproducibly: less padding, the same order after every restart and on every number of processes.
+"""Less padding at the same gradient: the examples of one optimiser step are dealt to its micro-batches by length.
 
-Random batches of mixed lengths spend most of their arithmetic on padding. Here the examples of an epoch are shuffled,
-cut into blocks of several batches, sorted by length inside a block, and the batches are shuffled again. All batches of
-one optimiser step, over all processes, are neighbours in length, so no process waits for another.
+Random micro-batches of mixed lengths spend most of their arithmetic on padding. Which examples make an optimiser step is
+decided by the seed alone, so every variant of the data, every restart and every number of processes takes the same
+steps; inside a step the examples are sorted, so that a micro-batch holds examples of like length. Since the loss is a
+mean over all tokens of a step, the gradient is that of the unsorted step.
 """
 
 from __future__ import annotations
@@ -14,23 +15,27 @@ import torch
 from PIL import Image
 from torch.utils.data import Sampler
 
-BLOCK_STEPS = 16
 
+class StepOrder(Sampler[int]):  # type: ignore[misc]
+    """Example indices, ``step_size`` of them per optimiser step.
 
-class LengthGroupedSampler(Sampler[int]):  # type: ignore[misc]
-    """Indices in an order that depends on the seed and the epoch only."""
+    The last step of an epoch is filled with the epoch's first examples: a short one would be filled differently by
+    different numbers of processes.
+    """
 
-    def __init__(self, lengths: Sequence[int], step_size: int, seed: int) -> None:
+    def __init__(self, count: int, step_size: int, seed: int, lengths: Sequence[int] | None = None) -> None:
         """Set up.
 
         Args:
-            lengths: Tokens per example.
-            step_size: Examples per optimiser step over all processes.
+            count: Number of examples.
+            step_size: Examples per optimiser step, over all processes and micro-batches.
             seed: Of the order.
+            lengths: Tokens per example; None leaves steps unsorted.
         """
-        self.lengths = list(lengths)
+        self.count = count
         self.step_size = step_size
         self.seed = seed
+        self.lengths = lengths
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -38,21 +43,18 @@ class LengthGroupedSampler(Sampler[int]):  # type: ignore[misc]
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return -(-self.count // self.step_size) * self.step_size
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(self.lengths), generator=generator).tolist()
-        block = self.step_size * BLOCK_STEPS
-        grouped: list[int] = []
-        for start in range(0, len(order), block):
-            grouped += sorted(order[start : start + block], key=lambda index: -self.lengths[index])
-        steps = [grouped[start : start + self.step_size] for start in range(0, len(grouped), self.step_size)]
-        whole = [step for step in steps if len(step) == self.step_size]
-        rest = [index for step in steps if len(step) < self.step_size for index in step]
-        for position in torch.randperm(len(whole), generator=generator).tolist():
-            yield from whole[position]
-        yield from rest
+        order = torch.randperm(self.count, generator=generator).tolist()
+        filled = (order * -(-len(self) // self.count))[: len(self)]
+        for start in range(0, len(filled), self.step_size):
+            step = filled[start : start + self.step_size]
+            if self.lengths is not None:
+                lengths = self.lengths
+                step.sort(key=lambda index: (-lengths[index], index))
+            yield from step
 
 
 def token_lengths(
@@ -82,5 +84,7 @@ def _image_tokens(processor: Any, size: tuple[int, int]) -> int:
     """Tokens of one user turn that holds a blank image of this size and nothing else."""
     image = Image.new("RGB", (size[1], size[0]))
     turn = {"role": "user", "content": [{"type": "image", "image": image}]}
-    encoded = processor.apply_chat_template([turn], tokenize=True, return_dict=True, return_tensors="pt")
+    encoded = processor.apply_chat_template(
+        [turn], tokenize=True, return_dict=True, processor_kwargs={"return_tensors": "pt"}
+    )
     return int(encoded["input_ids"].shape[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -56,18 +57,21 @@ class Recipe:
         lora_r: Rank.
         lora_alpha: Scale.
         lora_dropout: Dropout on the adapter.
-        freeze_vision: Keep the vision tower as it is (full fine-tuning; adapters never touch it).
-        freeze_projector: Keep the projector as it is.
+        freeze_vision: Keep the vision tower as it is; only full fine-tuning can set it to false.
+        freeze_projector: The same for the projector.
         precision: auto, bf16 or fp32.
         gradient_checkpointing: Trade time for memory.
-        group_by_length: Put examples of like length into one batch.
+        group_by_length: Sort each optimiser step's examples by length before they are dealt to micro-batches.
+        workers: Processes that load and prepare images beside the trainer.
         max_tokens: Refuse to start with a longer example (nothing is ever cut).
         processor: Keyword arguments for the processor (``min_pixels``, ``max_pixels``, …).
         save_steps: Optimiser steps between resumable checkpoints.
         save_total_limit: Resumable checkpoints to keep; at least 2, so that a corrupt one has a predecessor.
-        logging_steps: Optimiser steps between log lines.
+        logging_steps: Optimiser steps between log lines; must divide ``save_steps``, so that a resumed run averages
+            its logged losses over the same steps.
         report_to: TRL's own switch: none, tensorboard, trackio, wandb …
         allow_unchecked: Train although the data were checked against no evaluation set.
+        capability_tasks: lmms-eval tasks by which ``safecot train eval --capability`` measures what safety cost.
         distributed: Path of an FSDP or DeepSpeed configuration beside the recipe, for people to pass to ``accelerate``.
         notes: Why these values.
     """
@@ -97,6 +101,7 @@ class Recipe:
     precision: Precision = Precision.AUTO
     gradient_checkpointing: bool = True
     group_by_length: bool = True
+    workers: int = 0
     max_tokens: int = 4096
     processor: dict[str, Any] = dataclasses.field(default_factory=dict)
     save_steps: int = 100
@@ -104,15 +109,15 @@ class Recipe:
     logging_steps: int = 5
     report_to: str = "none"
     allow_unchecked: bool = False
+    capability_tasks: tuple[str, ...] = ("mme", "mmbench_en_dev", "pope", "scienceqa_img", "mmmu_val")
     distributed: str = ""
     notes: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
-        return {
-            key: value.value if isinstance(value, StrEnum) else value
-            for key, value in dataclasses.asdict(self).items()
-        }
+        values = dataclasses.asdict(self)
+        values["capability_tasks"] = list(self.capability_tasks)
+        return {key: value.value if isinstance(value, StrEnum) else value for key, value in values.items()}
 
     @property
     def hash(self) -> str:
@@ -125,6 +130,8 @@ class Recipe:
             "save_steps",
             "save_total_limit",
             "distributed",
+            "workers",
+            "capability_tasks",
         }
         return content_hash({key: value for key, value in self.as_dict().items() if key not in silent})
 
@@ -133,7 +140,7 @@ _FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
 _ENUMS: dict[str, type[StrEnum]] = {"variant": Variant, "method": Method, "precision": Precision}
 _INTEGERS = {
     "max_samples", "seed", "max_steps", "batch_size", "gradient_accumulation", "lora_r", "lora_alpha", "max_tokens",
-    "save_steps", "save_total_limit", "logging_steps",
+    "save_steps", "save_total_limit", "logging_steps", "workers",
 }  # fmt: skip
 _NUMBERS = {"learning_rate", "epochs", "warmup_ratio", "weight_decay", "max_grad_norm", "lora_dropout"}
 _SWITCHES = {
@@ -176,11 +183,33 @@ def recipe_from(content: dict[str, Any], where: str) -> Recipe:
             raise SafecotError(f"{where}: {key!r} is missing; set it in the file or with --set {key}=….")
     values = {key: _checked(key, value, where) for key, value in content.items()}
     recipe = Recipe(**values)
-    if recipe.save_total_limit < 2:
-        raise SafecotError(
-            f"{where}: 'save_total_limit' must be at least 2; a corrupt checkpoint needs one before it."
-        )
+    for wrong, sentence in _rules(recipe):
+        if wrong:
+            raise SafecotError(f"{where}: {sentence}")
     return recipe
+
+
+def _rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
+    """What values must be, alone and together."""
+    for key in ("batch_size", "gradient_accumulation", "save_steps", "logging_steps", "lora_r", "max_tokens"):
+        yield getattr(recipe, key) < 1, f"{key!r} must be at least 1."
+    yield recipe.learning_rate <= 0, "'learning_rate' must be positive."
+    yield recipe.max_steps < 1 and recipe.epochs <= 0, "'epochs' or 'max_steps' must be positive."
+    yield (
+        recipe.save_total_limit < 2,
+        "'save_total_limit' must be at least 2; a corrupt checkpoint needs one before it.",
+    )
+    yield (
+        recipe.save_steps % recipe.logging_steps != 0,
+        f"'save_steps' ({recipe.save_steps}) must be a multiple of 'logging_steps' ({recipe.logging_steps}), so that "
+        "a resumed run logs the same averages.",
+    )
+    thawed = not (recipe.freeze_vision and recipe.freeze_projector)
+    yield (
+        thawed and recipe.method is not Method.FULL,
+        "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
+        "method: full.",
+    )
 
 
 def _checked(key: str, value: Any, where: str) -> Any:
@@ -202,4 +231,8 @@ def _checked(key: str, value: Any, where: str) -> Any:
         raise SafecotError(f"{where}: {key!r} is {value!r}; it must be true or false.")
     elif key == "processor" and not isinstance(value, dict):
         raise SafecotError(f"{where}: 'processor' must be a mapping.")
+    elif key == "capability_tasks":
+        if not isinstance(value, list | tuple) or not all(isinstance(task, str) for task in value):
+            raise SafecotError(f"{where}: 'capability_tasks' must be a list of lmms-eval task names.")
+        return tuple(value)
     return value

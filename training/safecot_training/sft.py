@@ -6,24 +6,28 @@ cut, and a run that was interrupted goes on from its newest whole checkpoint to 
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from safetensors import SafetensorError
+from transformers import set_seed
 
 from safecot_eval.errors import SafecotError
-from safecot_training.card import CheckpointCard
-from safecot_training.checkpoints import newest_whole, seal
+from safecot_training.card import CheckpointCard, loss_points
+from safecot_training.checkpoints import newest_whole
 from safecot_training.dataset import manifest_hash
 from safecot_training.export import save_result
-from safecot_training.families import Family, family_of, is_frozen, lora_targets
+from safecot_training.families import family_of
 from safecot_training.files import disk_error, read_json, write_json
-from safecot_training.lengths import LengthGroupedSampler, token_lengths
-from safecot_training.recipe import Method, Precision, Recipe
+from safecot_training.lengths import token_lengths
+from safecot_training.loading import load_model, load_processor
+from safecot_training.recipe import Recipe
+from safecot_training.trainer import build_trainer
 from safecot_training.training_data import as_dataset, image_sizes, load_rows, require_fitting
 
 
@@ -36,33 +40,14 @@ class Result:
         card: Checkpoint card of the merged form.
         resumed_from: Name of the checkpoint the run went on from, or empty.
         damaged: Checkpoints that could not be used.
+        world_size: Number of processes that trained.
     """
 
     folder: Path
     card: CheckpointCard
     resumed_from: str
     damaged: tuple[str, ...]
-
-
-class GroupedTrainer(SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer with our batch order."""
-
-    sampler: LengthGroupedSampler | None = None
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """Use our sampler where one is set."""
-        return self.sampler or super()._get_train_sampler(train_dataset)
-
-
-class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
-    """Mark every checkpoint as whole once all processes have written it."""
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Wait for the other processes, then seal."""
-        if torch.distributed.is_initialized():
-            torch.distributed.barrier()
-        if state.is_world_process_zero:
-            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+    world_size: int
 
 
 def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result:
@@ -80,23 +65,21 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     rows, manifest = load_rows(recipe)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model)
-    sizes = image_sizes(rows)
-    lengths = token_lengths(processor, rows, sizes)
+    lengths = token_lengths(processor, rows, image_sizes(rows))
     require_fitting(rows, lengths, recipe.max_tokens)
     _claim(out / "trainer", recipe, manifest)
     set_seed(recipe.seed)
-    trainer = build_trainer(recipe, out, load_model(recipe, family), processor, as_dataset(rows), family)
-    if recipe.group_by_length:
-        step_size = recipe.batch_size * recipe.gradient_accumulation * trainer.args.world_size
-        trainer.sampler = LengthGroupedSampler(lengths, step_size, recipe.seed)
+    model = load_model(recipe, family)
+    trainer = build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family)
+    started = int(trainer.accelerator.num_processes)
+    if world_size is not None and started != world_size:
+        raise SafecotError(_wrong_world_size(world_size, started))
     found = newest_whole(out / "trainer")
-    try:
+    with _complaints_about(out / "trainer"), _without_template_warnings():
         trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
-    except OSError as error:
-        raise disk_error(out / "trainer", error) from error
-    card = make_card(recipe, rows, manifest, trainer.state, processor)
+    card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
-    return Result(out, card, found.path.name if found.path else "", found.damaged)
+    return Result(out, card, found.path.name if found.path else "", found.damaged, started)
 
 
 def require_world_size(expected: int | None) -> None:
@@ -107,135 +90,47 @@ def require_world_size(expected: int | None) -> None:
     """
     actual = int(os.environ.get("WORLD_SIZE", "1"))
     if expected is not None and actual != expected:
-        raise SafecotError(
-            f"--world-size {expected} was given but {actual} process(es) run; start with `torchrun --nproc_per_node "
-            f"{expected} -m safecot_eval train sft …` (on CPU, `accelerate launch` silently starts one process)."
-        )
+        raise SafecotError(_wrong_world_size(expected, actual))
 
 
-def load_processor(recipe: Recipe) -> tuple[Any, Any]:
-    """Load the base's configuration and processor.
+def _wrong_world_size(expected: int, actual: int) -> str:
+    return (
+        f"--world-size {expected} was given but {actual} process(es) run; start with `torchrun --nproc_per_node "
+        f"{expected} -m safecot_eval train sft …` (on CPU, `accelerate launch` silently starts one process)."
+    )
 
-    Raises:
-        SafecotError: no such base, unknown architecture, or no chat template.
-    """
+
+@contextmanager
+def _complaints_about(folder: Path) -> Iterator[None]:
+    """Turn a failed write, which every library reports in its own way, into one sentence."""
     try:
-        config = AutoConfig.from_pretrained(recipe.base_model, revision=recipe.base_revision)
-        family_of(config.model_type, recipe.base_model)
-        processor = AutoProcessor.from_pretrained(
-            recipe.base_model, revision=recipe.base_revision, **recipe.processor
-        )
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SafecotError(f"Base model {recipe.base_model!r} cannot be loaded ({reason}).") from error
-    if not getattr(processor, "chat_template", None):
+        yield
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    except SafetensorError as error:
+        raise SafecotError(f"{folder}: cannot be written ({error}); is the disk full?") from error
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "inline_container" not in str(error):
+            raise
         raise SafecotError(
-            f"{recipe.base_model}: has no chat template; put chat_template.jinja beside its weights."
-        )
-    return config, processor
+            f"{folder}: a checkpoint cannot be written; is the disk full? Free some space and run the same command "
+            "again (it resumes)."
+        ) from error
 
 
-def load_model(recipe: Recipe, family: Family) -> Any:
-    """Load the base with what the recipe freezes frozen."""
-    options: dict[str, Any] = {
-        "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32
-    }
-    if recipe.method is Method.QLORA:
-        options["quantization_config"] = four_bits()
-    model = AutoModelForImageTextToText.from_pretrained(
-        recipe.base_model, revision=recipe.base_revision, **options
-    )
-    if recipe.method is Method.FULL:
-        for name, parameter in model.named_parameters():
-            if is_frozen(name, family, vision=recipe.freeze_vision, projector=recipe.freeze_projector):
-                parameter.requires_grad_(False)
-    return model
+@contextmanager
+def _without_template_warnings() -> Iterator[None]:
+    """Drop a warning that transformers repeats for every example because of how TRL calls it."""
+    logger = logging.getLogger("transformers.processing_utils")
 
+    def keep(record: logging.LogRecord) -> bool:
+        return "have to be in `processor_kwargs`" not in record.getMessage()
 
-def four_bits() -> Any:
-    """Quantisation of a QLoRA base: NF4, double quantisation, bfloat16 arithmetic (Dettmers et al. 2023).
-
-    Raises:
-        SafecotError: no CUDA device or no bitsandbytes.
-    """
-    import importlib.util
-
-    from transformers import BitsAndBytesConfig
-
-    if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
-        raise SafecotError(
-            "method: qlora needs a CUDA device and `pip install bitsandbytes`; use lora instead."
-        )
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-
-
-def uses_bf16(recipe: Recipe) -> bool:
-    """Whether the run computes in bfloat16."""
-    if recipe.precision is Precision.AUTO:
-        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-    return recipe.precision is Precision.BF16
-
-
-def build_trainer(
-    recipe: Recipe, out: Path, model: Any, processor: Any, dataset: Any, family: Family
-) -> GroupedTrainer:
-    """Set up TRL's trainer; every value that matters is passed, none is left to a default that may change."""
-    arguments = SFTConfig(
-        output_dir=str(out / "trainer"),
-        max_length=None,
-        completion_only_loss=True,
-        packing=False,
-        learning_rate=recipe.learning_rate,
-        num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_steps,
-        per_device_train_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation,
-        warmup_steps=recipe.warmup_ratio,
-        lr_scheduler_type=recipe.scheduler,
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_grad_norm,
-        bf16=uses_bf16(recipe),
-        fp16=False,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=recipe.save_steps,
-        save_total_limit=recipe.save_total_limit,
-        logging_steps=recipe.logging_steps,
-        logging_nan_inf_filter=False,
-        report_to=recipe.report_to,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_num_workers=0,
-        disable_tqdm=True,
-    )
-    return GroupedTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=dataset,
-        processing_class=processor,
-        peft_config=_adapter(recipe, family),
-        callbacks=[SealCheckpoints()],
-    )
-
-
-def _adapter(recipe: Recipe, family: Family) -> Any:
-    if recipe.method is Method.FULL:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=recipe.lora_r,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=lora_targets(family),
-        task_type="CAUSAL_LM",
-    )
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any]) -> None:
@@ -250,20 +145,19 @@ def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any]) -> None:
 
 
 def make_card(
-    recipe: Recipe, rows: list[dict[str, Any]], manifest: dict[str, Any], state: Any, processor: Any
+    recipe: Recipe, rows: list[dict[str, Any]], manifest: dict[str, Any], trainer: Any, commit: str | None
 ) -> CheckpointCard:
     """Write a run's card from its recipe, data and log."""
-    history = [[entry["step"], entry["loss"]] for entry in state.log_history if "loss" in entry]
+    history = [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry]
     completions = [row["completion"][0]["content"] for row in rows]
-    per_pass = sum(
-        len(ids) + 1 for ids in processor.tokenizer(completions, add_special_tokens=False)["input_ids"]
-    )
+    encoded = trainer.processing_class.tokenizer(completions, add_special_tokens=False)["input_ids"]
+    mean_tokens = sum(len(ids) + 1 for ids in encoded) / len(rows)  # one more ends the turn
     safety = [row for row in rows if row["kind"] == "safety"]
     return CheckpointCard(
         variant=recipe.variant.value,
         samples=len(rows),
         train_loss=history[-1][1] if history else float("nan"),
-        loss_history=history,
+        loss_history=loss_points(history),
         recipe=recipe.as_dict(),
         recipe_hash=recipe.hash,
         data_manifest_hash=manifest_hash(manifest, recipe.variant.value),
@@ -271,5 +165,6 @@ def make_card(
         base_model=recipe.base_model,
         in_distribution_categories=sorted({row["category"] for row in safety}),
         in_distribution_benchmarks=list(manifest["benchmarks"]),
-        assistant_tokens=round(per_pass * (state.epoch or 0)),
+        base_revision=commit or recipe.base_revision,
+        assistant_tokens=round(mean_tokens * trainer.order.step_size * trainer.state.global_step),
     )

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from safecot_training.examples import (
 from safecot_training.files import sha256
 from safecot_training.sanitise import sanitise
 
+TEST_ONLY = {"mossbench": ("MOSSBench", "its licence allows testing only")}
+"""Data sets that their makers keep for evaluation, by a word that their files and folders are named with."""
+
 
 def read_source(spec: str, kind: Kind, cache: Path) -> list[Example]:
     """Read one source.
@@ -41,8 +45,9 @@ def read_source(spec: str, kind: Kind, cache: Path) -> list[Example]:
         cache: Folder for images that a hub set holds inside its tables.
 
     Raises:
-        SafecotError: unknown form, missing files, or malformed records.
+        SafecotError: unknown form, missing files, malformed records, or data that must not be trained on.
     """
+    _refuse_test_only(spec)
     form, separator, rest = spec.partition("=")
     if not separator:
         return read_triplets(_existing(spec), kind)
@@ -59,6 +64,19 @@ def read_source(spec: str, kind: Kind, cache: Path) -> list[Example]:
     raise SafecotError(
         f"Unknown source {spec!r}; write FILE.jsonl, bench:NAME=DIR, vlguard=DIR, llava=FILE or hub=NAME."
     )
+
+
+def _refuse_test_only(spec: str) -> None:
+    """Refuse a source whose licence forbids training on it.
+
+    Raises:
+        SafecotError: naming the data set and the reason.
+    """
+    place = spec.rpartition("=")[2].partition("@")[0]
+    named = re.sub(r"[^a-z]", "", spec.lower()) + re.sub(r"[^a-z]", "", str(Path(place).resolve()).lower())
+    for word, (name, reason) in TEST_ONLY.items():
+        if word in named:
+            raise SafecotError(f"Source {spec!r}: {name} must not be trained on ({reason}); leave it out.")
 
 
 def read_eval_set(spec: str) -> EvalSet:
