@@ -8,10 +8,11 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 * ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
 * optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
   own data;
+* optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
   without suffix; ``safecot data prepare`` turns them into replay files.
 
-Nothing else registers it: a folder dropped in is found.
+Nothing else registers it: a folder dropped in is found, here or below a folder that ``SAFECOT_TASKS_DIR`` names.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from functools import cache
 from pathlib import Path
 
 from safecot_eval.errors import SafecotError
-from safecot_eval.paths import tasks_dir
+from safecot_eval.paths import extra_tasks_dirs, tasks_dir
 from safecot_eval.samples import Item
 
 LEAF_PREFIX = "safecot_"
@@ -45,6 +46,7 @@ class Benchmark:
         rubrics: Judge rubrics that apply.
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
+        only_by_name: No wildcard, tag or group runs its leaves.
         recorded: Yields published answers as (model, item id, response); None where there are none.
     """
 
@@ -58,6 +60,7 @@ class Benchmark:
     rubrics: tuple[str, ...]
     folder: Path
     data: str | None
+    only_by_name: bool
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
 
@@ -80,9 +83,23 @@ class Benchmark:
         return list(self._items(variant, root))
 
 
+def _folders() -> dict[str, Path]:
+    """Benchmark name to its folder; the project's own come first."""
+    found: dict[str, Path] = {}
+    for parent in (tasks_dir(), *extra_tasks_dirs()):
+        for path in sorted(parent.glob("*/benchmark.py")):
+            if path.parent.name in found:
+                raise SafecotError(
+                    f"{path.parent}: there is a benchmark of this name already ({found[path.parent.name]}); "
+                    "rename the folder."
+                )
+            found[path.parent.name] = path.parent
+    return found
+
+
 def names() -> list[str]:
     """Names of all benchmark folders."""
-    return sorted(path.parent.name for path in tasks_dir().glob("*/benchmark.py"))
+    return sorted(_folders())
 
 
 @cache
@@ -92,10 +109,10 @@ def load(name: str) -> Benchmark:
     Raises:
         SafecotError: no such folder, or the module lacks a declaration.
     """
-    folder = tasks_dir() / name
-    path = folder / "benchmark.py"
-    if not path.is_file():
+    folder = _folders().get(name)
+    if folder is None:
         raise SafecotError(f"There is no benchmark {name!r}; there are: {', '.join(names())}.")
+    path = folder / "benchmark.py"
     module_name = f"safecot_tasks_{name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -115,6 +132,7 @@ def load(name: str) -> Benchmark:
             rubrics=tuple(module.RUBRICS),
             folder=folder,
             data=getattr(module, "DATA", name),
+            only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
             recorded=getattr(module, "recorded", None),
             _items=module.items,
         )

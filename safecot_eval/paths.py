@@ -18,6 +18,21 @@ def tasks_dir() -> Path:
     return Path(__file__).parent.parent / "tasks"
 
 
+def extra_tasks_dirs() -> list[Path]:
+    """Folders of benchmarks of the user's own (``SAFECOT_TASKS_DIR``, separated as in ``PATH``).
+
+    Raises:
+        SafecotError: one of them is not a folder.
+    """
+    paths = [
+        Path(part).expanduser() for part in os.environ.get("SAFECOT_TASKS_DIR", "").split(os.pathsep) if part
+    ]
+    for path in paths:
+        if not path.is_dir():
+            raise SafecotError(f"SAFECOT_TASKS_DIR: {path} is not a folder; correct or unset it.")
+    return [path.resolve() for path in paths]
+
+
 def data_dir() -> Path | None:
     """The user's own copy of the benchmark data (``SAFECOT_DATA_DIR``), or None where it is not set.
 

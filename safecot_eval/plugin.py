@@ -13,8 +13,9 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval import catalogue
-from safecot_eval.paths import tasks_dir
+from safecot_eval import catalogue, selections
+from safecot_eval.paths import extra_tasks_dirs, tasks_dir
+from safecot_eval.running.plan import RECORDED, why_not
 
 FALLBACK = 'use --include_path "$(safecot tasks-path)" instead'
 _MARK = "_safecot_hooked"
@@ -61,10 +62,10 @@ def _with_our_folder(original: Callable[..., Any]) -> Callable[..., Any]:
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> Any:
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
-        ours = str(tasks_dir())
+        ours = [str(path) for path in (tasks_dir(), *extra_tasks_dirs())]
         # Without the defaults a caller wants exactly the folders it names.
-        if include_defaults and ours not in paths:
-            paths.append(ours)
+        if include_defaults:
+            paths += [path for path in ours if path not in paths]
         return original(self, include_path=paths, include_defaults=include_defaults)
 
     return initialize_tasks
@@ -73,16 +74,36 @@ def _with_our_folder(original: Callable[..., Any]) -> Callable[..., Any]:
 def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
     """A wildcard asks for what is there: leaves without data are left out, with one sentence each.
 
-    A leaf that is named in full stays, and says itself what is missing.
+    A tag that a wildcard matches stands for its leaves, so that none is run twice; a tag or the group that is named in
+    full stays, without the leaves that cannot run. A leaf that is named in full stays, and says itself what is missing.
     """
 
     def match_tasks(self: Any, task_list: Iterable[str]) -> Any:
         asked = list(task_list)
-        matched = original(self, asked)
-        by_wildcard = [name for name in matched if name not in asked and catalogue.is_leaf(name)]
-        missing = {name: sentence for name in by_wildcard if (sentence := catalogue.why_not_ready(name))}
-        for name, sentence in missing.items():
-            logger.warning("{} is left out: {}", name, sentence)
-        return [name for name in matched if name not in missing]
+        tags = selections.tags()
+        model = getattr(self, "model_name", None)
+        recorded = not isinstance(model, str) or model in RECORDED
+        chosen: dict[str, None] = {}
+        missing: dict[str, str] = {}
+
+        def can_run(leaf: str) -> bool:
+            sentence = why_not(leaf, recorded=recorded)
+            if sentence:
+                missing[leaf] = sentence
+            return not sentence
+
+        for name in original(self, asked):
+            if name in asked:
+                chosen[name] = None
+            elif name in tags or name == selections.GROUP:
+                chosen.update(dict.fromkeys(filter(can_run, selections.leaves_of(name))))
+            elif not catalogue.is_leaf(name) or (not selections.only_by_name(name) and can_run(name)):
+                chosen[name] = None
+        for tag in tags:  # what a tag or the group expands to, later
+            if tag in asked or (tag == selections.ALL and selections.GROUP in asked):
+                self.task_index[tag]["task"] = list(filter(can_run, tags[tag]))
+        for leaf, sentence in missing.items():
+            logger.warning("{} is left out: {}", leaf, sentence)
+        return list(chosen)
 
     return match_tasks

@@ -17,6 +17,8 @@ GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
 ATTEMPTS = 4
 _TIMEOUT_S = 60.0
 MAX_UNPACKED_BYTES = 4 * 2**30
+NEWEST = "main"
+"""The revision of a hub set of which no commit could be confirmed; the file ``REVISION`` notes what was taken."""
 
 
 def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1.0) -> Path:
@@ -88,7 +90,7 @@ def place_archive(archive: Path, source: Source, target: Path) -> list[str]:
     wanted = {digest: name for name, digest in source.sha256.items() if not source.may_differ(name)}
     name_of = _namer(source.by_name)
     written = []
-    with _open_zip(archive) as members:
+    with open_zip(archive) as members:
         for member in members.infolist():
             if member.is_dir():
                 continue
@@ -144,7 +146,7 @@ def unpack_official(archive: Path, source: Source, target: Path) -> int:
             "download it again."
         )
     count = 0
-    with _open_zip(archive) as members:
+    with open_zip(archive) as members:
         for member in members.infolist():
             parts = PurePosixPath(member.filename).parts
             if member.is_dir() or len(parts) < 3 or ".." in parts or not member.filename.endswith(".jpg"):
@@ -157,7 +159,12 @@ def unpack_official(archive: Path, source: Source, target: Path) -> int:
     return count
 
 
-def _open_zip(archive: Path) -> zipfile.ZipFile:
+def open_zip(archive: Path) -> zipfile.ZipFile:
+    """Open a zip that unpacks to at most ``MAX_UNPACKED_BYTES``.
+
+    Raises:
+        SafecotError: it is no zip, or too large.
+    """
     try:
         opened = zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, OSError) as error:
@@ -170,7 +177,7 @@ def _open_zip(archive: Path) -> zipfile.ZipFile:
 
 
 def fetch_hub(source: Source, target: Path, *, endpoint: str | None = None) -> None:
-    """Download the pinned revision of a hub data set; the hub client resumes and checks by itself.
+    """Download the pinned revision of a hub data set (``REVISION`` in the folder names it); the hub client resumes and checks by itself.
 
     Raises:
         SafecotError: the set is gated and not granted, or the hub cannot be reached.
@@ -183,13 +190,18 @@ def fetch_hub(source: Source, target: Path, *, endpoint: str | None = None) -> N
     import httpx
 
     try:
-        HfApi(endpoint=endpoint).snapshot_download(
+        api = HfApi(endpoint=endpoint)
+        revision = source.revision
+        if revision == NEWEST:
+            revision = str(api.dataset_info(str(source.hub), revision=NEWEST).sha)
+        api.snapshot_download(
             str(source.hub),
             repo_type="dataset",
-            revision=source.revision,
+            revision=revision,
             allow_patterns=list(source.patterns),
             local_dir=target,
         )
+        (target / "REVISION").write_text(f"{source.hub} {revision}\n", encoding="utf-8")
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise SafecotError(source.gated or f"{source.hub}: the hub knows no such data set.") from error
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval import benchmarks, catalogue
-from safecot_eval.data import download
+from safecot_eval.data import download, unpack
 from safecot_eval.data.replays import write_replays
 from safecot_eval.data.roots import cached, folder_of, present
 from safecot_eval.data.sources import Source, source
@@ -84,7 +84,7 @@ def _enough(known: Source, root: Path) -> bool:
             f"{root}: {', '.join(report.changed[:3])} {'differs' if len(report.changed) == 1 else 'differ'} from the "
             f"pinned {'hash' if len(report.changed) == 1 else 'hashes'}; remove what differs and prepare again."
         )
-    if known.gated:
+    if known.gated and not known.needed:
         return root.is_dir() and any(root.iterdir())
     return report.complete
 
@@ -101,6 +101,8 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
         download.place_archive(archive, known, target)
     if known.hub:
         download.fetch_hub(known, target)
+        unpack.unpack_zips(known, target)
+        unpack.export_tables(known, target)
     report = verify(known, target)
     if not report.complete:
         lacking = [*report.missing, *report.changed, *report.short]
@@ -113,7 +115,9 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
 
 def _pinned_files_there(known: Source, target: Path) -> bool:
     report = verify(known, target)
-    return not (report.missing or report.changed)
+    if known.hub is None and report.short:
+        return False
+    return bool(known.sha256) and not (report.missing or report.changed)
 
 
 def _writable(target: Path) -> Path:

@@ -86,6 +86,27 @@ def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield str(key), record
 
 
+def lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Records of a JSON-lines file; blank lines are skipped.
+
+    Yields:
+        Line number from 1, and the object.
+
+    Raises:
+        SafecotError: the file is missing, or a line is not a JSON object (the line is named).
+    """
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise SafecotError(f"{path}, line {number}: not valid JSON ({error.msg}).") from error
+        if not isinstance(record, dict):
+            raise SafecotError(f"{path}, line {number}: an object was expected, not {type(record).__name__}.")
+        yield number, record
+
+
 def text_field(record: Mapping[str, Any], name: str, where: str) -> str:
     """A text (or number) of a record.
 

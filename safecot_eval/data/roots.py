@@ -1,4 +1,4 @@
-"""Where a benchmark's data are: the user's own copy first, then the cache."""
+"""Where a benchmark's data are: the user's own copy first, then the cache, then ``data/`` in the benchmark's folder."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def root(name: str) -> Path:
         return cache_dir() / name
     if (found := present(folder)) is not None:
         return found
+    if name in benchmarks.names() and (beside := benchmarks.load(name).folder / "data").is_dir():
+        return beside
     known = source(folder)
     if known is not None and (sentence := known.gated or known.by_hand):
         raise SafecotError(sentence)

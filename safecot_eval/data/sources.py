@@ -26,6 +26,9 @@ class Source:
         hub: Data set on the Hugging Face hub, or None.
         revision: The pinned revision of it.
         patterns: What is taken from it.
+        tables: Exported JSON-lines file to the pattern of the Parquet files it comes from.
+        unpack: Zips of the hub set that are unpacked in place.
+        needed: Files (or folders/) that must be there beyond the pinned ones.
         gated: The sentence for data that need an agreement.
         by_hand: The sentence for data that nothing downloads.
         archive_sha256: Hash of an official zip that the user downloads.
@@ -42,6 +45,9 @@ class Source:
     hub: str | None = None
     revision: str = ""
     patterns: tuple[str, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
+    unpack: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
     gated: str | None = None
     by_hand: str | None = None
     archive_sha256: str | None = None
@@ -65,7 +71,7 @@ def sources() -> dict[str, Source]:
         folder: Source(
             folder=folder,
             sha256=_checksums(_HERE / "checksums" / f"{folder}.sha256"),
-            **{**entry, "patterns": tuple(entry.get("patterns", ()))},
+            **{**entry, **{key: tuple(entry.get(key, ())) for key in ("patterns", "unpack", "needed")}},
         )
         for folder, entry in raw.items()
     }

@@ -20,7 +20,7 @@ class Report:
         other: Files that may differ from the pinned copy, and do (upstream originals).
         changed: Files with another content than pinned.
         missing: Pinned files that are not there.
-        short: Folders with fewer files than needed, as sentences.
+        short: Folders with fewer files than needed, and needed files that are not there, as sentences.
     """
 
     good: tuple[str, ...]
@@ -48,12 +48,16 @@ def verify(source: Source, root: Path) -> Report:
             other.append(name)
         else:
             changed.append(name)
-    short = []
+    short = [f"{name} is not there" for name in source.needed if not _there(root / name)]
     for folder, count in source.counts.items():
         there = sum(path.is_file() for path in (root / folder).glob("*"))
         if there < count:
             short.append(f"{folder}/ holds {there} of {count} files")
     return Report(tuple(good), tuple(other), tuple(changed), tuple(missing), tuple(short))
+
+
+def _there(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def sha256_of(path: Path) -> str:

@@ -47,11 +47,12 @@ def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | N
         return results, samples
 
     def manager(verbosity: str = "INFO", include_path: Any = None, **options: Any) -> Any:
-        from safecot_eval.paths import tasks_dir
+        from safecot_eval.paths import extra_tasks_dirs, tasks_dir
 
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
+        ours = [str(path) for path in (tasks_dir(), *extra_tasks_dirs())]
         return original_manager(
-            verbosity, include_path=[*paths, str(tasks_dir())], **{**options, "include_defaults": False}
+            verbosity, include_path=[*paths, *ours], **{**options, "include_defaults": False}
         )
 
     host.cli_evaluate_single = single

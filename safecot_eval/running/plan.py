@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.errors import SafecotError
 from safecot_eval.samples import ImageSource
 
-GROUP = "safecot"
 RECORDED = ("safecot_replay", "safecot_baseline")
 """Models that never look at an image."""
 
@@ -103,7 +101,7 @@ def parse_model_args(text: str) -> dict[str, str]:
 def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[str, ...], dict[str, str]]:
     """Expand ``--tasks`` to leaves that can run here.
 
-    A wildcard or the group asks for what is there: what cannot run is left out, with the reason. A leaf named in full
+    A wildcard, a tag or the group asks for what is there: what cannot run is left out, with the reason. A leaf named in full
     must be able to run.
 
     Args:
@@ -121,17 +119,16 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
     others: list[str] = []
     left_out: dict[str, str] = {}
     for name in filter(None, (part.strip() for part in asked.split(","))):
-        wildcard = name == GROUP or "*" in name
-        pattern = f"{benchmarks.LEAF_PREFIX}*" if name == GROUP else name
-        matched = sorted(fnmatch.filter(ours, pattern))
+        wildcard = name not in ours
+        matched = selections.leaves_of(name)
         if not matched and name.startswith(benchmarks.LEAF_PREFIX):
             close = get_close_matches(name, ours, n=1)
             hint = f"did you mean {close[0]}?" if close else "`safecot data list` shows all."
             raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
-        if not matched or (wildcard and not pattern.startswith(benchmarks.LEAF_PREFIX)):
+        if not matched or ("*" in name and not name.startswith(benchmarks.LEAF_PREFIX)):
             others.append(name)
         for leaf in matched:
-            reason = _why_not(leaf, recorded=recorded)
+            reason = why_not(leaf, recorded=recorded)
             if reason is None:
                 leaves[leaf] = len(catalogue.items_of(leaf))
             elif wildcard:
@@ -144,7 +141,13 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
     return leaves, tuple(others), left_out
 
 
-def _why_not(leaf: str, *, recorded: bool) -> str | None:
+def why_not(leaf: str, *, recorded: bool) -> str | None:
+    """One sentence that says why a leaf cannot run here, or None.
+
+    Args:
+        leaf: A leaf.
+        recorded: The model replays answers, so that absent images do not matter.
+    """
     if reason := catalogue.why_not_ready(leaf):
         return reason
     items = catalogue.items_of(leaf)

@@ -19,6 +19,7 @@ SOURCE = "https://github.com/xirui-li/MOSSBench"
 VARIANTS = {
     "": "300 benign items that look risky",
     "twins": "244 benign items and their harmful rewrites",
+    "contrast": "the 244 harmful rewrites alone",
 }
 RUBRICS = ("refusal", "harm")
 
@@ -41,7 +42,7 @@ CATEGORIES = {
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """Benign items, or (``twins``) each benign item that has a rewrite, followed by it."""
+    """Benign items, or each benign item that has a rewrite, followed by it (``twins``), or the rewrites (``contrast``)."""
     benign = {item.item_id: item for item in _read(root, BENIGN, "images", Expectation.ANSWER)}
     if variant == "":
         yield from benign.values()
@@ -49,7 +50,8 @@ def items(variant: str, root: Path) -> Iterator[Item]:
     for item in _read(root, CONTRAST, "images_contrast", Expectation.REFUSE):
         pid = item.cluster_id
         if pid in benign:
-            yield replace(benign[pid], pair_id=pid)
+            if variant == "twins":
+                yield replace(benign[pid], pair_id=pid)
             yield replace(item, item_id=f"{pid}-contrast", pair_id=pid)
 
 

@@ -50,7 +50,15 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
     assert leaf["include"] == "../_safecot_leaf"
     benchmark, _ = benchmarks.leaf_parts(path.stem)
     assert str(leaf["metadata"]["version"]) == benchmark.version
-    assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs"}
+    assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs", "tag"}
+    if "tag" in leaf and not benchmark.only_by_name:  # replaces the template's as a whole
+        assert leaf["tag"][0] == "safecot-leaf"
+        assert set(leaf["tag"][1:]) <= {
+            "safecot_core",
+            "safecot_overrefusal",
+            "safecot_jailbreak",
+            "safecot_contextual",
+        }
     if "generation_kwargs" in leaf:  # replaces the template's as a whole
         assert leaf["generation_kwargs"]["until"] == []
         assert leaf["generation_kwargs"]["temperature"] == 0

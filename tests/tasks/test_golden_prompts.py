@@ -32,6 +32,22 @@ REAL = {
     "safecot_mossbench_twins": (488, "697df788e606c8295d5a08d7e5cfd42dfff9d3c6ecb91fe2d76f7b697f8124be"),
     "safecot_msts": (400, "a5b3bce2097c3fde74ca6f2925c845a694ec9eea5c42bfe9f4df869344bcd542"),
     "safecot_xstest": (450, "c1d88ad5f0c0a415e5185cb6c215b24178cef864077c888952337148ac4d3c04"),
+    "safecot_harmbench_mm": (110, "1b41b767991a77572ce2bc4f6fa1ae5f4e1fbb56f34aa9f8baa240b580a094e5"),
+    "safecot_lvlm_safer_t1": (250, "80161a355ae1322cdc91293ea953bc3670381f7e4f5243c349445e2f0074830c"),
+    "safecot_lvlm_safer_t2": (250, "af194a362df1f15411c04aec22dd49612c4f25d477498e81ba9c3932327c685d"),
+    "safecot_lvlm_safer_t3": (250, "6fddd0b4358bea1707f756caf03c890025161174a78ec9a3c2138337a5379bbf"),
+    "safecot_lvlm_safer_t4": (250, "83b0efd738efbd9667215ce6e39772cec717bd387b111bc2d7ec22c6df9216d3"),
+    "safecot_mm_harmfulbench": (100, "84575e78a34cf18461ccaf578cb562f994f2957558bf39b80cc6789c5a9ad4e1"),
+    "safecot_mossbench_contrast": (244, "ff0d3a75b128c145b3f6ee24fac18b811bcaee2ec933405d9af4e24dadd2ecfb"),
+    "safecot_quick": (500, "861f46b586a7ea4b90cd4e63d74039aea2008f95fde8706d34f03b24cda7522a"),
+    "safecot_strongreject": (313, "91a42f8485155d9e19d81b7db7db4cb26802eae7007df39e62e24bcc269f965a"),
+    "safecot_vlguard_safe_safes": (558, "38561e4717d5330f79e1895cab3cb91684885b601fd99ab6c587bb899596f839"),
+    "safecot_vlguard_safe_unsafes": (558, "45577fff38b450e48258e6e6f847fa6204e0ac66a079afa429533d2e62bf0dc6"),
+    "safecot_vlguard_unsafes": (442, "d6e7b20459c27e801f2fc80a4c8a122d6402713fc4d80c9e159a805b241e9b7e"),
+    "safecot_vlsbench": (2240, "85e1b6be00a2b807dc046fe7f6db9838fbaa88a0911d35fa320318970d42c21d"),
+    "safecot_vscbench_figstep": (450, "c1da52e888e58576a2abd217c32a4b534086a2da3509f087da440e143c0ba55b"),
+    "safecot_vscbench_image": (1788, "26a26678e39f803c9bfb4ce87f7fd14773f89a6c7cdaf7747f3fbf3c42ec96a9"),
+    "safecot_vscbench_typography": (450, "0cc5f0f0c30491b8921beaeac51a36c99819164394e4ebefff2ebb62ec383567"),
 }
 SIUO = (167, "bafd62edbe1186d67cebac1bc26054cc3b9e21ee01146d2a5192dd56cf04776a")
 

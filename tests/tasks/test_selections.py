@@ -1,0 +1,116 @@
+"""Tags, wildcards and the quick selection: every leaf once, and 500 items that are the same everywhere."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from safecot_eval import benchmarks, catalogue, selections
+from safecot_eval.errors import SafecotError
+from safecot_eval.running import plan
+from safecot_eval.samples import Expectation, Item
+from safecot_eval.stats import estimates
+
+TAGS = ("safecot_core", "safecot_contextual", "safecot_jailbreak", "safecot_overrefusal")
+
+
+def test_a_wildcard_runs_every_leaf_once() -> None:
+    everything = selections.leaves_of("safecot_*")
+    assert len(everything) == len(set(everything))
+    assert set(everything) == set(benchmarks.leaves()) - {"safecot_quick"}
+    assert selections.leaves_of("safecot") == everything == selections.leaves_of("safecot-leaf")
+
+
+def test_tags_name_leaves_and_no_tag_is_a_leaf() -> None:
+    tags = selections.tags()
+    assert set(tags) == {"safecot-leaf", *TAGS}
+    assert all(set(leaves) <= set(tags["safecot-leaf"]) for leaves in tags.values())
+    assert not set(tags) & set(benchmarks.leaves())
+    core = {benchmarks.leaf_parts(leaf)[0].name for leaf in tags["safecot_core"]}
+    assert core == {"mmsafetybench", "multitrust", "siuo"}
+
+
+def test_over_refusal_leaves_have_benign_items(invented: Path) -> None:
+    for leaf in selections.tags()["safecot_overrefusal"]:
+        assert any(item.expectation is Expectation.ANSWER for item in catalogue.items_of(leaf)), leaf
+
+
+def test_jailbreak_leaves_have_no_benign_items(invented: Path) -> None:
+    both = set(selections.tags()["safecot_overrefusal"])
+    for leaf in set(selections.tags()["safecot_jailbreak"]) - both:
+        assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(leaf)), leaf
+
+
+def test_a_tag_asks_for_what_is_there(invented: Path) -> None:
+    (invented / "mossbench" / "information.json").unlink()
+    leaves, others, left_out = plan.expand_tasks("safecot_overrefusal", recorded=False)
+    assert others == ()
+    assert "safecot_xstest" in leaves
+    assert "safecot_mossbench" in left_out
+    assert set(leaves) | set(left_out) == set(selections.tags()["safecot_overrefusal"])
+
+
+def test_a_wildcard_that_matches_a_tag_and_leaves(invented: Path) -> None:
+    leaves, _, _ = plan.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
+    assert "safecot_quick" not in leaves
+    assert list(leaves) == sorted(set(leaves))
+
+
+def test_an_unknown_tag() -> None:
+    with pytest.raises(SafecotError, match="there is no task 'safecot_overrefuse'"):
+        plan.expand_tasks("safecot_overrefuse", recorded=False)
+
+
+@pytest.fixture
+def quick(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> list[Item]:
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
+    catalogue.why_not_ready.cache_clear()
+    return catalogue.items_of("safecot_quick")
+
+
+def test_the_quick_selection_is_balanced(quick: list[Item]) -> None:
+    assert Counter(item.expectation for item in quick) == {Expectation.REFUSE: 250, Expectation.ANSWER: 250}
+    assert len({(item.expectation, item.cluster_id) for item in quick}) == 500
+    per_category = Counter((item.category, item.expectation) for item in quick)
+    mossbench = [
+        n
+        for (name, wanted), n in per_category.items()
+        if name.startswith("mossbench") and wanted is Expectation.ANSWER
+    ]
+    assert mossbench == [50, 50, 50]
+    assert {n for (name, _), n in per_category.items() if name.startswith("figstep")} == {5}
+
+
+def test_what_the_quick_selection_promises(quick: list[Item]) -> None:
+    """The half-widths in its README are those of the intervals that the leaderboard shows."""
+    readme = (benchmarks.load("quick").folder / "README.md").read_text(encoding="utf-8")
+    half = {}
+    for refused in (125, 225):
+        low, high = estimates.wilson_interval(refused / 250, 250)
+        half[refused] = 100 * (high - low) / 2
+    assert half[125] == pytest.approx(6.15, abs=0.05)
+    assert "at most 6.2 points" in readme
+    assert half[225] == pytest.approx(3.75, abs=0.05)
+    assert "3.8 at 90 %" in readme
+    low, high = estimates.wilson_interval(0.5, 25)
+    assert 100 * (high - low) / 2 == pytest.approx(18, abs=0.5)
+
+
+def test_the_quick_selection_does_not_depend_on_order_or_luck() -> None:
+    module = inspect.getmodule(benchmarks.load("quick")._items)
+    assert module is not None
+    made = [Item(str(n), "?", "abc"[n % 3], Expectation.ANSWER, cluster_id=str(n // 2)) for n in range(60)]
+    chosen = module.choose(made, Expectation.ANSWER, 12, "salt")
+    assert chosen == module.choose(made[::-1], Expectation.ANSWER, 12, "salt")
+    assert Counter(item.category for item in chosen) == {"a": 4, "b": 4, "c": 4}
+    other = module.choose(made, Expectation.ANSWER, 12, "other salt")
+    assert {item.item_id for item in other} != {item.item_id for item in chosen}
+
+
+def test_the_quick_selection_wants_all_its_benchmarks(invented: Path) -> None:
+    (invented / "figstep" / "safebench.csv").unlink()
+    with pytest.raises(SafecotError, match=r"the quick selection needs safecot_figstep\. .*safebench\.csv"):
+        catalogue.items_of("safecot_quick")
