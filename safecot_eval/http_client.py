@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -156,7 +157,9 @@ class ChatClient:
                 limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
                 follow_redirects=False,
             )
-            httpx.URL(self.url)
+            address = httpx.URL(self.url)
+            if address.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", address.host):
+                raise ValueError("no host to ask over http or https")
         except (httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise SafecotError(
                 f"{base_url!r} is not an address of an endpoint, or the key is malformed."

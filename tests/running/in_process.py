@@ -1,0 +1,42 @@
+"""``safecot run`` in this process: lmms-eval is imported once for many runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from safecot_eval.runs import find_runs
+
+
+def safecot_run(*arguments: str | Path) -> Result:
+    """Call the command; the caller's environment is restored afterwards."""
+    from safecot_eval.cli.run import command
+
+    before = dict(os.environ)
+    try:
+        return CliRunner().invoke(command, [str(argument) for argument in arguments])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def records_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Records of the newest run by sample id."""
+    (run,) = find_runs([folder])
+    return {record["sample_id"]: record for record in run.samples()}
+
+
+def samples_bytes(folder: Path) -> bytes:
+    """The newest samples file below a folder."""
+    (run,) = find_runs([folder])
+    return run.samples_path.read_bytes()
+
+
+def provenance_of(folder: Path) -> dict[str, Any]:
+    """The newest ``_run.json`` below a folder."""
+    found: dict[str, Any] = json.loads(sorted(folder.rglob("*_run.json"))[-1].read_text(encoding="utf-8"))
+    return found
