@@ -109,7 +109,7 @@ class Recipe:
     logging_steps: int = 5
     report_to: str = "none"
     allow_unchecked: bool = False
-    capability_tasks: tuple[str, ...] = ("mme", "mmbench_en_dev", "pope", "scienceqa_img", "mmmu_val")
+    capability_tasks: tuple[str, ...] = ("mme", "mmbench_en_dev_static", "pope", "scienceqa_img", "mmmu_val")
     distributed: str = ""
     notes: str = ""
 
