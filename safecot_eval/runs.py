@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safecot_eval.errors import SafecotError
+from safecot_eval.record_check import RunCheck, read_small_json, verdict_problem
 from safecot_eval.samples import Record, Status
+from safecot_eval.terminal import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,22 +64,26 @@ class Run:
     @cached_property
     def results(self) -> dict[str, Any]:
         """lmms-eval's results, or an empty dict where they are missing or broken."""
-        try:
-            content = json.loads(self.results_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        return read_small_json(self.results_path)
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """What ``safecot run`` wrote beside the results; an empty dict for runs of plain lmms-eval."""
+        return read_small_json(self.folder / f"{self.stamp}_run.json")
+
+    def expected_sha256(self, path: Path) -> str | None:
+        """The hash that a file of this run had when it was written, where that is known."""
+        files = self.provenance.get("files")
+        value = files.get(path.name) if isinstance(files, dict) else None
+        return value if isinstance(value, str) else None
 
     @cached_property
     def max_new_tokens(self) -> int | None:
         """The generation limit of this task, where the results file tells it."""
-        config = self.results.get("configs", {}).get(self.task, {})
-        limit = (
-            (config.get("generation_kwargs") or {}).get("max_new_tokens")
-            if isinstance(config, dict)
-            else None
-        )
-        return limit if isinstance(limit, int) else None
+        found: Any = self.results
+        for key in ("configs", self.task, "generation_kwargs", "max_new_tokens"):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
     def samples(self) -> Iterator[Record]:
         """Yield the records of the samples file in document order of the file.
@@ -86,15 +92,13 @@ class Run:
         that used all its tokens gets status ``truncated`` here even where the back end did not say so.
 
         Raises:
-            SafecotError: a line is not a JSON object or has no record (file and line are named).
+            SafecotError: a line is not a JSON object or has no sound record (file and line are named), a sample
+                occurs twice, or the file is not the one that was written.
         """
-        for number, line in enumerate_jsonl(self.samples_path):
-            record = line.get("safecot")
-            if not isinstance(record, dict) or "sample_id" not in record:
-                raise SafecotError(
-                    f"{self.samples_path}, line {number}: no 'safecot' record; the file was not written by a "
-                    "safecot task of this version (rerun the task, or leave the file out)."
-                )
+        check = RunCheck(self)
+        for number, line in enumerate_jsonl(self.samples_path, digest=check.digest):
+            check.line(number, line)
+            record: Record = line["safecot"]
             record["doc_id"] = line.get("doc_id")
             record["output_tokens"] = _output_tokens(line)
             record["model"] = self.model
@@ -104,21 +108,32 @@ class Run:
                 record["status"] = Status.TRUNCATED.value
                 record["refusal"] = {**record["refusal"], "matched": None, "phrase": None, "span": None}
             yield record
+        check.end()
 
     def verdicts(self) -> Iterator[dict[str, Any]]:
         """Yield sidecar verdicts for this task (``sample_id``, ``task``, ``rubric``, ``label``, ``judge`` …)."""
         for path in self.verdict_paths:
-            for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
+            for number, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
+                problem = verdict_problem(verdict) or (
+                    None if "sample_id" in verdict else "a verdict without 'sample_id'"
+                )
+                if problem:
+                    raise SafecotError(
+                        f"{path}, line {number}: {problem}; mend the line or leave the file out."
+                    )
                 if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
                     yield verdict
 
 
-def enumerate_jsonl(path: Path, *, tolerate_cut_tail: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+def enumerate_jsonl(
+    path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) of a JSON-lines file.
 
     Args:
         path: The file.
         tolerate_cut_tail: Skip a last line without line end that does not parse (an append was interrupted).
+        digest: A hash object that is updated with every line.
 
     Raises:
         SafecotError: the file cannot be read, or a line is not a JSON object or is over 64 MiB.
@@ -131,6 +146,8 @@ def enumerate_jsonl(path: Path, *, tolerate_cut_tail: bool = False) -> Iterator[
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
+            if digest is not None:
+                digest.update(line)
             if len(line) > MAX_LINE_BYTES:
                 raise SafecotError(
                     f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."
@@ -157,7 +174,8 @@ def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[
         newest_only: Keep only the newest run per (model, task); the others are what a leaderboard calls duplicates.
 
     Raises:
-        SafecotError: a path does not exist, or nothing was found below any of them.
+        SafecotError: a path does not exist, nothing was found below any of them, or a samples file is a link that
+            leads out of the folder.
     """
     found: list[Run] = []
     for given in paths:
@@ -165,7 +183,10 @@ def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[
         if not path.exists():
             raise SafecotError(f"{path}: no such file or folder.")
         candidates = [path] if path.is_file() else sorted(path.rglob("*_samples_safecot_*.jsonl"))
-        found.extend(run for candidate in candidates if (run := _run_of(candidate)) is not None)
+        for candidate in candidates:
+            _check_place(candidate, path)
+            if (run := _run_of(candidate)) is not None:
+                found.append(run)
     unique = {run.samples_path.resolve(): run for run in found}
     runs = sorted(unique.values(), key=lambda run: (run.model, run.task, run.stamp))
     if not runs:
@@ -218,11 +239,22 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
 
 
+def _check_place(candidate: Path, given: Path) -> None:
+    """A samples file is a plain file inside the folder that was given."""
+    inside = candidate == given or candidate.resolve().is_relative_to(given.resolve())
+    if candidate.is_symlink() and not inside:
+        raise SafecotError(
+            f"{candidate} is a symbolic link out of {given}; name its target instead, or remove it."
+        )
+    if not candidate.is_file():
+        raise SafecotError(f"{candidate} is not a plain file; remove it.")
+
+
 def _output_tokens(line: dict[str, Any]) -> int | None:
     counts = line.get("token_counts")
     first = counts[0] if isinstance(counts, list) and counts else None
     used = first.get("output_tokens") if isinstance(first, dict) else None
-    return used if isinstance(used, int) else None
+    return used if isinstance(used, int) and not isinstance(used, bool) and 0 <= used < 2**31 else None
 
 
 def _run_of(path: Path) -> Run | None:
@@ -240,8 +272,7 @@ def _model_name(run: Run) -> str:
         pairs = {str(key): str(value) for key, value in arguments.items()}
     else:
         pairs = dict(part.split("=", 1) for part in str(arguments).split(",") if "=" in part)
-    for key in ("name", "policy"):
-        if pairs.get(key):
-            return pairs[key]
     sanitised = run.results.get("model_name_sanitized") or run.results.get("model_name")
-    return str(sanitised or run.folder.name)
+    shown = str(run.provenance.get("display_name") or "")  # a model card's, with the preset's title
+    chosen = shown or pairs.get("name") or pairs.get("policy") or str(sanitised or run.folder.name)
+    return printable(chosen)

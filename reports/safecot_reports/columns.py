@@ -14,6 +14,7 @@ import orjson
 from safecot_eval import refusal
 from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import EXPECTATIONS, STATUSES, TEMPLATE_LABELS, Columns, Labels
+from safecot_eval.record_check import RunCheck
 from safecot_eval.runs import MAX_LINE_BYTES, Run
 from safecot_eval.samples import Status
 
@@ -69,7 +70,9 @@ def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
     own: dict[str, refusal.RefusalList] = {}
     ok, truncated = _STATUS[Status.OK.value], _STATUS[Status.TRUNCATED.value]
     position: dict[int, int] = {}
-    for row, (number, offset, line) in enumerate(_lines(run.samples_path)):
+    check = RunCheck(run)
+    for row, (number, offset, line) in enumerate(_lines(run.samples_path, check.digest)):
+        check.line(number, line)
         try:
             record = line["safecot"]
             found = record["refusal"]
@@ -106,6 +109,7 @@ def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
         for name, matcher in matchers.items():
             shadow[name].append(-1 if state != ok else int(matcher.match(record["answer"]) is not None))
         inner.extend((row, verdict) for verdict in verdicts)
+    check.end()
     size = len(ids)
     columns = Columns(
         run.model,
@@ -179,12 +183,14 @@ def record_at(run: Run, offset: int) -> dict[str, Any]:
         return _parse(stream.readline())
 
 
-def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def _lines(path: Path, digest: Any = None) -> Iterator[tuple[int, int, dict[str, Any]]]:
     offset = 0
     with path.open("rb") as stream:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
+            if digest is not None:
+                digest.update(line)
             if len(line) > MAX_LINE_BYTES:
                 raise SafecotError(
                     f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."

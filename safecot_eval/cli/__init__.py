@@ -13,6 +13,7 @@ import click
 
 from safecot_eval import __version__
 from safecot_eval.errors import SafecotError
+from safecot_eval.terminal import printable
 
 # name -> one-line help. Listed here, so that `safecot --help` imports no subcommand.
 COMMANDS = {
@@ -62,5 +63,6 @@ def main(argv: list[str] | None = None) -> Any:
     try:
         return cli.main(args=argv, prog_name="safecot", standalone_mode=True)
     except SafecotError as error:
-        click.echo(f"safecot: {error}", err=True)
+        lines = [printable(line, 2000) for line in str(error).splitlines()]
+        click.echo("safecot: " + "\n".join(lines), err=True)
         sys.exit(2)

@@ -67,7 +67,14 @@ def describe(
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "git": git_state(Path(__file__).parent),
         "model_identity": session.identity,
-        "tasks": {leaf: _task(folder / f"{stamp}_samples_{leaf}.jsonl") for leaf in leaves},
+        "files": {
+            path.name: _sha256(path)
+            for path in (
+                folder / f"{stamp}_results.json",
+                *(_samples(folder, stamp, leaf) for leaf in leaves),
+            )
+        },
+        "tasks": {leaf: _task(_samples(folder, stamp, leaf)) for leaf in leaves},
         "seeds": {
             key: config[key]
             for key in ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
@@ -105,6 +112,15 @@ def write(folder: Path, stamp: str, content: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
     return path
+
+
+def _samples(folder: Path, stamp: str, leaf: str) -> Path:
+    return folder / f"{stamp}_samples_{leaf}.jsonl"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _task(path: Path) -> dict[str, Any]:

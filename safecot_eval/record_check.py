@@ -1,0 +1,195 @@
+"""Is a line of a samples or verdict file what it claims to be? Counted right, or reported: nothing in between.
+
+A line from a damaged or hostile run folder must never shift a number silently. These checks are cheap enough for five
+million lines; where a run has a ``_run.json`` (written by ``safecot run``), the files' hashes are compared as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import Expectation, Status
+
+if TYPE_CHECKING:
+    from safecot_eval.runs import Run
+
+MAX_RESULTS_BYTES = 256 * 2**20
+_STATUSES = frozenset(status.value for status in Status)
+_EXPECTATIONS = frozenset(expectation.value for expectation in Expectation)
+_OK = Status.OK.value
+_TEXTS = (
+    "sample_id",
+    "item_id",
+    "benchmark",
+    "benchmark_version",
+    "variant",
+    "category",
+    "cluster_id",
+    "prompt",
+    "image_source",
+    "data_revision",
+    "raw",
+    "reasoning",
+    "answer",
+)
+_SCORES = (
+    ("crr_template", True),
+    ("car_template", False),
+    ("refusal_share_template", True),
+)
+
+
+def record_problem(line: Mapping[str, Any]) -> str | None:
+    """What is wrong with a line of a samples file; None where nothing is.
+
+    >>> record_problem({"doc_id": 1})
+    "no 'safecot' record"
+    """
+    record = line.get("safecot")
+    if not isinstance(record, dict) or "sample_id" not in record:
+        return "no 'safecot' record"
+    try:
+        for key in _TEXTS:
+            if record[key].__class__ is not str:
+                return f"{key!r} is not text"
+        name = record["sample_id"]
+        if len(name) != 16 or int(name, 16) < 0 or not name.isalnum():
+            return "'sample_id' is not 16 hexadecimal digits"
+        status, matched = record["status"], record["refusal"]["matched"]
+        if status not in _STATUSES:
+            return f"unknown status {str(status)[:40]!r}"
+        if record["expectation"] not in _EXPECTATIONS:
+            return f"unknown expectation {str(record['expectation'])[:40]!r}"
+        if (matched.__class__ is bool) is not (status == _OK) or (matched is not None and status != _OK):
+            return f"status {status} does not go with refusal.matched {str(matched)[:10]}"
+        if record["refusal"]["list"].__class__ is not str:
+            return "'refusal.list' is not text"
+        if record["pair_id"] is not None and record["pair_id"].__class__ is not str:
+            return "'pair_id' is neither text nor null"
+        if record["core"] is not None and record["core"].__class__ is not bool:
+            return "'core' is neither true, false nor null"
+        if record["verdicts"].__class__ is not list:
+            return "'verdicts' is not a list"
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"an incomplete 'safecot' record ({str(error)[:60]})"
+    except ValueError:
+        return "'sample_id' is not 16 hexadecimal digits"
+    for verdict in record["verdicts"]:
+        if problem := verdict_problem(verdict):
+            return problem
+    return _score_problem(line, matched)
+
+
+def _score_problem(line: Mapping[str, Any], matched: bool | None) -> str | None:
+    """lmms-eval's own metric values repeat what the record says; both must agree."""
+    for key, positive in _SCORES:
+        value = line.get(key)
+        if value is None:
+            continue
+        if value.__class__ is not dict or "score" not in value:
+            return f"{key} is not a score"
+        if matched is None or value["score"] != float(matched is positive):
+            return f"{key} contradicts refusal.matched"
+    return None
+
+
+def verdict_problem(verdict: Any) -> str | None:
+    """What is wrong with a verdict; None where nothing is.
+
+    >>> verdict_problem({"sample_id": "ab", "rubric": "refusal", "judge": "j", "label": ["full"]})
+    "'label' of a verdict is not text"
+    """
+    if not isinstance(verdict, dict):
+        return "a verdict is not an object"
+    for key in ("rubric", "judge", "label"):
+        if verdict.get(key).__class__ is not str or not verdict[key]:
+            return f"{key!r} of a verdict is not text"
+    if "sample_id" in verdict and verdict["sample_id"].__class__ is not str:
+        return "'sample_id' of a verdict is not text"
+    for key, low in (("probability", 0.0), ("weight", 0.0)):
+        value = verdict.get(key)
+        if value is None:
+            continue
+        if value.__class__ not in (int, float) or not low <= value < float("inf"):
+            return f"{key!r} of a verdict is not a number of at least 0"
+    if (verdict.get("probability") or 0) > 1 + 1e-9:
+        return "'probability' of a verdict is over 1"
+    return None
+
+
+class RunCheck:
+    """Checks of a samples file that need more than one line: no sample twice, and the hash of the whole.
+
+    Args:
+        run: The run that is read.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.path = run.samples_path
+        self._expected = run.expected_sha256(run.samples_path)
+        self._results = run.results_path
+        self._results_expected = run.expected_sha256(run.results_path)
+        self.digest = hashlib.sha256() if self._expected else None
+        self._seen: set[int] = set()
+
+    def line(self, number: int, content: dict[str, Any]) -> None:
+        """Check one line.
+
+        Raises:
+            SafecotError: its record is unsound, or its sample came before.
+        """
+        if problem := record_problem(content):
+            raise SafecotError(
+                f"{self.path}, line {number}: {problem}; the file was not written by a safecot task of this version, "
+                "or it is damaged (rerun the task, or leave the file out)."
+            )
+        name = int(content["safecot"]["sample_id"], 16)
+        if name in self._seen:
+            raise SafecotError(
+                f"{self.path}, line {number}: sample {content['safecot']['sample_id']} occurs twice; the file was "
+                "written by two runs. Rerun the task."
+            )
+        self._seen.add(name)
+
+    def end(self) -> None:
+        """Compare the hashes.
+
+        Raises:
+            SafecotError: the samples or the results are not those that were written.
+        """
+        changed = None
+        if self.digest is not None and self.digest.hexdigest() != self._expected:
+            changed = self.path
+        elif self._results_expected and _sha256(self._results) != self._results_expected:
+            changed = self._results
+        if changed is not None:
+            raise SafecotError(
+                f"{changed}: the file is not the one that safecot run wrote (its hash in the _run.json beside it "
+                "differs). Restore it, or remove the _run.json if the change is meant."
+            )
+
+
+def read_small_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty dict where the file is missing, broken, a link elsewhere or oversized."""
+    try:
+        if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+            return {}
+        if path.stat().st_size > MAX_RESULTS_BYTES:
+            return {}
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
