@@ -22,6 +22,7 @@ from safecot_eval.terminal import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
 MAX_LINE_BYTES = 64 * 2**20
@@ -230,13 +231,23 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     Raises:
         SafecotError: see :func:`find_runs`.
     """
-    import pandas as pd
-
-    from safecot_eval._tables import COLUMN_TYPES, rows_of
+    from safecot_eval._tables import frame_of
 
     chosen = [paths] if isinstance(paths, str | Path) else paths
-    rows = [row for run in find_runs(chosen) for row in rows_of(run)]
-    return pd.DataFrame(rows, columns=list(COLUMN_TYPES)).astype(COLUMN_TYPES)
+    return frame_of(find_runs(chosen))
+
+
+def scan_runs(paths: str | Path | Iterable[str | Path]) -> Iterator[pa.Table]:
+    """The rows of :func:`load_runs` as a stream of Arrow tables, in constant memory.
+
+    Raises:
+        SafecotError: see :func:`find_runs`.
+    """
+    from safecot_eval._tables import scan
+
+    chosen = [paths] if isinstance(paths, str | Path) else paths
+    for run in find_runs(chosen):
+        yield from scan(run)
 
 
 def _check_place(candidate: Path, given: Path) -> None:
