@@ -132,7 +132,8 @@ def frame_of(runs: Iterable[Run]) -> pd.DataFrame:
     whole = pa.concat_tables(tables).unify_dictionaries() if tables else ARROW.empty_table()
     types = {pa.bool_(): pd.BooleanDtype(), pa.float64(): pd.Float64Dtype(), pa.int64(): pd.Int64Dtype()}
     types[pa.string()] = pd.StringDtype()
-    return whole.to_pandas(types_mapper=types.get, split_blocks=True, self_destruct=True)
+    frame: pd.DataFrame = whole.to_pandas(types_mapper=types.get, split_blocks=True, self_destruct=True)
+    return frame
 
 
 def _indexed(run: Run) -> Iterator[pa.Table]:

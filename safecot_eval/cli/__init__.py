@@ -19,6 +19,7 @@ from safecot_eval.terminal import printable
 COMMANDS = {
     "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
     "judge": "Judge existing runs with an LLM, import verdicts, or serve the judge.",
+    "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
     "compare": "Paired comparison of two models in the terminal.",
     "card": "Print the model-index block for a Hugging Face model card.",

@@ -1,0 +1,191 @@
+"""Join run folders of many jobs (one model × task each, say) into one folder that reads as if one job had written it."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from safecot_eval.errors import SafecotError
+from safecot_eval.record_check import RunCheck, read_small_json
+from safecot_eval.runs import Run, enumerate_jsonl, find_runs
+
+CHECKPOINT_CARD = "safecot_checkpoint.json"
+
+
+@dataclass
+class Merged:
+    """What was joined.
+
+    Attributes:
+        runs: How many runs.
+        samples: How many samples.
+        verdicts: How many verdicts.
+        notes: What a reader should know, one sentence each.
+    """
+
+    runs: int = 0
+    samples: int = 0
+    verdicts: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def merge(sources: Sequence[str | Path], output: Path) -> Merged:
+    """Join the newest run of every model and task.
+
+    Every samples file is checked line by line before anything is written. Files are hard links where the file system
+    allows, so that a merge costs no space. Merging again into the same folder adds what is new.
+
+    Args:
+        sources: Run folders.
+        output: Where to put the joined folder; one subfolder per model.
+
+    Raises:
+        SafecotError: nothing to join, a damaged file, or an output folder that cannot be written to.
+    """
+    every = find_runs(sources, newest_only=False)
+    newest = {(run.model, run.task): run for run in every}
+    runs = [newest[name] for name in sorted(newest)]
+    done = Merged(runs=len(runs))
+    done.notes += [
+        f"{run.model} on {run.task}: the run of {run.stamp} in {run.folder} is left out; a newer one exists"
+        for run in every
+        if newest[run.model, run.task] is not run
+    ]
+    done.samples = sum(_check(run) for run in runs)
+    done.notes += _differing_models(runs)
+    try:
+        for (model, folder, stamp), group in _jobs(runs).items():
+            target = output / _slug(model)
+            target.mkdir(parents=True, exist_ok=True)
+            done.verdicts += _place(folder, stamp, group, target)
+    except OSError as error:
+        raise SafecotError(f"{output}: cannot be written to ({error.strerror}).") from error
+    return done
+
+
+def _jobs(runs: Sequence[Run]) -> dict[tuple[str, Path, str], list[Run]]:
+    """Runs by the results file that they share."""
+    jobs: defaultdict[tuple[str, Path, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        jobs[run.model, run.folder, run.stamp].append(run)
+    return dict(jobs)
+
+
+def _check(run: Run) -> int:
+    check, count = RunCheck(run), 0
+    for number, line in enumerate_jsonl(run.samples_path, digest=check.digest):
+        check.line(number, line)
+        count += 1
+    check.end()
+    return count
+
+
+def _differing_models(runs: Sequence[Run]) -> list[str]:
+    """Models whose runs were made with different checkpoints or settings, as far as their provenance tells."""
+    identities: defaultdict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        if identity := run.provenance.get("model_identity"):
+            identities[run.model].add(str(identity))
+    return [
+        f"{model}: its tasks were run with different checkpoints, arguments or versions ({len(found)} of them)"
+        for model, found in sorted(identities.items())
+        if len(found) > 1
+    ]
+
+
+def _place(folder: Path, stamp: str, runs: Sequence[Run], target: Path) -> int:
+    """Put the files of one job into the target folder; returns the number of new verdicts."""
+    free = _stamp_for(stamp, runs, target)
+    names = {run.samples_path.name: f"{free}_samples_{run.task}.jsonl" for run in runs}
+    for old, new in names.items():
+        _link(folder / old, target / new)
+    provenance = read_small_json(folder / f"{stamp}_run.json")
+    if provenance:
+        renamed = {f"{stamp}_results.json": f"{free}_results.json", **names}
+        files = provenance.get("files")
+        if isinstance(files, dict):
+            provenance["files"] = {renamed[name]: value for name, value in files.items() if name in renamed}
+        _write(target / f"{free}_run.json", json.dumps(provenance, indent=1) + "\n")
+    if (folder / CHECKPOINT_CARD).is_file() and not (target / CHECKPOINT_CARD).exists():
+        _link(folder / CHECKPOINT_CARD, target / CHECKPOINT_CARD)
+    count = _join_verdicts(runs, target, free)
+    if runs[0].results_path.is_file():
+        _link(runs[0].results_path, target / f"{free}_results.json")
+    return count
+
+
+def _stamp_for(stamp: str, runs: Sequence[Run], target: Path) -> str:
+    """The job's own stamp where it is free (or is this very job, merged before), else the next free second."""
+    moment = datetime.strptime(stamp, "%Y%m%d_%H%M%S")
+    while not all(
+        not (target / f"{stamp}_{rest}").exists() or _same(target / f"{stamp}_{rest}", source)
+        for rest, source in (
+            ("results.json", runs[0].results_path),
+            *((f"samples_{run.task}.jsonl", run.samples_path) for run in runs),
+        )
+    ):
+        moment += timedelta(seconds=1)
+        stamp = moment.strftime("%Y%m%d_%H%M%S")
+    return stamp
+
+
+def _same(first: Path, second: Path) -> bool:
+    return second.exists() and (first.samefile(second) or filecmp.cmp(first, second, shallow=False))
+
+
+def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
+    """Add the runs' verdicts to the sidecars of the target; a verdict that is there already is not doubled."""
+    count = 0
+    for path in runs[0].verdict_paths:
+        if path.is_symlink():
+            raise SafecotError(f"{path} is a symbolic link; verdict files are plain files. Remove it.")
+        mine = target / "verdicts" / path.name
+        before = mine.read_text(encoding="utf-8").splitlines() if mine.exists() else []
+        known = set(before)
+        lines = []
+        for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
+            for run in runs:
+                if verdict.get("task") in (None, run.task) and verdict.get("stamp") in (None, run.stamp):
+                    line = json.dumps({**verdict, "task": run.task, "stamp": stamp}, ensure_ascii=True)
+                    if line not in known:
+                        known.add(line)
+                        lines.append(line)
+        if lines:
+            mine.parent.mkdir(exist_ok=True)
+            _write(mine, "\n".join([*before, *lines]) + "\n")
+        count += len(lines)
+    return count
+
+
+def _link(source: Path, target: Path) -> None:
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), scratch)
+    except OSError:
+        shutil.copyfile(source, scratch)
+    os.replace(scratch, target)
+    scratch.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, path)
+
+
+def _slug(model: str) -> str:
+    """A folder name for a model; never a path.
+
+    >>> _slug("../../etc/passwd"), _slug("Qwen/Qwen2.5-VL")
+    ('etc_passwd', 'Qwen_Qwen2.5-VL')
+    """
+    return re.sub(r"[^\w.+-]+", "_", model).strip("._") or "model"
