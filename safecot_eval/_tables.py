@@ -130,7 +130,11 @@ def frame_of(runs: Iterable[Run]) -> pd.DataFrame:
 
     tables = [table for run in runs for table in _indexed(run)]
     whole = pa.concat_tables(tables).unify_dictionaries() if tables else ARROW.empty_table()
-    types = {pa.bool_(): pd.BooleanDtype(), pa.float64(): pd.Float64Dtype(), pa.int64(): pd.Int64Dtype()}
+    types: dict[Any, Any] = {
+        pa.bool_(): pd.BooleanDtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+    }
     types[pa.string()] = pd.StringDtype()
     frame: pd.DataFrame = whole.to_pandas(types_mapper=types.get, split_blocks=True, self_destruct=True)
     return frame
