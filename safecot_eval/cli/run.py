@@ -15,9 +15,16 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 
 
 @click.command("run", context_settings=PASS_ON)
-@click.option("--model", required=True, help="lmms-eval's model id: safecot_hf, openai, vllm, qwen2_5_vl …")
+@click.option("--model", help="lmms-eval's model id: safecot_hf, safecot_openai, vllm, qwen2_5_vl …")
 @click.option("--model_args", "--model-args", default="", help="key=value,key=value, as for lmms-eval.")
-@click.option("--tasks", default="safecot", show_default=True, help="Leaves, wildcards, or the group.")
+@click.option("--card", help="Instead of --model: a model card, by id or as a YAML file.")
+@click.option(
+    "--models", help="Several cards, or tag:NAME: a matrix of models and tasks. `list` shows the ids."
+)
+@click.option(
+    "--preset", help="A prompting baseline: safety_system_prompt, zero_shot_cot, ecso, or a YAML file."
+)
+@click.option("--tasks", default="safecot", show_default=True, help="Leaves, wildcards, tags, or the group.")
 @click.option(
     "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
 )
@@ -45,11 +52,21 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 )
 @click.option("--prices", help="INPUT,OUTPUT: dollars per million tokens, for an estimate before the start.")
 @click.option("--dry-run", is_flag=True, help="Check and print the plan; generate nothing.")
+@click.option("--per-task", is_flag=True, help="With --models: a process per task, not per model.")
+@click.option(
+    "--emit", type=click.Choice(["slurm"]), help="With --models: write job scripts instead of running."
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="With --models: write the leaderboard here in the end."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
-    model: str,
+    model: str | None,
     model_args: str,
+    card: str | None,
+    models: str | None,
+    preset: str | None,
     tasks: str,
     output_path: Path,
     limit: str | None,
@@ -63,6 +80,9 @@ def command(
     max_tokens: int | None,
     prices: str | None,
     dry_run: bool,
+    per_task: bool,
+    emit: str | None,
+    report: Path | None,
 ) -> None:
     r"""Evaluate a model on our tasks. Every other option goes to lmms-eval unchanged.
 
@@ -71,20 +91,40 @@ def command(
 
     \b
     safecot run --model safecot_hf --model_args pretrained=Qwen/Qwen2.5-VL-3B-Instruct --tasks safecot_mini
-    safecot run --model openai --model_args model=m,base_url=http://host:8000/v1 --tasks 'safecot_*'
+    safecot run --model safecot_openai --model_args model=m,base_url=http://host:8000/v1 --tasks 'safecot_*'
+    safecot run --models qwen2.5-vl-7b,gpt-4o --tasks safecot_core --report leaderboard.html
     """
+    from collections import Counter
+
     from safecot_eval import refusal
-    from safecot_eval.running import finishing, plan, preflight, spending
-    from safecot_eval.running.secrets import keep_out_of_arguments
+    from safecot_eval.running import finishing, plan, preflight, presets, spending
+    from safecot_eval.running.subject import settings, subject
 
     if refusal_list:
         refusal.load_list(refusal_list)
         os.environ["SAFECOT_REFUSAL_LIST"] = refusal_list
     if reasoning_markers:
         os.environ["SAFECOT_REASONING_MARKERS"] = reasoning_markers
-    arguments = keep_out_of_arguments(model, plan.parse_model_args(model_args))
+    if models is not None:
+        from safecot_eval.running.matrix_command import run_matrix
+
+        ctx.exit(run_matrix(ctx, models, tasks, output_path))
+    if per_task or emit or report:
+        raise SafecotError("--per-task, --emit and --report belong to --models.")
+    from safecot_eval import cards
+
+    chosen = subject(
+        model,
+        model_args,
+        cards.find(card)[0][1] if card is not None else None,
+        presets.load(preset) if preset is not None else None,
+    )
+    model, arguments = chosen.model, dict(chosen.arguments)
+    steps: Counter[str] = Counter()
     leaves, others, left_out = plan.expand_tasks(tasks, recorded=model in plan.RECORDED)
     notes = [finishing.evaluators_line(refusal_list)]
+    if chosen.display_name:
+        notes.append(f"shown   as {chosen.display_name}")
     if prices or model in preflight.ENDPOINT_MODELS:
         notes.append(spending.estimate_of(leaves, limit, ctx.args, prices))
     planned = plan.Plan(
@@ -93,9 +133,10 @@ def command(
         leaves=leaves,
         other_tasks=others,
         left_out=left_out,
-        output=finishing.output_folder(output_path, model, arguments),
+        output=chosen.folder(output_path) or finishing.output_folder(output_path, model, arguments),
         limit=limit,
         notes=tuple(notes),
+        labels=chosen.labels(settings(limit, refusal_list, reasoning_markers, ctx.args), steps),
     )
     if not no_journal and any(part.split("=")[0] in ("--use_cache", "--use-cache") for part in ctx.args):
         raise SafecotError(
@@ -130,7 +171,7 @@ def command(
     session = Session(
         folder=None if no_journal or model in plan.RECORDED else planned.output / FOLDER,
         model=model,
-        arguments=arguments,
+        arguments=chosen.counted_arguments,
         options=ctx.args,
         guard=spending.SpendGuard(
             None if max_requests is None else max_requests // share,
@@ -140,7 +181,8 @@ def command(
         fresh=fresh,
     )
     try:
-        closing = evaluation.evaluate(planned, [*given, *ctx.args], session, sys.argv[1:])
+        with presets.applied(chosen.preset, system_role=chosen.system_role, steps=steps):
+            closing = evaluation.evaluate(planned, [*given, *ctx.args], session, sys.argv[1:])
     except RuntimeError as error:
         click.echo(f"safecot: {error}", err=True)
         ctx.exit(1)

@@ -56,6 +56,7 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
             results=results,
             seconds=time.monotonic() - started,
         )
+        content.update(plan.labels)
         provenance.write(folder, stamp, content)
         event("written", folder=str(folder), stamp=stamp, **content["passes"]["generate"])
         return finishing.finish(plan, folder, session.tally)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.errors import SafecotError
@@ -34,6 +35,8 @@ class Plan:
         left_out: Leaves that a wildcard asked for and that cannot run here, with the reason.
         output: Folder for the results.
         limit: ``--limit``, if given.
+        notes: Further lines for the description.
+        labels: What to keep in ``<stamp>_run.json`` beside the provenance (display name, model card, preset, settings).
     """
 
     model: str
@@ -44,6 +47,7 @@ class Plan:
     output: Path
     limit: str | None = None
     notes: tuple[str, ...] = field(default=())
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def task_argument(self) -> str:

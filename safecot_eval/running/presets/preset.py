@@ -1,0 +1,86 @@
+"""A preset is a YAML file with its texts and where its idea comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+
+from safecot_eval.errors import SafecotError
+
+FOLDER = Path(__file__).parent
+
+
+class Kind(StrEnum):
+    """How a preset changes what a model is asked."""
+
+    SYSTEM = "system"
+    SUFFIX = "suffix"
+    SELF_CHECK = "self_check"
+
+
+TEXTS = {
+    Kind.SYSTEM: ("system",),
+    Kind.SUFFIX: ("suffix",),
+    Kind.SELF_CHECK: ("check", "describe", "again"),
+}
+"""The texts that a preset of each kind must have."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One prompting baseline.
+
+    Attributes:
+        id: What ``--preset`` calls it.
+        title: What the leaderboard adds to the model's name.
+        kind: How it works.
+        texts: Its wording, by role.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    texts: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of kind and wording: runs with another wording are not the same."""
+        content = json.dumps([self.kind, dict(self.texts)], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def names() -> list[str]:
+    """Ids of the presets that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(asked: str) -> Preset:
+    """Read a preset.
+
+    Args:
+        asked: An id, or a YAML file of the user's own.
+
+    Raises:
+        SafecotError: there is none of this name, or the file is no preset.
+    """
+    path = Path(asked).expanduser() if asked.endswith((".yaml", ".yml")) else FOLDER / f"{asked}.yaml"
+    if not path.is_file():
+        raise SafecotError(
+            f"--preset: there is no {asked!r}; there are {', '.join(names())}, or give a YAML file."
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kind = Kind(content["kind"])
+        texts = {name: str(content["texts"][name]).strip() for name in TEXTS[kind]}
+        return Preset(str(content["id"]), str(content["title"]), kind, texts)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SafecotError(
+            f"{path}: not a preset ({reason}); it needs id, title, kind ({', '.join(Kind)}) and texts."
+        ) from error
