@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.runs import Run
+from safecot_reports.described import described
 
 CHECKPOINT_FILE = "safecot_checkpoint.json"
 _TRAINING_KEYS = (
@@ -45,6 +46,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "max_new_tokens": run.max_new_tokens,
         "results_file": bool(results),
         "training": _training(run, arguments),
+        "described": described(run),
     }
 
 
@@ -56,6 +58,9 @@ def _arguments(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str | None:
+    kept = run.provenance.get("command")
+    if (run.provenance.get("card") or run.provenance.get("preset")) and isinstance(kept, list):
+        return shlex.join(map(str, kept))  # lmms-eval's own command would lack the preset
     if not config.get("model"):
         return None
     given = ",".join(f"{key}={value}" for key, value in arguments.items())

@@ -256,6 +256,7 @@ function reproduce(panel) {
       ["lmms-eval", r.lmms_eval ?? "not recorded"],
       ["Generation limit", r.max_new_tokens ?? "not recorded"],
       ["Evaluators", r.evaluators.join(", ")],
+      ...(r.described ?? []),
     ];
     panel.append(
       h(
