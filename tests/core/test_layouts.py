@@ -20,7 +20,7 @@ def test_recorded_layouts_are_read(version: str, refused: int) -> None:
     folder = LAYOUTS / f"lmms_eval_{version}"
     (run,) = find_runs([folder])
     assert run.provenance == {}
-    assert run.max_new_tokens == 1024
+    assert run.max_new_tokens == 128
     assert run.model == {"0.7.2": "answer_all", "0.7.3": "refuse_all"}[version]
     table = safecot_eval.load_runs(folder)
     assert (len(table), int(table.refused.sum())) == (4, refused)
