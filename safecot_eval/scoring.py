@@ -38,7 +38,7 @@ def make_record(
     *,
     refusal_list: refusal.RefusalList,
     markers: Sequence[tuple[str, str]] = reasoning.DEFAULT_MARKERS,
-    truncated: bool = False,
+    known: Status | None = None,
 ) -> Record:
     """Score one generation by template.
 
@@ -47,7 +47,7 @@ def make_record(
         raw: The whole generation, reasoning included.
         refusal_list: Phrases to look for in the answer.
         markers: Pairs that enclose reasoning.
-        truncated: The model ran out of tokens.
+        known: What the back end says about the generation (it ran out of tokens, say); None lets the text decide.
 
     Returns:
         A record with the document's fields (``DOC_FIELDS``), ``extra`` (a dict), and
@@ -62,9 +62,11 @@ def make_record(
     status = response_status(
         raw,
         parts.answer,
-        truncated=truncated or not parts.closed,
+        truncated=known is Status.TRUNCATED or not parts.closed,
         image_unreadable=bool(doc.get("image_error")),
     )
+    if known not in (None, Status.OK) and status in (Status.OK, Status.EMPTY, Status.TRUNCATED):
+        status = known
     record: Record = {"schema": RECORD_SCHEMA}
     record.update({key: doc[key] for key in DOC_FIELDS})
     record["extra"] = json.loads(doc["extra"]) if isinstance(doc["extra"], str) else dict(doc["extra"])

@@ -24,9 +24,6 @@ from safecot_eval.scoring import make_record
 if TYPE_CHECKING:
     from datasets import Dataset
 
-IMAGE_ABSENT = "image_absent"
-"""Finish reason of a sample whose image is not on disk although a model was asked to look at it."""
-
 
 def load_docs(stub: Dataset) -> Dataset:
     """Build the documents of the leaf whose name is the stub's config name.
@@ -87,8 +84,9 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Open a document's images (RGB, within the pixel limit); none where they are broken or absent."""
+    finish.forget(doc["sample_id"])
     if doc["image_source"] == ImageSource.ABSENT:
-        finish.note_sample(doc["sample_id"], IMAGE_ABSENT)
+        finish.note_sample(doc["sample_id"], finish.IMAGE_ABSENT)
         return []
     if doc["image_error"]:
         return []
@@ -113,8 +111,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         The sample record under ``safecot``, and the metrics this sample takes part in
         (see :func:`safecot_eval.per_sample.sample_metrics`).
     """
-    reason = finish.reason_of(doc["sample_id"])
-    absent = reason == IMAGE_ABSENT
+    absent = finish.reason_of(doc["sample_id"]) == finish.IMAGE_ABSENT
     parsed = {
         **doc,
         "image_sha256": json.loads(doc["image_sha256"]),
@@ -126,7 +123,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         str(results[0]) if results else "",
         refusal_list=_settings().refusal_list,
         markers=_settings().markers,
-        truncated=reason == "length",
+        known=finish.status_of(doc["sample_id"]),
     )
     record["verdicts"] = inrun.verdicts(record)
     return {"safecot": record, **sample_metrics(record)}
