@@ -1,0 +1,221 @@
+"""What hub data sets pack: Parquet files with images, and zips; through the download from a hub of our own."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.data import download, prepare, sources, unpack
+from safecot_eval.data.sources import Source
+from safecot_eval.errors import SafecotError
+from safecot_eval.samples import ImageSource
+from tests.data.conftest import Served, zip_of
+
+
+def picture(colour: str, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (6, 4), colour).save(stream, format=kind)
+    return stream.getvalue()
+
+
+def parquet(rows: Sequence[dict[str, Any]]) -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows)), stream)
+    return stream.getvalue()
+
+
+def hub_of(served: Served, name: str, sha: str, files: dict[str, bytes]) -> None:
+    """Let the server be the hub of one data set at one commit."""
+    tree = [
+        {"type": "file", "path": path, "oid": "1" * 40, "size": len(body)} for path, body in files.items()
+    ]
+    info = {"id": name, "sha": sha, "siblings": [{"rfilename": path} for path in files]}
+    api = f"/api/datasets/{name}"
+    for revision in (sha, "main"):
+        served.files[f"{api}/revision/{revision}"] = json.dumps(info).encode()
+    served.files[f"{api}/tree/{sha}"] = json.dumps(tree).encode()
+    for path, body in files.items():
+        served.files[f"/datasets/{name}/resolve/{sha}/{path}"] = body
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch, served: Served, tmp_path: Path) -> Served:
+    """A hub on this machine, and an empty cache."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    fetch = download.fetch_hub
+    monkeypatch.setattr(
+        download, "fetch_hub", lambda source, target: fetch(source, target, endpoint=served.url)
+    )
+    monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
+    monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path / "cache"))
+    catalogue.why_not_ready.cache_clear()
+    return served
+
+
+def test_hades_from_the_hub_to_items(online: Served) -> None:
+    row = {"scenario": "privacy", "keywords": "a diary", "category": "object", "instruction": "Read it."}
+    rows = [
+        {**row, "id": "1", "step": step, "image": {"bytes": picture(colour), "path": "x.png"}}
+        for step, colour in ((4, "navy"), (5, "red"))
+    ]
+    second = [{**row, "id": "2", "step": 5, "image": {"bytes": picture("green", "JPEG"), "path": None}}]
+    hub_of(
+        online,
+        "Monosail/HADES",
+        "a" * 40,
+        {
+            "data/test-00000.parquet": parquet(rows),
+            "data/test-00001.parquet": parquet(second),
+            "README.md": b"x",
+        },
+    )
+    prepared = prepare.prepare("hades")
+    assert prepared.leaves == {"safecot_hades": 2}
+    assert (prepared.root / "REVISION").read_text(encoding="utf-8") == f"Monosail/HADES {'a' * 40}\n"
+    items = catalogue.items_of("safecot_hades")
+    assert [item.images[0].name for item in items] == ["test-00001.png", "test-00002.jpg"]
+    assert items[0].images[0].read_bytes() == picture("red"), "the bytes are not changed"
+    assert not (prepared.root / "README.md").exists()
+    asked = len(online.asked)
+    prepare.prepare("hades")
+    assert len(online.asked) == asked, "what is there is not fetched again"
+
+
+def test_vlsbench_and_spa_vl_from_the_hub(online: Served) -> None:
+    known = sources.sources()
+    row = {
+        "category": "Privacy",
+        "sub_category": "Letters",
+        "source": "generation",
+        "image_path": "imgs/7.png",
+    }
+    vls = {
+        **row,
+        "instruction_id": 7,
+        "instruction": "Aloud?",
+        "image_description": "A letter",
+        "safety_reason": "Private",
+    }
+    hub_of(
+        online,
+        "Foreshhh/vlsbench",
+        known["vlsbench"].revision,
+        {"data/train-0.parquet": parquet([{**vls, "image": {"bytes": picture("navy"), "path": "7.png"}}])},
+    )
+    prepare.prepare("vlsbench")
+    (item,) = catalogue.items_of("safecot_vlsbench")
+    assert item.item_id == "7"
+    assert item.image_source is ImageSource.OFFICIAL
+    assert item.extra["safety_warning"] == "Private"
+
+    spa = {"question": "Whose?", "class1": "a", "class2": "b", "class3": "c"}
+    files = {
+        f"test/{name}-00000-of-00001.parquet": parquet(
+            [{**spa, "image": {"bytes": picture(colour, "JPEG"), "path": "1.jpg"}}]
+        )
+        for name, colour in (("harm", "red"), ("help", "blue"))
+    }
+    hub_of(
+        online,
+        "sqrti/SPA-VL",
+        known["spavl_eval"].revision,
+        {**files, "data/train-00000.parquet": b"must not be fetched"},
+    )
+    prepared = prepare.prepare("spavl_eval")
+    assert prepared.leaves == {"safecot_spavl_eval_harm": 1, "safecot_spavl_eval_help": 1}
+    assert not (prepared.root / "data").exists()
+
+
+def test_vlguard_from_github_and_a_gated_zip(online: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {
+        "id": "Ads_2",
+        "image": "bad_ads/2.png",
+        "safe": False,
+        "harmful_category": "deception",
+        "harmful_subcategory": "disinformation",
+        "instr-resp": [{"instruction": "Make this sound true.", "response": "No."}],
+    }
+    safe = {
+        "id": "Ads_1",
+        "image": "bad_ads/2.png",
+        "safe": True,
+        "instr-resp": [{"safe_instruction": "What is it?"}, {"unsafe_instruction": "How do I mislead?"}],
+    }
+    content = json.dumps([record, safe]).encode()
+    real = sources.sources()["vlguard"]
+    toy = Source(**{**real.__dict__, "sha256": {"test.json": hashlib.sha256(content).hexdigest()}})
+    monkeypatch.setattr(sources, "sources", lambda: {"vlguard": toy})
+    monkeypatch.setattr(download, "GITHUB_ARCHIVE", online.url + "/{repository}/zip/{commit}")
+    online.files["/ys-zong/VLGuard/zip/a2f85c9"] = zip_of({"VLGuard-a2f85c9/data/test.json": content})
+    images = zip_of({"test/bad_ads/2.png": picture("navy")})
+    hub_of(online, "ys-zong/VLGuard", real.revision, {"test.zip": images, "train.zip": b"x"})
+    prepared = prepare.prepare("vlguard")
+    assert set(prepared.leaves.values()) == {1}
+    (item,) = catalogue.items_of("safecot_vlguard_unsafes")
+    assert item.images == (prepared.root / "test" / "bad_ads" / "2.png",)
+
+
+def test_a_gated_set_without_access(online: Served) -> None:
+    api = "/api/datasets/etri-vilab/holisafe-bench"
+    for path in (f"{api}/revision/main", f"{api}/tree/main"):
+        online.failures[path] = [403] * 5
+    with pytest.raises(SafecotError, match="accept the terms at .*holisafe-bench"):
+        prepare.prepare("holisafe")
+
+
+def test_raw_files_of_a_hub_set(online: Served) -> None:
+    chat = {"safe_image_path": "1.jpg", "unsafe_image_path": "2.jpg", "Type": "harm", "queries": ["How?"]}
+    embodied = {
+        "category": "x",
+        "safe": "1.png",
+        "unsafe": "2.png",
+        "safe_instruction": "a",
+        "unsafe_instruction": "b",
+    }
+    files = {f"chat/{n}.jpg": picture("navy", "JPEG") for n in (1, 2)}
+    files |= {f"embodied/{n}.png": picture("navy") for n in (1, 2)}
+    files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
+    hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
+    assert prepare.prepare("mssbench").leaves == {"safecot_mssbench_chat": 2, "safecot_mssbench_embodied": 2}
+
+
+def test_a_damaged_table_is_named_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    source = Source("toy", "ours", "mild", tables={"test.jsonl": "*.parquet"})
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(SafecotError, match=r"a\.parquet: not a readable Parquet file"):
+        unpack.export_tables(source, tmp_path)
+    assert not (tmp_path / "test.jsonl").exists()
+    with pytest.raises(SafecotError, match="no files"):
+        unpack.export_tables(Source("toy", "ours", "mild", tables={"x.jsonl": "none-*.parquet"}), tmp_path)
+
+
+def test_a_zip_cannot_write_outside(tmp_path: Path) -> None:
+    source = Source("toy", "ours", "mild", unpack=("evil.zip",))
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "evil.zip", "w") as archive:
+        archive.writestr("../outside.png", b"x")
+    with pytest.raises(SafecotError, match="leads out of the folder"):
+        unpack.unpack_zips(source, folder)
+    assert not (tmp_path / "outside.png").exists()
+
+
+def test_every_new_source_has_a_benchmark_and_every_pin_is_full() -> None:
+    folders = {benchmarks.load(name).data for name in benchmarks.names()}
+    for name, source in sources.sources().items():
+        assert name in folders or name == "protocols"
+        if source.hub and source.revision != download.NEWEST:
+            assert len(source.revision) == 40
