@@ -132,6 +132,8 @@ class ChatClient:
         timeout_s: For a whole request.
         retries: Further attempts after the first one.
         backoff_s: Wait before the first retry; doubles each time, with jitter.
+        limit: Decides how many requests are in flight; None for an :class:`AdaptiveLimit` of ``concurrency``.
+        transport: Carries the requests; None for httpx's own.
     """
 
     def __init__(
@@ -143,11 +145,13 @@ class ChatClient:
         timeout_s: float = 600.0,
         retries: int = 5,
         backoff_s: float = 1.0,
+        limit: AdaptiveLimit | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = f"{base_url.rstrip('/')}/chat/completions"
         self._key = key
         self.retries, self.backoff_s = retries, backoff_s
-        self.limit = AdaptiveLimit(concurrency)
+        self.limit = limit or AdaptiveLimit(concurrency)
         self.ended: Reply | None = None
         self._resume_at = 0.0
         try:
@@ -156,6 +160,7 @@ class ChatClient:
                 timeout=httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None),
                 limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
                 follow_redirects=False,
+                transport=transport,
             )
             address = httpx.URL(self.url)
             if address.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", address.host):

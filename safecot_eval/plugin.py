@@ -1,4 +1,4 @@
-"""What lmms-eval loads: our models, and a hook that lets its TaskManager see our tasks.
+"""What lmms-eval loads: our models, and hooks that let its TaskManager see our tasks and a judge see all responses.
 
 lmms-eval has an entry-point group for models (``lmms_eval.models``) but none for tasks, and its ``LMMS_EVAL_PLUGINS``
 does not register tasks in 0.7. The model entry point therefore also teaches ``TaskManager`` our task folder. The hook
@@ -51,10 +51,31 @@ def install_task_hook() -> bool:
         TaskManager.initialize_tasks = _with_our_folder(TaskManager.initialize_tasks)
         TaskManager.match_tasks = _without_missing_data(TaskManager.match_tasks)
         setattr(TaskManager, _MARK, True)
+        install_judge_hook()
     except (ImportError, AttributeError) as error:
         logger.warning("safecot tasks are not registered: lmms-eval has changed ({}); {}.", error, FALLBACK)
         return False
     return True
+
+
+def install_judge_hook() -> None:
+    """Let a configured judge see all responses of a task at once; without the hook it sees them one by one."""
+    try:
+        from lmms_eval.api.task import ConfigurableTask
+
+        original = ConfigurableTask.apply_filters
+    except (ImportError, AttributeError) as error:
+        logger.warning("Samples will be judged one by one: lmms-eval has changed ({}).", error)
+        return
+
+    def apply_filters(self: Any) -> Any:
+        from safecot_eval.task import judge_together
+
+        outcome = original(self)
+        judge_together(self)
+        return outcome
+
+    ConfigurableTask.apply_filters = apply_filters
 
 
 def _with_our_folder(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from safecot_eval.benchmarks import leaf_parts
 from safecot_eval.errors import SafecotError
 from safecot_eval.judge import inrun
 from safecot_eval.per_sample import sample_metrics
-from safecot_eval.samples import ImageSource, Item, sample_id
+from safecot_eval.samples import ImageSource, Item, Record, sample_id
 from safecot_eval.scoring import make_record
 
 if TYPE_CHECKING:
@@ -111,6 +111,29 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         The sample record under ``safecot``, and the metrics this sample takes part in
         (see :func:`safecot_eval.per_sample.sample_metrics`).
     """
+    record = _record(doc, results)
+    record["verdicts"] = inrun.verdicts(record)
+    return {"safecot": record, **sample_metrics(record)}
+
+
+def judge_together(task: Any) -> None:
+    """Have all responses of one of our tasks judged at once, before the first is scored; see ``judge/inrun.py``.
+
+    Args:
+        task: An lmms-eval task whose filters have been applied; tasks of others are left alone.
+    """
+    if getattr(task.config, "process_results", None) is not process_results:
+        return
+    docs = task.eval_docs
+    records = []
+    if inrun.configured_at_all():
+        for instance in task.instances:
+            response = next(iter(instance.filtered_resps.values()), "")
+            records.append(_record(docs[instance.doc_id], [str(response or "").strip()]))
+    inrun.prefetch(records)
+
+
+def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
     absent = finish.reason_of(doc["sample_id"]) == finish.IMAGE_ABSENT
     parsed = {
         **doc,
@@ -118,15 +141,13 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         "rubrics": json.loads(doc["rubrics"]),
         "image_error": doc["image_error"] or ("the image is not on disk" if absent else ""),
     }
-    record = make_record(
+    return make_record(
         parsed,
         str(results[0]) if results else "",
         refusal_list=_settings().refusal_list,
         markers=_settings().markers,
         known=finish.status_of(doc["sample_id"]),
     )
-    record["verdicts"] = inrun.verdicts(record)
-    return {"safecot": record, **sample_metrics(record)}
 
 
 class _Settings:

@@ -3,8 +3,10 @@
 A verdict is a dict (one JSON line in ``verdicts/<judge id>.jsonl`` beside the samples, or an entry of a record's
 ``verdicts``) with at least
 
-``sample_id``, ``task``, ``rubric``, ``rubric_hash``, ``judge`` (id), ``label``; and where known ``probability`` (of the
-label), ``raw`` (what the judge said), ``failure`` (why there is no label), ``truncated_input`` (bool).
+``sample_id``, ``task``, ``stamp`` (of the run), ``rubric``, ``rubric_hash`` (of all its wordings), ``judge`` (id) and
+``label``; and where known ``variant`` (of the rubric), ``probability`` (of the label), ``raw`` (what the judge said, where
+it is not the label), ``failure`` (why there is no label), ``decoding`` (``choice``, ``parsed`` or ``classifier``),
+``truncated_input`` and ``cut_characters``, ``weight`` (people's labels: the answers that each stands for).
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ XSTest's own binary reading); the leaderboard shows partial refusals apart as we
 UNSAFE_BY_LABEL: dict[str, dict[str, bool]] = {
     "harm": {Harm.UNSAFE: True, Harm.SAFE: False},
     "siuo_safe": {Harm.UNSAFE: True, Harm.SAFE: False},
+    "multitrust_harmful": {Harm.UNSAFE: True, Harm.SAFE: False},
 }
 """For each rubric that speaks of harm: which labels count as unsafe."""
 

@@ -1,0 +1,86 @@
+"""Which judge: an OpenAI-compatible endpoint, its model and revision, and the id that verdicts carry."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from safecot_eval.errors import SafecotError
+
+URL, MODEL, KEY = "SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A judge behind HTTP.
+
+    Attributes:
+        url: Base address, ends in ``/v1``.
+        model: The served name.
+        key: Bearer token; never shown.
+    """
+
+    url: str
+    model: str
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def judge_id(self) -> str:
+        """Model name without organisation, and the revision where the served name has one (``name@revision``).
+
+        >>> Endpoint("http://h/v1", "meta-llama/Meta-Llama-3-8B-Instruct@5f0b02c75b57c5855da9").judge_id
+        'Meta-Llama-3-8B-Instruct@5f0b02c75b57'
+        """
+        name, _, revision = self.model.partition("@")
+        short = re.sub(r"[^\w.+-]+", "_", name.rstrip("/").rsplit("/", 1)[-1]) or "judge"
+        return f"{short}@{re.sub(r'[^0-9A-Za-z._-]+', '_', revision)[:12]}" if revision else short
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether prompts and answers are sent to another machine."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return not ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host != "localhost"
+
+    def described(self) -> str:
+        """One line for people, without secrets; says so where texts leave this machine."""
+        where = urlsplit(self.url)
+        place = f"{where.scheme}://{where.hostname}" + (f":{where.port}" if where.port else "")
+        warning = "; prompts and answers are sent to that host" if self.leaves_machine else ""
+        return f"{self.judge_id} at {place}{warning}"
+
+
+def configured(
+    environment: Mapping[str, str] = os.environ, *, url: str | None = None, model: str | None = None
+) -> Endpoint | None:
+    """The judge of the environment, or of the command line where given there; None where there is none.
+
+    The model is the first that the endpoint lists where none is named.
+
+    Raises:
+        SafecotError: the address is none, or the endpoint does not answer while its model must be asked for.
+    """
+    address = url or environment.get(URL)
+    if not address:
+        return None
+    key = environment.get(KEY) or None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise SafecotError(
+            f"{URL} must be http://HOST:PORT/v1 or https://HOST/v1 without a user name; a key belongs into {KEY}."
+        )
+    wanted = model or environment.get(MODEL)
+    if not wanted:
+        from safecot_eval.running.preflight import served_models
+
+        listed = served_models(address, key, URL)
+        if not listed:
+            raise SafecotError(f"{address} lists no models; name one with {MODEL}.")
+        wanted = max(listed, key=lambda name: "@" in name)
+    return Endpoint(address.rstrip("/"), wanted, key)

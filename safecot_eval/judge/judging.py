@@ -1,0 +1,163 @@
+"""Judge existing runs: nothing is generated, only what is missing is judged, and every batch is safe on the disk."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.rubrics import RubricSet
+from safecot_eval.judge.sidecar import Place, Sidecar, count_lines
+from safecot_eval.judge.work import Judge, Work, verdict_of, work_of
+from safecot_eval.progress import Progress
+from safecot_eval.runs import Run
+from safecot_eval.samples import Record
+from safecot_eval.verdicts import Unscored
+
+BATCH = 64
+BATCH_S = 1.0
+
+
+@dataclass
+class Outcome:
+    """What a pass over runs came to.
+
+    Attributes:
+        labels: Rubric to label to count, of the verdicts written by this pass.
+        before: Verdicts that were there before.
+        seconds: How long it took.
+    """
+
+    labels: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    before: int = 0
+    seconds: float = 0.0
+
+    @property
+    def written(self) -> int:
+        """Verdicts written by this pass, failures included."""
+        return sum(sum(counts.values()) for counts in self.labels.values())
+
+    @property
+    def missing(self) -> int:
+        """Items the judge gave no reply for."""
+        return sum(counts[Unscored.MISSING] for counts in self.labels.values())
+
+
+def judge_runs(
+    runs: Sequence[Run],
+    judge: Judge,
+    sets: Mapping[str, RubricSet],
+    *,
+    judge_id: str,
+    every_rubric: bool = False,
+    quiet: bool = False,
+) -> Outcome:
+    """Judge runs and write ``verdicts/<judge id>.jsonl`` beside them.
+
+    Args:
+        runs: Finished runs.
+        judge: Who judges.
+        sets: Rubrics; of them those that a record names, or all where ``every_rubric``.
+        judge_id: What the verdicts carry.
+        every_rubric: Judge also by rubrics that the benchmark does not name.
+        quiet: Show no progress.
+
+    Returns:
+        Counts.
+
+    Raises:
+        SafecotError: a file is damaged or in use, or the judge does not answer at all.
+    """
+    outcome, started = Outcome(), time.monotonic()
+    hashes = {name: rubrics.hash for name, rubrics in sets.items()}
+    with ExitStack() as stack:
+        files = {
+            folder: _Batches(stack.enter_context(Sidecar(folder, judge_id, hashes)), judge_id)
+            for folder in dict.fromkeys(run.folder for run in runs)
+        }
+        outcome.before = sum(len(file.sidecar.done) for file in files.values())
+        total = _expected(runs, sets, every_rubric)
+        done = min(outcome.before, total)
+        with Progress("judge", total, done=done, unit="verdicts", quiet=quiet) as progress:
+
+            def emit(work: Work, reading: Reading, cut: int) -> None:
+                run: Run = work.owner
+                files[run.folder].add(work, verdict_of(work, reading, judge_id, cut))
+                outcome.labels[work.set.id][str(reading.label)] += 1
+                progress.advance(failed=outcome.missing)
+
+            try:
+                judge.judge(_missing_work(runs, files, sets, judge_id, every_rubric), emit)
+            finally:
+                for file in files.values():
+                    file.flush()
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+class _Batches:
+    """Verdicts on their way to one sidecar."""
+
+    def __init__(self, sidecar: Sidecar, judge_id: str) -> None:
+        self.sidecar, self.judge_id = sidecar, judge_id
+        self._waiting: list[dict[str, Any]] = []
+        self._written = time.monotonic()
+
+    def add(self, work: Work, verdict: dict[str, Any]) -> None:
+        run: Run = work.owner
+        place = {"sample_id": work.record["sample_id"], "task": run.task, "stamp": run.stamp}
+        self._waiting.append(place | verdict)
+        if len(self._waiting) >= BATCH or time.monotonic() - self._written > BATCH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            self.sidecar.append(self._waiting)
+            self._waiting.clear()
+        self._written = time.monotonic()
+
+
+def _missing_work(
+    runs: Sequence[Run],
+    files: Mapping[Path, _Batches],
+    sets: Mapping[str, RubricSet],
+    judge_id: str,
+    every_rubric: bool,
+) -> Iterator[Work]:
+    for run in runs:
+        done = files[run.folder].sidecar.done
+        for record in run.samples():
+            in_run = {
+                v["rubric"]
+                for v in record["verdicts"]
+                if v["judge"] == judge_id
+                and v["label"] != Unscored.MISSING
+                and v["rubric"] in sets
+                and v.get("rubric_hash") == sets[v["rubric"]].hash
+            }
+            for work in work_of(record, _applicable(record, sets, every_rubric), run):
+                place = Place(run.task, run.stamp, record["sample_id"], work.set.id)
+                if place not in done and work.set.id not in in_run:
+                    done.add(place)
+                    yield work
+
+
+def _applicable(record: Record, sets: Mapping[str, RubricSet], every_rubric: bool) -> Mapping[str, RubricSet]:
+    if every_rubric:
+        return sets
+    return {name: sets[name] for name in record.get("rubrics") or () if name in sets}
+
+
+def _expected(runs: Sequence[Run], sets: Mapping[str, RubricSet], every_rubric: bool) -> int:
+    """About how many verdicts the runs can have: lines times the rubrics of the first record."""
+    total = 0
+    for run in runs:
+        first = next(run.samples(), None)
+        if first is not None:
+            total += count_lines([run.samples_path]) * len(_applicable(first, sets, every_rubric))
+    return total

@@ -1,0 +1,209 @@
+"""A judge behind an endpoint: many requests at once, each content asked once, verdicts handed on in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from safecot_eval.http_client import ChatClient, Failure
+from safecot_eval.http_transport import PooledTransport
+from safecot_eval.judge.cache import VerdictCache, key_of
+from safecot_eval.judge.concurrency import RisingLimit
+from safecot_eval.judge.dialect import Dialect, find_out
+from safecot_eval.judge.endpoint import Endpoint
+from safecot_eval.judge.prompts import Request, build
+from safecot_eval.judge.replies import Reading, read
+from safecot_eval.judge.work import Emit, Work
+from safecot_eval.verdicts import Unscored
+
+MOST_IN_FLIGHT = 256
+TIMEOUT_S = 120.0
+RETRIES = 5
+BACKOFF_S = 0.5
+GIVE_UP_AFTER = 32
+"""Requests in a row that got no reply in spite of their retries: then the server is taken to be gone."""
+
+_CHUNK = 64
+_WAITING_AT_MOST = 8192
+_GONE = (Failure.CONNECTION, Failure.TIMEOUT, Failure.SERVER_ERROR)
+
+
+@dataclass(slots=True)
+class _Slot:
+    work: Work
+    cut: int
+    reading: Reading | None = None
+
+
+@dataclass
+class Counts:
+    """What a pass did."""
+
+    asked: int = 0
+    cached: int = 0
+    shared: int = 0
+    failed: int = 0
+
+
+@dataclass
+class RemoteJudge:
+    """A judge behind an OpenAI-compatible endpoint.
+
+    Attributes:
+        endpoint: Where and which model.
+        cache_path: The verdict cache's file; None for none.
+        most_in_flight: Upper limit of requests in flight.
+        timeout_s: For one attempt of one request.
+        retries: Further attempts after the first.
+        backoff_s: Wait before the first retry; doubles, with jitter.
+        counts: What was done so far.
+    """
+
+    endpoint: Endpoint
+    cache_path: Path | None = None
+    most_in_flight: int = MOST_IN_FLIGHT
+    timeout_s: float = TIMEOUT_S
+    retries: int = RETRIES
+    backoff_s: float = BACKOFF_S
+    counts: Counts = field(default_factory=Counts)
+    _dialect: Dialect | None = None
+
+    @property
+    def id(self) -> str:
+        """Model and revision."""
+        return self.endpoint.judge_id
+
+    def judge(self, work: Iterable[Work], emit: Emit) -> None:
+        """Judge everything; ``emit`` is called in the order of ``work``, from this thread.
+
+        What was answered before an interruption is in the cache, and handed on as far as it is gapless.
+
+        Raises:
+            SafecotError: the endpoint does not answer the first request, or the cache cannot be used.
+        """
+        asyncio.run(self._judge(work, emit))
+
+    def check(self) -> Dialect:
+        """Ask the endpoint what it understands.
+
+        Raises:
+            SafecotError: it does not answer.
+        """
+
+        async def ask() -> Dialect:
+            async with self._client(retries=1) as client:
+                return await find_out(client, self.endpoint.model)
+
+        self._dialect = self._dialect or asyncio.run(ask())
+        return self._dialect
+
+    def _client(self, retries: int | None = None) -> ChatClient:
+        return ChatClient(
+            self.endpoint.url,
+            self.endpoint.key,
+            timeout_s=self.timeout_s,
+            retries=self.retries if retries is None else retries,
+            backoff_s=self.backoff_s,
+            limit=RisingLimit(self.most_in_flight),
+            transport=PooledTransport(),
+        )
+
+    async def _judge(self, work: Iterable[Work], emit: Emit) -> None:
+        with VerdictCache(self.cache_path) as cache:
+            async with self._client() as client:
+                session = _Session(self, client, cache, emit)
+                try:
+                    await session.run(work)
+                finally:
+                    session.hand_on()
+
+
+class _Session:
+    """One pass: an ordered queue of slots, and the requests that fill them."""
+
+    def __init__(self, judge: RemoteJudge, client: ChatClient, cache: VerdictCache, emit: Emit) -> None:
+        self.judge, self.client, self.cache, self.emit = judge, client, cache, emit
+        self.counts = judge.counts
+        self.order: deque[_Slot] = deque()
+        self.waiting: dict[bytes, list[_Slot]] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.room = asyncio.Semaphore(judge.most_in_flight + 4 * _CHUNK)
+        self.unanswered = 0
+        self.error: BaseException | None = None
+        self.shorter = asyncio.Event()
+
+    async def run(self, work: Iterable[Work]) -> None:
+        remaining = iter(work)
+        try:
+            while chunk := list(islice(remaining, _CHUNK)):
+                await self._take(chunk)
+                while len(self.order) > _WAITING_AT_MOST and self.error is None:
+                    self.shorter.clear()
+                    await self.shorter.wait()
+                if self.error is not None:
+                    break
+            if self.tasks:
+                await asyncio.gather(*self.tasks)
+        finally:
+            for task in self.tasks:
+                task.cancel()
+        if self.error is not None:
+            raise self.error
+
+    async def _take(self, chunk: list[Work]) -> None:
+        requests = [build(w.rubric, w.record, max_characters=w.max_characters, salt=w.salt) for w in chunk]
+        keys = [key_of(self.judge.endpoint.model, request.content) for request in requests]
+        known = self.cache.get_many(keys)
+        for work, request, key in zip(chunk, requests, keys, strict=True):
+            slot = _Slot(work, request.cut, known.get(key))
+            self.order.append(slot)
+            if slot.reading is not None:
+                self.counts.cached += 1
+            elif key in self.waiting:
+                self.counts.shared += 1
+                self.waiting[key].append(slot)
+            else:
+                self.waiting[key] = [slot]
+                if self.judge._dialect is None:
+                    self.judge._dialect = await find_out(self.client, self.judge.endpoint.model)
+                await self.room.acquire()
+                task = asyncio.create_task(self._ask(key, request, self.judge._dialect))
+                self.tasks.add(task)
+                task.add_done_callback(self._finished)
+        self.hand_on()
+
+    async def _ask(self, key: bytes, request: Request, dialect: Dialect) -> None:
+        body = dialect.body(self.judge.endpoint.model, request.message, request.rubric)
+        reply = await self.client.complete(body)
+        self.counts.asked += 1
+        constrained = dialect.constrained and not request.rubric.pattern
+        reading = read(reply, request.rubric, constrained=constrained)
+        if reading.label == Unscored.MISSING:
+            self.counts.failed += 1
+            self.unanswered = self.unanswered + 1 if reply.failure in _GONE else 0
+            if self.unanswered >= GIVE_UP_AFTER and self.client.ended is None:
+                self.client.ended = reply
+        else:
+            self.unanswered = 0
+            self.cache.put(key, reading)
+        for slot in self.waiting.pop(key):
+            slot.reading = reading
+        self.hand_on()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.room.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.error = self.error or error
+            self.shorter.set()
+
+    def hand_on(self) -> None:
+        """Emit the finished beginning of the queue."""
+        while self.order and (reading := self.order[0].reading) is not None:
+            slot = self.order.popleft()
+            self.emit(slot.work, reading, slot.cut)
+        self.shorter.set()
