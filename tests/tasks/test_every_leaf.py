@@ -1,0 +1,90 @@
+"""Every leaf through lmms-eval's own command, on invented records: listed, run once, scored, and its images shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from safecot_eval import benchmarks, catalogue
+from safecot_eval.runs import find_runs
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
+
+
+def lmms_eval(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """``python -m lmms_eval`` from another folder; it finds our tasks by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "lmms_eval", *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
+    done = lmms_eval("--tasks", "list", cwd=tmp_path)
+    listed = {line.strip().removeprefix("- ") for line in (done.stdout + done.stderr).splitlines()}
+    assert set(benchmarks.leaves()) <= listed
+    assert {
+        "safecot",
+        "safecot_core",
+        "safecot_overrefusal",
+        "safecot_jailbreak",
+        "safecot_contextual",
+    } <= listed
+
+
+def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> None:
+    """A wildcard that matches tags, a tag by its own name, and a leaf by its own name ask for each leaf once."""
+    done = lmms_eval(
+        "--model",
+        "safecot_baseline",
+        "--model_args",
+        "policy=refuse_all",
+        "--tasks",
+        "safecot_*,safecot_core,safecot_figstep,safecot_quick",
+        "--limit",
+        "60",
+        "--output_path",
+        "runs",
+        "--log_samples",
+        cwd=tmp_path,
+    )
+    runs = find_runs([tmp_path / "runs"])
+    assert {run.task for run in runs} == set(benchmarks.leaves()), done.stderr[-2000:]
+    for run in runs:
+        items = catalogue.items_of(run.task)
+        records = list(run.samples())
+        assert Counter(record["item_id"] for record in records) == Counter(
+            item.item_id for item in items[: len(records)]
+        ), run.task
+        assert len(records) == min(60, len(items)), run.task
+        assert {record["status"] for record in records} == {"ok"} or run.task == "safecot_mossbench"
+        scored = {
+            record["expectation"]: record["refusal"]["matched"]
+            for record in records
+            if record["status"] == "ok"
+        }
+        assert set(scored.values()) == {True}
+    aggregated = json.loads(runs[0].results_path.read_text(encoding="utf-8"))["results"]
+    for task, wanted in {
+        "safecot_vlguard_safe_safes": {"car_template,none": 0.0},
+        "safecot_vlguard_unsafes": {"crr_template,none": 1.0},
+        "safecot_mssbench_chat": {
+            "pair_refuses_both_template,none": 1.0,
+            "pair_both_right_template,none": 0.0,
+        },
+        "safecot_lvlm_safer_t1": {"pair_refuses_both_template,none": 1.0},
+        "safecot_vscbench_image": {"crr_template,none": 1.0, "car_template,none": 0.0},
+        "safecot_spavl_eval_help": {"refusal_share_template,none": 1.0},
+    }.items():
+        for metric, value in wanted.items():
+            assert aggregated[task][metric] == value, (task, metric)
