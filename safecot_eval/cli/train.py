@@ -216,7 +216,9 @@ def sft(
     import yaml
 
     from safecot_training.recipe import load_recipe
+    from safecot_training.world import is_first_process, require_world_size
 
+    require_world_size(world_size)
     overrides: dict[str, Any] = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
@@ -233,7 +235,11 @@ def sft(
         click.echo(f"Checkpoint not used: {reason}.", err=True)
     if result.resumed_from:
         click.echo(f"Resumed from {result.resumed_from}.", err=True)
-    click.echo(f"{result.folder}: {result.card.samples} examples, last loss {result.card.train_loss:.4f}.")
+    if is_first_process():
+        click.echo(
+            f"{result.folder}: {result.card.samples} examples, {result.world_size} processes, last loss "
+            f"{result.card.train_loss:.4f}."
+        )
 
 
 @command.command("merge")

@@ -59,3 +59,59 @@ def triplets(tmp_path: Path) -> Path:
 @pytest.fixture
 def general(tmp_path: Path) -> Path:
     return write_triplets(tmp_path / "in", 24, stem="general", general=True)
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of 48 examples with all variants but v2, and answers of very different lengths."""
+    from safecot_training import cot, dataset, sources
+    from safecot_training.examples import Kind
+    from safecot_training.targets import Variant
+
+    root = tmp_path_factory.mktemp("training")
+    safety = write_triplets(root / "in", 24)
+    general = write_triplets(root / "in", 24, stem="general", general=True)
+    dataset.build(
+        sources.read_source(str(safety), Kind.SAFETY, root / "hub"),
+        sources.read_source(str(general), Kind.GENERAL, root / "hub"),
+        root / "data",
+        dataset.Plan(),
+    )
+    for variant in (Variant.V0, Variant.V1):
+        cot.write_variant(root / "data", variant)
+    return root / "data"
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tiny random bases by architecture, started where training is at ease."""
+    from safecot_eval.models import tiny
+
+    root = tmp_path_factory.mktemp("bases")
+    return {name: tiny.build(name, root / name, spread=0.02) for name in ("llava", "qwen2_5_vl", "idefics3")}
+
+
+@pytest.fixture(scope="session")
+def make_recipe(data_folder: Path, bases: dict[str, Path]):
+    """A function: recipe for a tiny base, with changes."""
+    from safecot_training.recipe import recipe_from
+
+    def make(architecture: str = "llava", **changes):
+        values = {
+            "base_model": str(bases[architecture]),
+            "data": str(data_folder),
+            "variant": "v1",
+            "method": "full",
+            "learning_rate": 2e-3,
+            "max_steps": 5,
+            "batch_size": 4,
+            "gradient_accumulation": 2,
+            "save_steps": 2,
+            "logging_steps": 1,
+            "lora_dropout": 0.0,
+            "precision": "fp32",
+            "allow_unchecked": True,
+        }
+        return recipe_from({**values, **changes}, "test")
+
+    return make

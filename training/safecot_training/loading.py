@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,8 +37,15 @@ def load_processor(recipe: Recipe) -> tuple[Any, Any]:
     return config, processor
 
 
-def load_model(recipe: Recipe, family: Family) -> Any:
+def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -> Any:
     """Load the base with what the recipe freezes frozen.
+
+    Args:
+        recipe: What is trained.
+        family: Names of the base's parts.
+        resumed: Checkpoint of an interrupted run. A whole model is loaded from it here, by the loader that knows the
+            names a family's weights have on disk; the trainer's own resumption does not, and for LLaVA it goes on
+            from the base with a warning.
 
     Raises:
         SafecotError: weights that cannot be read, or a tower to freeze that is not where the family has it.
@@ -47,14 +56,26 @@ def load_model(recipe: Recipe, family: Family) -> Any:
     if recipe.method is Method.QLORA:
         options["quantization_config"] = four_bits()
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            recipe.base_model, revision=recipe.base_revision, **options
-        )
+        if resumed is not None and resumes_here(recipe):
+            model = AutoModelForImageTextToText.from_pretrained(resumed, **options)
+        else:
+            model = AutoModelForImageTextToText.from_pretrained(
+                recipe.base_model, revision=recipe.base_revision, **options
+            )
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise _unloadable(recipe, error) from error
     if recipe.method is Method.FULL:
         freeze(model, family, recipe)
     return model
+
+
+def resumes_here(recipe: Recipe) -> bool:
+    """Whether a checkpoint's weights are loaded by us: whole models that are not sharded (those hold no renamed keys)."""
+    sharded = (
+        os.environ.get("ACCELERATE_USE_FSDP", "") == "true"
+        or os.environ.get("ACCELERATE_USE_DEEPSPEED", "") == "true"
+    )
+    return recipe.method is Method.FULL and not sharded
 
 
 def freeze(model: Any, family: Family, recipe: Recipe) -> None:

@@ -7,7 +7,6 @@ cut, and a run that was interrupted goes on from its newest whole checkpoint to 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from safecot_training.loading import load_model, load_processor
 from safecot_training.recipe import Recipe
 from safecot_training.trainer import build_trainer
 from safecot_training.training_data import as_dataset, image_sizes, load_rows, require_fitting
+from safecot_training.world import require_world_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +69,16 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     require_fitting(rows, lengths, recipe.max_tokens)
     _claim(out / "trainer", recipe, manifest)
     set_seed(recipe.seed)
-    model = load_model(recipe, family)
+    found = newest_whole(out / "trainer")
+    model = load_model(recipe, family, resumed=found.path)
     trainer = build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family)
     started = int(trainer.accelerator.num_processes)
-    if world_size is not None and started != world_size:
-        raise SafecotError(_wrong_world_size(world_size, started))
-    found = newest_whole(out / "trainer")
+    require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
         trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
-
-
-def require_world_size(expected: int | None) -> None:
-    """Compare the number of processes with what was asked for.
-
-    Raises:
-        SafecotError: they differ.
-    """
-    actual = int(os.environ.get("WORLD_SIZE", "1"))
-    if expected is not None and actual != expected:
-        raise SafecotError(_wrong_world_size(expected, actual))
-
-
-def _wrong_world_size(expected: int, actual: int) -> str:
-    return (
-        f"--world-size {expected} was given but {actual} process(es) run; start with `torchrun --nproc_per_node "
-        f"{expected} -m safecot_eval train sft …` (on CPU, `accelerate launch` silently starts one process)."
-    )
 
 
 @contextmanager

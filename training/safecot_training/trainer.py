@@ -13,7 +13,7 @@ from trl import SFTConfig, SFTTrainer
 from safecot_training.checkpoints import seal
 from safecot_training.families import Family, lora_targets
 from safecot_training.lengths import StepOrder
-from safecot_training.loading import uses_bf16
+from safecot_training.loading import resumes_here, uses_bf16
 from safecot_training.recipe import Method, Recipe
 
 
@@ -21,6 +21,12 @@ class OrderedTrainer(SFTTrainer):  # type: ignore[misc]
     """SFTTrainer with our order of examples."""
 
     order: StepOrder | None = None
+    weights_are_loaded = False
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load weights, unless :func:`safecot_training.loading.load_model` did."""
+        if not self.weights_are_loaded:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Use our order where one is set."""
@@ -91,6 +97,7 @@ def build_trainer(
         callbacks=[SealCheckpoints(), LogLines()],
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.weights_are_loaded = resumes_here(recipe)
     step_size = recipe.batch_size * recipe.gradient_accumulation * arguments.world_size
     trainer.order = StepOrder(
         len(lengths), step_size, recipe.seed, lengths if recipe.group_by_length else None
