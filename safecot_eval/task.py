@@ -37,22 +37,30 @@ def load_docs(stub: Dataset) -> Dataset:
     """
     from datasets import Dataset
 
-    leaf = stub.info.config_name
     try:
-        benchmark, variant = leaf_parts(leaf)
-        rows = [
-            {
-                **_document(benchmark.name, item),
-                "benchmark_version": benchmark.version,
-                "variant": variant,
-                "data_revision": benchmark.revision,
-                "rubrics": json.dumps(benchmark.rubrics),
-            }
-            for item in catalogue.items_of(leaf)
-        ]
+        rows = documents(stub.info.config_name)
     except SafecotError as error:
         raise SystemExit(f"safecot: {error}") from error
     return Dataset.from_list(rows)
+
+
+def documents(leaf: str) -> list[dict[str, Any]]:
+    """The documents of a leaf, in the order of its items; see :func:`load_docs` for their columns.
+
+    Raises:
+        SafecotError: the leaf's data are missing or malformed.
+    """
+    benchmark, variant = leaf_parts(leaf)
+    return [
+        {
+            **_document(benchmark.name, item),
+            "benchmark_version": benchmark.version,
+            "variant": variant,
+            "data_revision": benchmark.revision,
+            "rubrics": json.dumps(benchmark.rubrics),
+        }
+        for item in catalogue.items_of(leaf)
+    ]
 
 
 def _document(benchmark: str, item: Item) -> dict[str, Any]:
