@@ -143,7 +143,7 @@ def _llava(spread: float) -> tuple[Any, Any]:
     """LLaVA 1.5's shape: CLIP tower, class token dropped, two-layer projector, Llama."""
     import transformers
 
-    tokenizer = _tokenizer(["<image>"], image_token="<image>")
+    tokenizer = _tokenizer(["<image>"], image_token="<image>")  # noqa: S106
     config = transformers.LlavaConfig(
         vision_config=transformers.CLIPVisionConfig(**_VISION, projection_dim=64),
         text_config=transformers.LlamaConfig(**_language(tokenizer, spread)),
@@ -236,10 +236,10 @@ def _smolvlm(spread: float) -> tuple[Any, Any]:
 
     tokenizer = _tokenizer(
         ["<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"],
-        image_token="<image>",
-        fake_image_token="<fake_token_around_image>",
-        global_image_token="<global-img>",
-        end_of_utterance_token="<end_of_utterance>",
+        image_token="<image>",  # noqa: S106
+        fake_image_token="<fake_token_around_image>",  # noqa: S106
+        global_image_token="<global-img>",  # noqa: S106
+        end_of_utterance_token="<end_of_utterance>",  # noqa: S106
     )
     config = transformers.SmolVLMConfig(
         vision_config=transformers.SmolVLMVisionConfig(**_VISION, initializer_range=spread),

@@ -1,0 +1,165 @@
+"""Load a VLM checkpoint or a PEFT adapter with its processor, and say in one sentence why that does not work."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.errors import SafecotError
+
+ADAPTER_CONFIG = "adapter_config.json"
+_PIXELS = ("min_pixels", "max_pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from.
+
+    Attributes:
+        base: Folder or hub id of the whole model.
+        adapter: Folder or hub id of a PEFT adapter on top of it, or None.
+        revision: Hub revision of the base (of the adapter, the newest).
+    """
+
+    base: str
+    adapter: str | None = None
+    revision: str = "main"
+
+
+def find_source(pretrained: str | None, peft: str | None, revision: str) -> Source:
+    """Tell base from adapter.
+
+    An adapter may be given alone, as ``peft`` or as ``pretrained``; its own configuration names the base.
+
+    Raises:
+        SafecotError: neither was given, or an adapter that does not name its base.
+    """
+    base, adapter = _expanded(pretrained), _expanded(peft)
+    if base and adapter is None and _is_bare_adapter(Path(base)):
+        base, adapter = None, base
+    if base is None and adapter is None:
+        raise SafecotError("safecot_hf needs --model_args pretrained=FOLDER_OR_HUB_ID (or peft=ADAPTER).")
+    return Source(base or _base_of(str(adapter)), adapter, revision)
+
+
+def _is_bare_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no whole model."""
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def load_processor(source: Source, options: dict[str, Any]) -> Any:
+    """Load the processor, from the adapter's folder where it has one, else from the base.
+
+    Args:
+        source: Where to look.
+        options: ``trust_remote_code`` and pixel limits for ``AutoProcessor.from_pretrained``.
+
+    Returns:
+        A processor whose tokenizer pads on the left, as batched generation needs.
+
+    Raises:
+        SafecotError: no processor, no image processor, or no chat template.
+    """
+    from transformers import AutoProcessor
+
+    found, reason = None, "no processor files"
+    for place, revision in ((source.adapter, None), (source.base, source.revision)):
+        if place is None or found is not None:
+            continue
+        try:
+            found = AutoProcessor.from_pretrained(
+                place, **({"revision": revision} if revision else {}), **options
+            )
+        except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            found = None
+        if found is not None and not hasattr(found, "image_processor"):
+            found, reason = None, f"it has a {type(found).__name__} only"
+    if found is None:
+        raise SafecotError(
+            f"{source.base}: no image processor can be loaded ({reason}); save the processor beside the weights "
+            "(processor.save_pretrained), or give a checkpoint that has one."
+        )
+    if not getattr(found, "chat_template", None):
+        raise SafecotError(
+            f"{source.base}: the processor has no chat template; put chat_template.jinja beside the weights."
+        )
+    found.tokenizer.padding_side = "left"
+    if found.tokenizer.pad_token is None:
+        found.tokenizer.pad_token = found.tokenizer.eos_token
+    return found
+
+
+def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bool) -> Any:
+    """Load the weights (safetensors only: a pickle can run code) and put the adapter on top.
+
+    Args:
+        source: What to load.
+        options: For ``from_pretrained``: dtype, device_map, attn_implementation.
+        trust_remote_code: Let the checkpoint bring code of its own.
+
+    Raises:
+        SafecotError: it cannot be loaded.
+    """
+    from transformers import AutoModelForImageTextToText
+
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            source.base,
+            revision=source.revision,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            **options,
+        )
+        if source.adapter is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, source.adapter)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        what = source.adapter or source.base
+        reason = " ".join(str(error).split())[:300]
+        raise SafecotError(f"safecot_hf cannot load {what} ({reason}).") from error
+    return model.eval()
+
+
+def pixel_options(min_pixels: int | None, max_pixels: int | None) -> dict[str, int]:
+    """Pixel limits for processors that scale images to a budget (Qwen-VL and its kin)."""
+    given = dict(zip(_PIXELS, (min_pixels, max_pixels), strict=True))
+    return {key: int(value) for key, value in given.items() if value is not None}
+
+
+def default_device() -> str:
+    """The accelerator of this process (``LOCAL_RANK`` under torchrun and accelerate), else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
+
+
+def _expanded(value: str | None) -> str | None:
+    if value is None or str(value) == "":
+        return None
+    path = Path(str(value)).expanduser()
+    return str(path) if path.exists() else str(value)
+
+
+def _base_of(adapter: str) -> str:
+    path = Path(adapter) / ADAPTER_CONFIG
+    try:
+        if path.is_file():
+            base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        else:
+            from peft import PeftConfig
+
+            base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
+    except (OSError, ValueError, AttributeError) as error:
+        raise SafecotError(f"peft={adapter} is no PEFT adapter ({ADAPTER_CONFIG} cannot be read).") from error
+    if not base:
+        raise SafecotError(f"peft={adapter} does not name its base model; add pretrained=BASE.")
+    return str(base)
