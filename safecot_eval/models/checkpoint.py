@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,10 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
         raise SafecotError(
             f"{source.base}: the processor has no chat template; put chat_template.jinja beside the weights."
         )
+    # SmolVLM's own template method makes transformers say this once per request.
+    logging.getLogger("transformers.processing_utils").addFilter(
+        lambda entry: "have to be in `processor_kwargs`" not in entry.getMessage()
+    )
     found.tokenizer.padding_side = "left"
     if found.tokenizer.pad_token is None:
         found.tokenizer.pad_token = found.tokenizer.eos_token
