@@ -1,0 +1,123 @@
+"""Three tiny models times four tasks: interrupted, continued, and one leaderboard in the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from safecot_eval import catalogue
+from safecot_eval.runs import find_runs
+from tests.tasks.conftest import invented  # noqa: F401 - the fixture
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
+TASKS = ("safecot_mini_tiny", "safecot_strongreject", "safecot_mm_harmfulbench", "safecot_harmbench_mm")
+NAMES = {"Always refuses", "Recorded", "Tiny LLaVA"}
+
+
+@pytest.fixture
+def card_files(tmp_path: Path, invented: Path) -> list[str]:  # noqa: F811
+    """A baseline, a replay and a randomly initialised VLM."""
+    from safecot_eval.models import tiny
+
+    checkpoint = tiny.build("llava", tmp_path / "tiny-llava")
+    answers = tmp_path / "answers.jsonl"
+    with answers.open("w", encoding="utf-8") as stream:
+        for task in TASKS:
+            for item in catalogue.items_of(task):
+                stream.write(json.dumps({"task": task, "id": item.item_id, "response": "Certainly."}) + "\n")
+    cards = [
+        {
+            "id": "refuses",
+            "name": "Always refuses",
+            "backend": "safecot_baseline",
+            "arguments": {"policy": "refuse_all"},
+        },
+        {
+            "id": "recorded",
+            "name": "Recorded",
+            "backend": "safecot_replay",
+            "arguments": {"responses": str(answers)},
+        },
+        {
+            "id": "tiny-llava",
+            "name": "Tiny LLaVA",
+            "provider": "this test",
+            "backend": "safecot_hf",
+            "arguments": {
+                "pretrained": str(checkpoint),
+                "dtype": "float32",
+                "device": "cpu",
+                "batch_size": 4,
+            },
+            "system_role": False,
+            "differences": {"image_limit": "56 x 56 pixels"},
+            "unverified": ["differences"],
+        },
+    ]
+    paths = [tmp_path / f"{card['id']}.yaml" for card in cards]
+    for path, card in zip(paths, cards, strict=True):
+        path.write_text(yaml.safe_dump(card), encoding="utf-8")
+    return [str(path) for path in paths]
+
+
+def start(cards: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "safecot_eval", "run", "--models", ",".join(cards)),
+            *("--tasks", ",".join(TASKS), "--limit", "6", "--gen_kwargs", "max_new_tokens=8"),
+            *("--output_path", "runs", "--report", "leaderboard.html"),
+        ],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_interrupted_and_continued(card_files: list[str], tmp_path: Path) -> None:
+    first = start(card_files, tmp_path)
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.glob("runs/Always_refuses/*_run.json")):
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(1.5)  # the second model is starting
+    os.killpg(first.pid, signal.SIGINT)
+    said, _ = first.communicate(timeout=120)
+    assert first.returncode == 130, said[-2000:]
+    assert "Always refuses  4 done" in said
+    assert "Tiny LLaVA      4 not started" in said
+    assert not (tmp_path / "leaderboard.html").exists()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/Always_refuses/*")}
+
+    second = start(card_files, tmp_path)
+    said, _ = second.communicate(timeout=300)
+    assert second.returncode == 0, said[-3000:]
+    assert "Always refuses  4 done before" in said
+    assert "Recorded        4 done\n" in said
+    assert "Tiny LLaVA      4 done\n" in said
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/Always_refuses/*")} == before
+    runs = find_runs([tmp_path / "runs"], newest_only=False)
+    assert len(runs) == 12, "nothing was run twice"
+    assert {(run.model, run.task) for run in runs} == {(name, task) for name in NAMES for task in TASKS}
+    page = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+    assert all(name in page for name in NAMES)
+    assert "56 x 56 pixels (unverified)" in page
+
+    started = time.monotonic()
+    third = start(card_files, tmp_path)
+    said, _ = third.communicate(timeout=120)
+    assert third.returncode == 0
+    assert said.count("4 done before") == 3
+    assert "==" not in said.split("Always refuses")[0], "no model was started"
+    assert time.monotonic() - started < 60
