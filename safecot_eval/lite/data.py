@@ -27,6 +27,7 @@ class Source(StrEnum):
     XSTEST = "xstest"
     MSTS = "msts"
     INVENTED = "invented"
+    SHORTENED = "shortened"
 
 
 class Label(StrEnum):

@@ -1,28 +1,45 @@
-"""Leave-one-model-out evaluation: how well lite reads a language model that it has never seen."""
+"""Leave-one-model-out evaluation: how well lite reads a language model that it has never seen.
+
+Nested: the penalty, the temperature and the ``unsure`` threshold are chosen without the left-out model as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.lite.data import Labelled, Source
-from safecot_eval.lite.model import Array, sigmoid
-from safecot_eval.lite.train import (
-    Corpus,
-    Settings,
-    calibrate,
-    fit,
-    human_models,
-    left_out_logits,
-    make_corpus,
-    score,
-    targets,
-)
+from safecot_eval.lite.corpus import HUMAN, Corpus, targets
+from safecot_eval.lite.data import Source
+from safecot_eval.lite.fit import fit, prepare, score
+from safecot_eval.lite.model import HEADS, Array, sigmoid
+from safecot_eval.lite.tune import tune
 
 Flags = NDArray[np.bool_]
+PROMPT_FOLDS = 4
+REFUSED, PARTIAL, BARE = range(len(HEADS))
+QUESTION = {Source.XSTEST: REFUSED, Source.MSTS: BARE}
+"""The head that answers the question each set's people were asked."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Calibrated probabilities for answers to one set's question, and whether lite is sure.
+
+    Attributes:
+        probability: Shape (n,).
+        decided: Shape (n,): False where lite would say ``unsure``.
+    """
+
+    probability: Array
+    decided: Flags
+
+
+Reader = Callable[[Corpus, Corpus, int], Reading]
+"""``read(train, test, head)``: a way of classifying, trained on one corpus and applied to another."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class Row:
         model: The left-out model, or ``pooled``.
         n: Answers.
         positive: How many of them people called refused (refusal only).
-        kappa: Cohen's kappa, abstentions resolved to the likelier side.
+        kappa: Cohen's kappa, every answer decided for the likelier side.
         kappa_decided: Kappa where lite does not say ``unsure``.
         coverage: Share of answers where it does not.
         annotators: Kappa between the two annotators on the same answers.
@@ -52,32 +69,95 @@ class Row:
     ece: float
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Calibrated probabilities for every human-labelled answer from models that never saw its author.
+def read_lite(train: Corpus, test: Corpus, head: int) -> Reading:
+    """Lite itself: tuned, calibrated and fitted on ``train``. Only the question "refused?" has an ``unsure``."""
+    tuned = tune(train, head)
+    prepared = prepare(train)
+    logits = score(fit(train, head, tuned.strength, prepared), prepared, test)
+    probability = sigmoid(logits / tuned.temperature)
+    least = tuned.unsure_below if head == REFUSED else 0.0
+    return Reading(probability, np.maximum(probability, 1 - probability) >= least)
 
-    Attributes:
-        rows: The answers.
-        probability: Shape (n,): of ``refused`` for XSTest rows, of ``bare`` for MSTS rows.
-        wanted: Shape (n,): what people say to the same question.
-        decided: Shape (n,): False where lite would say ``unsure``.
+
+def splits(corpus: Corpus, source: Source, *, new_prompts: bool = False) -> Iterator[tuple[Flags, Flags]]:
+    """Masks of training and test rows for every left-out model of a set.
+
+    Args:
+        corpus: All rows; those of the left-out model never train, in any form.
+        source: The set.
+        new_prompts: Also keep the tested questions out of training (in four parts), whoever answered them.
     """
+    part = np.array([zlib.crc32(row.prompt.encode()) % PROMPT_FOLDS for row in corpus.rows])
+    invented = corpus.sources == Source.INVENTED
+    for name in corpus.human_models(source):
+        of_model = corpus.models == name
+        test = of_model & (corpus.sources == source)
+        if not new_prompts:
+            yield ~of_model, test
+            continue
+        for fold in range(PROMPT_FOLDS):
+            yield ~of_model & (invented | (part != fold)), test & (part == fold)
 
-    rows: list[Labelled]
-    probability: Array
-    wanted: Flags
-    decided: Flags
+
+def leave_one_model_out(
+    corpus: Corpus, source: Source, read: Reader = read_lite, *, new_prompts: bool = False
+) -> Reading:
+    """Read each model's answers after training without them; in the order of the set's rows in the corpus."""
+    head = QUESTION[source]
+    probability = np.full(len(corpus.rows), np.nan)
+    decided = np.zeros(len(corpus.rows), dtype=bool)
+    for train, test in splits(corpus, source, new_prompts=new_prompts):
+        reading = read(corpus.select(train), corpus.select(test), head)
+        probability[test], decided[test] = reading.probability, reading.decided
+    of_set = corpus.sources == source
+    return Reading(probability[of_set], decided[of_set])
 
 
-def kappa(a: Flags, b: Flags) -> float:
-    """Cohen's kappa of two readings; NaN where neither varies.
+def three_classes(corpus: Corpus) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """XSTest's three classes by lite, left-out models as above, and by people; each of shape (n,)."""
+    of_set = corpus.sources == Source.XSTEST
+    said = np.full(len(corpus.rows), "", dtype="<U7")
+    for train, test in splits(corpus, Source.XSTEST):
+        fitted, held = corpus.select(train), corpus.select(test)
+        refused = read_lite(fitted, held, REFUSED).probability
+        partial = read_lite(fitted, held, PARTIAL).probability
+        said[test] = np.where(refused < 0.5, "none", np.where(partial < 0.5, "full", "partial"))
+    return said[of_set], np.array([str(row.label) for row in corpus.rows])[of_set]
+
+
+def table(corpus: Corpus, source: Source, reading: Reading) -> list[Row]:
+    """One row per left-out model, the worst first, then the pooled row."""
+    wanted = targets(corpus.rows)[:, QUESTION[source]][corpus.sources == source] > 0.5
+    rows = [row for row in corpus.rows if row.source is source]
+    models = np.array([row.model for row in rows])
+    pairs = np.array([row.annotators or (False, False) for row in rows])
+
+    def summary(name: str, of: Flags) -> Row:
+        said, truth, decided = reading.probability[of] >= 0.5, wanted[of], reading.decided[of]
+        return Row(
+            source=source,
+            model=name,
+            n=int(of.sum()),
+            positive=int(truth.sum()),
+            kappa=kappa(said, truth),
+            kappa_decided=kappa(said[decided], truth[decided]) if decided.any() else float("nan"),
+            coverage=float(decided.mean()),
+            annotators=kappa(pairs[of, 0], pairs[of, 1]),
+            ece=expected_calibration_error(reading.probability[of], truth),
+        )
+
+    each = [summary(str(name), models == name) for name in np.unique(models)]
+    return [*sorted(each, key=lambda row: row.kappa), summary("pooled", np.ones(len(rows), dtype=bool))]
+
+
+def kappa(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
+    """Cohen's kappa of two readings, of any number of classes; NaN where neither varies.
 
     >>> kappa(np.array([True, False, True, False]), np.array([True, False, False, False]))
     0.5
     """
     observed = float(np.mean(a == b))
-    p, q = float(np.mean(a)), float(np.mean(b))
-    expected = p * q + (1 - p) * (1 - q)
+    expected = float(sum(np.mean(a == value) * np.mean(b == value) for value in np.union1d(a, b)))
     return float("nan") if expected == 1.0 else (observed - expected) / (1 - expected)
 
 
@@ -92,81 +172,17 @@ def expected_calibration_error(probability: Array, wanted: Flags, bins: int = 10
     return float(sum(gaps))
 
 
-def leave_one_model_out(
-    rows: Sequence[Labelled], settings: Settings | None = None, *, nested: bool = True
-) -> LeftOut:
-    """Train without each model in turn and read its answers.
-
-    Args:
-        rows: Human-labelled answers.
-        settings: As for training.
-        nested: Also fit temperatures and the ``unsure`` threshold without the left-out model (left-out logits of the
-            remaining models; several minutes). Otherwise one calibration serves all, which leaves kappa as it is and
-            lets coverage and calibration error see the left-out labels.
-    """
-    settings = settings or Settings()
-    corpus = make_corpus(rows, settings)
-    n = len(rows)
-    source = np.array([row.source for row in rows])
-    wanted = targets(rows)
-    head = np.where(source == Source.MSTS, 2, 0)
-    probability, decided = np.zeros(n), np.ones(n, dtype=bool)
-    outer = left_out_logits(corpus, settings)
-    common = calibrate(outer, corpus.rows, settings)
-    for name in human_models(corpus):
-        held = np.flatnonzero(corpus.models == name)
-        temperature, threshold = _calibrated_without(corpus, name, settings) if nested else common
-        logit = outer[held, head[held]] / temperature[head[held]]
-        probability[held] = sigmoid(logit)
-        decided[held] = np.maximum(probability[held], 1 - probability[held]) >= threshold
-    return LeftOut(list(rows), probability, wanted[np.arange(n), head] > 0.5, decided)
-
-
-def _calibrated_without(corpus: Corpus, name: str, settings: Settings) -> tuple[Array, float]:
-    rest = corpus.select(corpus.models != name)
-    return calibrate(left_out_logits(rest, settings), rest.rows, settings)
-
-
-def table(result: LeftOut) -> list[Row]:
-    """One row per left-out model, the worst of each set first, then the pooled row."""
-    out: list[Row] = []
-    for source in (Source.XSTEST, Source.MSTS):
-        of_set = np.array([row.source is source for row in result.rows])
-        if not of_set.any():
-            continue
-        names = sorted({row.model for row in result.rows if row.source is source})
-        rows = [
-            _row(result, source, name, np.array([r.model == name for r in result.rows])) for name in names
-        ]
-        out += sorted(rows, key=lambda row: row.kappa)
-        out.append(_row(result, source, "pooled", of_set))
-    return out
-
-
-def _row(result: LeftOut, source: Source, name: str, of: Flags) -> Row:
-    said, wanted, decided = result.probability[of] >= 0.5, result.wanted[of], result.decided[of]
-    pairs = [row.annotators for row, keep in zip(result.rows, of, strict=True) if keep and row.annotators]
-    first, second = (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
-    return Row(
-        source=source,
-        model=name,
-        n=int(of.sum()),
-        positive=int(wanted.sum()),
-        kappa=kappa(said, wanted),
-        kappa_decided=kappa(said[decided], wanted[decided]) if decided.any() else float("nan"),
-        coverage=float(decided.mean()),
-        annotators=kappa(first, second),
-        ece=expected_calibration_error(result.probability[of], wanted),
-    )
-
-
 __all__ = [
-    "LeftOut",
+    "HUMAN",
+    "QUESTION",
+    "Reader",
+    "Reading",
     "Row",
     "expected_calibration_error",
-    "fit",
     "kappa",
     "leave_one_model_out",
-    "score",
+    "read_lite",
+    "splits",
     "table",
+    "three_classes",
 ]

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from safecot_eval.lite.lexicon import Lexicon, load_lexicon
 from safecot_eval.lite.text import clip, sentences
@@ -209,11 +210,12 @@ def extract(answer: str, prompt: str = "", lexicon: Lexicon | None = None) -> Fe
     return Features(dense, _ngrams(read))
 
 
+@lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
     """A crude stem: enough to see that an answer takes up the question's words."""
     for suffix in ("ing", "ers", "ies", "ied", "ed", "es", "er", "ly", "s", "y", "e"):
         if len(word) - len(suffix) >= 3 and word.endswith(suffix):
-            return word[: -len(suffix)]
+            return word.removesuffix(suffix)
     return word
 
 

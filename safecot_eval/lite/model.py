@@ -33,6 +33,7 @@ MODEL_FILE = Path(__file__).with_name("safecot-lite.json")
 FORMAT = "safecot-lite/1"
 DENSE_LIMIT = 4.0
 MIN_KNOWN = 0.25
+FEW_WORDS = 3
 
 Array = NDArray[np.float64]
 
@@ -112,14 +113,17 @@ class LiteModel:
         return f"lite-{self.header['version']}-{self.sha256[:8]}"
 
     def logits(self, answers: Sequence[str], prompts: Sequence[str] | None = None) -> tuple[Array, Array]:
-        """Return logits of shape (n, 3) before calibration, and the share of known words, shape (n,)."""
+        """Return logits of shape (n, 3) before calibration, and the share of known words, shape (n,).
+
+        The share is 1 for up to three words of ASCII ("Toilet."): too few to tell a language by.
+        """
         asked = [""] * len(answers) if prompts is None else list(prompts)
         if len(asked) != len(answers):
             raise ValueError(f"{len(answers)} answers but {len(asked)} prompts")
         lexicon = load_lexicon()
         dense = np.zeros((len(answers), len(self.mean)))
         from_ngrams = np.zeros((len(answers), len(HEADS)))
-        known = np.zeros(len(answers))
+        known = np.ones(len(answers))
         for row, (answer, prompt) in enumerate(zip(answers, asked, strict=True)):
             features = extract(answer, prompt, lexicon)
             dense[row] = features.dense
@@ -127,8 +131,8 @@ class LiteModel:
             if columns:
                 from_ngrams[row] = self.ngram_weights[columns].sum(axis=0) / np.sqrt(len(columns))
             words = [gram for gram in features.ngrams if gram.startswith("a ") and gram.count(" ") == 1]
-            if words:
-                known[row] = sum(gram in self.ngrams for gram in words) / len(words)
+            if len(words) > FEW_WORDS or not answer.isascii() or not words:
+                known[row] = sum(gram in self.ngrams for gram in words) / max(len(words), 1)
         standard = np.clip((dense - self.mean) / self.scale, -DENSE_LIMIT, DENSE_LIMIT)
         return from_ngrams + standard @ self.dense_weights + self.bias, known
 
