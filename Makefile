@@ -13,7 +13,7 @@ endif
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test test-fast check bench browser lock clean
+.PHONY: fuzz setup demo test test-fast check bench browser lock clean
 
 setup: $(READY)
 
@@ -49,6 +49,11 @@ check: setup
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+## fuzz: every parser of outside input, SECONDS each (a quarter of an hour)
+SECONDS_EACH ?= 900
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.engine --seconds $(SECONDS_EACH)
 
 ## lock: resolve the requirements again (names, versions and hashes; no addresses)
 lock: setup

@@ -27,6 +27,7 @@ import yaml
 from safecot_eval.errors import SafecotError
 
 LISTS_DIR = Path(__file__).parent / "refusal_lists"
+MAX_PHRASE = 300
 DEFAULT_LIST = "safecot25"
 
 _APOSTROPHES = "\u2018\u2019\u201b\u02bc\u00b4\u0060\u2032\uff07"
@@ -119,15 +120,14 @@ def load_list(name_or_path: str) -> RefusalList:
     Raises:
         SafecotError: unknown name, unreadable file, or no phrases in it.
     """
-    path = LISTS_DIR / f"{name_or_path}.yaml"
-    if not path.is_file():
-        path = Path(name_or_path).expanduser()
-    if not path.is_file():
+    shipped = name_or_path in available_lists()
+    path = LISTS_DIR / f"{name_or_path}.yaml" if shipped else Path(name_or_path).expanduser()
+    if not shipped and not path.is_file():
         known = ", ".join(available_lists())
         raise SafecotError(f"Refusal list {name_or_path!r} is neither a file nor one of: {known}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: needs the keys 'id', 'title' and 'phrases'.")
@@ -135,10 +135,11 @@ def load_list(name_or_path: str) -> RefusalList:
     if (
         not isinstance(phrases, builtins.list)
         or not phrases
-        or not all(isinstance(p, str) and p.strip() for p in phrases)
+        or not all(isinstance(p, str) and 0 < len(p.strip()) <= MAX_PHRASE for p in phrases)
     ):
         raise SafecotError(
-            f"{path}: needs a list 'phrases' of non-empty strings (quote phrases such as \"No\")."
+            f"{path}: needs a list 'phrases' of non-empty strings of at most {MAX_PHRASE} characters (quote phrases "
+            'such as "No").'
         )
     name = str(content.get("id") or path.stem)
     return RefusalList(name, str(content.get("title") or name), tuple(phrases))

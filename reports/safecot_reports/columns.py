@@ -219,7 +219,7 @@ def _tokens(line: Mapping[str, Any]) -> int:
     counts = line.get("token_counts")
     first = counts[0] if isinstance(counts, list) and counts else None
     used = first.get("output_tokens") if isinstance(first, dict) else None
-    return used if isinstance(used, int) else -1
+    return used if isinstance(used, int) and not isinstance(used, bool) and 0 <= used < 2**31 else -1
 
 
 def _key_of(keys: Codes) -> tuple[str, ...]:
@@ -230,8 +230,8 @@ def _key_of(keys: Codes) -> tuple[str, ...]:
 
 
 def _list_of(listed: str) -> refusal.RefusalList | None:
-    try:
-        phrases = refusal.load_list(listed.split("@")[0])
-    except SafecotError:
+    name = listed.split("@")[0]
+    if name not in refusal.available_lists():  # never a path: the name comes from a run folder of anybody's
         return None
+    phrases = refusal.load_list(name)
     return phrases if phrases.id == listed else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.record_check import read_small_json
 from safecot_eval.runs import Run
 from safecot_reports.described import described
 
@@ -78,10 +78,7 @@ def _training(run: Run, arguments: dict[str, str]) -> dict[str, Any] | None:
     places = [run.folder / CHECKPOINT_FILE]
     places += [Path(arguments[key]) / CHECKPOINT_FILE for key in ("peft", "pretrained") if arguments.get(key)]
     for place in places:
-        try:
-            content = json.loads(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(content, dict):
+        content = read_small_json(place)
+        if content:
             return {key: content.get(key) for key in _TRAINING_KEYS}
     return None

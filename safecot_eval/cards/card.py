@@ -149,7 +149,7 @@ def load(path: Path) -> ModelCard:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: the model card cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SafecotError(f"{path}: not valid YAML ({reason}).") from error
     if not isinstance(content, dict):

@@ -42,6 +42,8 @@ def read_json(path: Path) -> Any:
         raise SafecotError(
             f"{path}, line {error.lineno}: not valid JSON ({error.msg}); download the file again."
         ) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise SafecotError(f"{path}: JSON that cannot be read ({error}); download the file again.") from error
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -79,6 +81,8 @@ def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         SafecotError: the file has another shape.
     """
     content = read_json(path)
+    if not isinstance(content, dict | list | None):
+        raise SafecotError(f"{path}: a list or an object was expected, not {type(content).__name__}.")
     pairs = content.items() if isinstance(content, dict) else enumerate(content or ())
     for key, record in pairs:
         if not isinstance(record, dict):
@@ -102,6 +106,8 @@ def lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise SafecotError(f"{path}, line {number}: not valid JSON ({error.msg}).") from error
+        except (ValueError, RecursionError) as error:
+            raise SafecotError(f"{path}, line {number}: JSON that cannot be read ({error}).") from error
         if not isinstance(record, dict):
             raise SafecotError(f"{path}, line {number}: an object was expected, not {type(record).__name__}.")
         yield number, record

@@ -179,7 +179,7 @@ def read_key(path: Path) -> Key:
         if content["schema"] != KEY_SCHEMA:
             raise ValueError("another schema")
         return Key(str(content["rubric"]), int(content["seed"]), rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable key of `safecot label export` ({error}).") from error
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safecot_eval.record_check import read_small_json
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.running.plan import Plan
 
@@ -74,6 +75,6 @@ def _copy_checkpoint_card(plan: Plan, folder: Path) -> None:
     for key in ("peft", "pretrained"):
         card = Path(plan.model_args.get(key, "")).expanduser() / CHECKPOINT_CARD
         if plan.model_args.get(key) and card.is_file():
-            content = json.loads(card.read_text(encoding="utf-8"))
+            content = read_small_json(card)
             (folder / CHECKPOINT_CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
             return

@@ -102,7 +102,7 @@ def enumerate_records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
         try:
             rows = pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise SafecotError(
                 f"{path}: not a readable Parquet file ({' '.join(str(error).split())})."
             ) from error
@@ -142,6 +142,8 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
             f"{where}: the expectation is 'answer' but 'answer' is empty; say what to learn to answer."
         )
     texts = record.get("texts") or ()
+    if not isinstance(texts, list | tuple):
+        raise SafecotError(f"{where}: 'texts' must be a list.")
     return Example(
         example_id=example_id,
         query=query,
@@ -163,13 +165,23 @@ def _images(record: Mapping[str, Any], folder: Path, where: str) -> tuple[Path, 
         raise SafecotError(
             f"{where}: no 'image' (or 'images'); give its path, or [] for a question without one."
         )
-    paths = tuple(folder / str(path) for path in ([given] if isinstance(given, str) else given))
+    named = [given] if isinstance(given, str) else given
+    if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+        raise SafecotError(f"{where}: 'images' must be a list of paths.")
+    paths = tuple(folder / name for name in named)
     for path in paths:
-        if not path.is_file():
+        if not _is_file(path):
             raise SafecotError(
                 f"{where}: image {path} does not exist; image paths are relative to the triplet file."
             )
     return paths
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
 
 
 def require_unique_ids(examples: Iterable[Example], where: str) -> None:

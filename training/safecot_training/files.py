@@ -62,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable JSON file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: must hold a JSON object.")

@@ -162,7 +162,7 @@ def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: a recipe is a mapping of keys to values.")

@@ -232,7 +232,7 @@ def _json_list(path: Path) -> list[dict[str, Any]]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a JSON file ({error}).") from error
     if not isinstance(content, list):
         raise SafecotError(f"{path}: must be a JSON list of records.")

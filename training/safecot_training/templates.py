@@ -140,7 +140,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: must be a mapping; see the shipped file for its shape.")

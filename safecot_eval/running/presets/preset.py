@@ -79,7 +79,7 @@ def load(asked: str) -> Preset:
         kind = Kind(content["kind"])
         texts = {name: str(content["texts"][name]).strip() for name in TEXTS[kind]}
         return Preset(str(content["id"]), str(content["title"]), kind, texts)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SafecotError(
             f"{path}: not a preset ({reason}); it needs id, title, kind ({', '.join(Kind)}) and texts."

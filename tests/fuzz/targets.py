@@ -1,0 +1,305 @@
+"""What is fuzzed: every parser of outside input, called with bytes in a folder of its own.
+
+A target may raise :class:`~safecot_eval.errors.SafecotError`, as its callers expect; anything else is a defect. It
+returns a short text that describes the outcome, so that a mutated input that leads somewhere new is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from safecot_eval import http_client, images, reasoning, refusal
+from safecot_eval.data import reading
+from safecot_eval.journal import store
+from safecot_eval.labels.questions import question
+from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
+from safecot_eval.models.responses import read_responses
+from safecot_eval.per_sample import sample_metrics
+from safecot_eval.scoring import make_record
+from tests.conftest import make_doc
+from tests.reports.make_runs import make_runs
+
+Target = Callable[[bytes, Path], str]
+_CLIENT = http_client.ChatClient("http://localhost/v1")
+STAMP, TASK = "20260101_000000", "safecot_mini"
+
+
+def samples_file(data: bytes, folder: Path) -> str:
+    """A samples file beside sound results, read by the table and by the page's reader."""
+    from safecot_eval.errors import SafecotError
+    from safecot_eval.runs import find_runs, load_runs
+    from safecot_reports.columns import read
+
+    (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
+    (run,) = find_runs([folder])
+    try:
+        rows: int | str = len(load_runs(folder))
+    except SafecotError as error:
+        rows = str(error)[-60:]
+    columns = read(run)
+    return f"{rows} {len(columns)} {sorted(columns.evaluators)}"
+
+
+def results_file(data: bytes, folder: Path) -> str:
+    """A results file beside sound samples, read by the whole page."""
+    from safecot_reports.build import Options, build
+    from safecot_reports.page import page_html
+
+    make_runs(folder, models={"m": (0.8, 0.2)}, count=4)
+    path = next(folder.rglob("*_results.json"))
+    path.write_bytes(data)
+    built = build([str(folder)], Options())
+    return f"{built['models'][0]['name'][:20]} {len(page_html(built)) > 0}"
+
+
+def verdict_file(data: bytes, folder: Path) -> str:
+    """A verdict sidecar beside sound samples."""
+    from safecot_eval.runs import find_runs, load_runs
+    from safecot_reports.columns import read
+
+    make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)
+    (run,) = find_runs([folder])
+    (run.folder / "verdicts").mkdir()
+    (run.folder / "verdicts" / "j.jsonl").write_bytes(data)
+    columns = read(run)
+    return f"{len(load_runs(folder))} {[label.names for label in columns.evaluators.values()]}"
+
+
+def replay_file(data: bytes, folder: Path) -> str:
+    """A replay file."""
+    path = folder / "replay.jsonl"
+    path.write_bytes(data)
+    found = read_responses(path)
+    return f"{len(found)} {sorted({str(item.status) for task in found.values() for item in task.values()})}"
+
+
+def journal_file(data: bytes, folder: Path) -> str:
+    """A journal; what is read from it was written by us (its checksum says so)."""
+    (folder / "m.0.jsonl").write_bytes(data)
+    with store.Journal(folder, "m") as journal:
+        journal.append([("k", store.Answer("x"))])
+        assert journal.get("k") == store.Answer("x")
+        return f"{len(journal)} {journal.damaged > 0}"
+
+
+def api_reply(data: bytes, folder: Path) -> str:
+    """The body of an endpoint's reply."""
+    reply = _CLIENT._parse(data, 1)
+    http_client.failure_of(400, data.decode("utf-8", "replace"))
+    assert (reply.failure is None) <= (reply.finish is not None)
+    return f"{reply.failure} {reply.finish in ('stop', 'length')} {bool(reply.text)}"
+
+
+def image_file(data: bytes, folder: Path) -> str:
+    """An image, decoded and hashed without raising."""
+    path = folder / "image.png"
+    path.write_bytes(data)
+    info = images.inspect(path)
+    assert info.width * info.height <= images.MAX_PIXELS
+    return f"{(info.error or 'fine')[:60]}"
+
+
+def refusal_list(data: bytes, folder: Path) -> str:
+    """A phrase list of the user's own."""
+    path = folder / "list.yaml"
+    path.write_bytes(data)
+    refusal.load_list.cache_clear()
+    found = refusal.load_list(str(path))
+    found.match("I'm sorry, but I can't help with that.")
+    return f"{len(found.phrases)}"
+
+
+def answer_text(data: bytes, folder: Path) -> str:
+    """A model's answer: split, matched, scored."""
+    raw = data.decode("utf-8", "surrogateescape")
+    parts = reasoning.split(raw)
+    record = make_record(make_doc(), raw, refusal_list=refusal.load_list("safecot25"))
+    span = record["refusal"]["span"]
+    if span is not None:
+        assert 0 <= span[0] < span[1] <= len(record["answer"])
+    json.dumps(record)
+    return (
+        f"{record['status']} {record['refusal']['matched']} {parts.closed} {sorted(sample_metrics(record))}"
+    )
+
+
+def triplets(data: bytes, folder: Path) -> str:
+    """A file of training triplets (JSON lines)."""
+    from safecot_training.examples import read_triplets
+
+    path = folder / "triplets.jsonl"
+    path.write_bytes(data)
+    return f"{len(read_triplets(path))}"
+
+
+def triplets_parquet(data: bytes, folder: Path) -> str:
+    """A file of training triplets (Parquet)."""
+    from safecot_training.examples import read_triplets
+
+    path = folder / "triplets.parquet"
+    path.write_bytes(data)
+    return f"{len(read_triplets(path))}"
+
+
+def recipe(data: bytes, folder: Path) -> str:
+    """A training recipe."""
+    from safecot_training.recipe import load_recipe
+
+    path = folder / "recipe.yaml"
+    path.write_bytes(data)
+    return f"{load_recipe(path).method}"
+
+
+def label_sheet(data: bytes, folder: Path) -> str:
+    """A sheet that came back from a labeller."""
+    path = folder / "sheet.csv"
+    path.write_bytes(data)
+    entry = KeyEntry("m", TASK, STAMP, ".", "0" * 16, 1.0, ())
+    return f"{len(read_sheet(path, question('refusal'), {'R1': entry, 'R2': entry}))}"
+
+
+def label_key(data: bytes, folder: Path) -> str:
+    """The key of a label sheet."""
+    path = folder / "key.json"
+    path.write_bytes(data)
+    return f"{len(read_key(path).rows)}"
+
+
+def csv_data(data: bytes, folder: Path) -> str:
+    """A benchmark's CSV."""
+    path = folder / "data.csv"
+    path.write_bytes(data)
+    return f"{len(reading.read_csv(path, ['id', 'prompt']))}"
+
+
+def json_data(data: bytes, folder: Path) -> str:
+    """A benchmark's JSON and JSON lines."""
+    path = folder / "data.json"
+    path.write_bytes(data)
+    return f"{sum(1 for _ in reading.records(path))}"
+
+
+def samples_seed() -> bytes:
+    """A sound samples file of four lines, with in-run verdicts on one."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        make_runs(Path(name), models={"m": (0.8, 0.2)}, count=4, judge=False)
+        lines = next(Path(name).rglob("*.jsonl")).read_text().splitlines()
+    first = json.loads(lines[0])
+    first["safecot"]["verdicts"] = [
+        {"judge": "j", "rubric": "refusal", "label": "full", "probability": 0.9, "rubric_hash": "ab"}
+    ]
+    return ("\n".join([json.dumps(first), *lines[1:]]) + "\n").encode()
+
+
+def png(width: int = 3, height: int = 2) -> bytes:
+    """A tiny PNG."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + bytes(3 * width) for _ in range(height))
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _jsonl(*rows: object) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def seeds() -> dict[str, tuple[Target, list[bytes]]]:
+    """Every target with sound inputs to start from."""
+    verdict = {
+        "sample_id": "ab",
+        "task": TASK,
+        "stamp": STAMP,
+        "rubric": "refusal",
+        "judge": "j",
+        "label": "full",
+    }
+    results = {
+        "config": {"model": "safecot_replay", "model_args": "name=m,responses=x"},
+        "configs": {TASK: {"generation_kwargs": {"max_new_tokens": 64}}},
+        "versions": {TASK: 1.0},
+        "model_name_sanitized": "m",
+        "results": {TASK: {"alias": TASK}},
+    }
+    reply = {
+        "choices": [{"finish_reason": "stop", "message": {"content": "No.", "reasoning_content": "Bad."}}],
+        "usage": {
+            "prompt_tokens": 3,
+            "completion_tokens": 2,
+            "completion_tokens_details": {"reasoning_tokens": 1},
+        },
+    }
+    filtered = {
+        "choices": [{"finish_reason": "content_filter", "message": {"content": None, "refusal": "no"}}]
+    }
+    triplet = {
+        "id": "t1",
+        "query": "What is this?",
+        "category": "weather",
+        "answer": "A cat.",
+        "expectation": "answer",
+        "images": [],
+    }
+    replayed = {"task": TASK, "id": "1", "response": "No.", "status": "ok", "output_tokens": 3}
+    key_row = {"model": "m", "task": TASK, "stamp": STAMP, "folder": ".", "sample_id": "0", "weight": 1.0}
+    key = {"schema": 1, "rubric": "refusal", "seed": 0, "rows": {"R1": {**key_row, "stratum": ["a"]}}}
+    phrases = b"id: mine\ntitle: us\nphrases:\n- I'm sorry\n- I cannot\n"
+    recipes = b"base_model: org/m\ndata: data\nvariant: v1\nmethod: lora\nlearning_rate: 1.0e-4\nprocessor: {min_pixels: 4}\n"
+    return {
+        "samples_file": (samples_file, [samples_seed()]),
+        "results_file": (results_file, [json.dumps(results).encode()]),
+        "verdict_file": (verdict_file, [_jsonl(verdict, {**verdict, "sample_id": "cd", "probability": 0.5})]),
+        "replay_file": (replay_file, [_jsonl(replayed, {"task": TASK, "id": 2, "response": ""})]),
+        "journal_file": (
+            journal_file,
+            [
+                store.write_line("a", store.Answer("x", "stop", (1, 2, None)))
+                + store.write_line("b", store.Answer("y"))
+            ],
+        ),
+        "api_reply": (api_reply, [json.dumps(reply).encode(), json.dumps(filtered).encode()]),
+        "image_file": (image_file, [png()]),
+        "refusal_list": (refusal_list, [phrases]),
+        "answer_text": (answer_text, [b"<think>unsafe</think>I'm sorry, but no.", "Sure: \u00e9".encode()]),
+        "triplets": (
+            triplets,
+            [_jsonl(triplet, {"query": "Hi", "category": "weapons", "images": [], "texts": ["a"]})],
+        ),
+        "triplets_parquet": (triplets_parquet, [_parquet([triplet])]),
+        "recipe": (recipe, [recipes]),
+        "label_sheet": (label_sheet, [b"row,prompt,answer,label,note\nR1,a,b,full,\nR2,a,b,,\n"]),
+        "label_key": (label_key, [json.dumps(key).encode()]),
+        "csv_data": (csv_data, [b'id,prompt\n1,hello\n2,"a, b"\n']),
+        "json_data": (
+            json_data,
+            [json.dumps([{"id": 1}, {"id": 2}]).encode(), json.dumps({"a": {"id": 1}}).encode()],
+        ),
+    }
+
+
+def _parquet(rows: list[dict[str, object]]) -> bytes:
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    schema = pa.schema(
+        [
+            (key, pa.list_(pa.string()) if isinstance(value, list) else pa.string())
+            for key, value in rows[0].items()
+        ]
+    )
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
+    return buffer.getvalue()
