@@ -1,11 +1,13 @@
 """The ``safecot`` command: one module per subcommand, imported only when it is called.
 
-``safecot judge`` lives in ``safecot_eval/cli/judge.py`` and exposes a click command called ``command``.
+``safecot judge`` lives in ``safecot_eval/cli/judge.py`` and exposes a click command called ``command``. A hyphen becomes an
+underscore, and a name that is a word of Python's own gets one at its end (``cli/import_.py``).
 """
 
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from typing import Any
 
@@ -19,6 +21,7 @@ from safecot_eval.terminal import printable
 COMMANDS = {
     "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
     "judge": "Judge existing runs with an LLM, import verdicts, or serve the judge.",
+    "import": "Score answers that another tool recorded (CSV, VLMEvalKit, Inspect).",
     "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
     "compare": "Paired comparison of two models in the terminal.",
@@ -44,7 +47,8 @@ class LazyGroup(click.Group):
         """Import ``safecot_eval.cli.<name>`` and return its ``command``."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"safecot_eval.cli.{cmd_name.replace('-', '_')}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        module = importlib.import_module(f"safecot_eval.cli.{name}")
         return module.command  # type: ignore[no-any-return]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
