@@ -13,7 +13,7 @@ endif
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: fuzz setup demo test test-fast check bench browser lock clean
+.PHONY: fuzz setup demo study test test-fast check bench browser lock clean
 
 setup: $(READY)
 
@@ -34,6 +34,10 @@ endif
 
 demo: setup
 	$(BIN)/python -m safecot_eval.demo --out demo
+
+## study: the mini study in its long form, about an hour of one core; stops and goes on where it was
+study: setup
+	$(BIN)/python -m safecot_training.study --out study --report docs/study.md
 
 test: setup browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

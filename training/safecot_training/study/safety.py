@@ -39,7 +39,8 @@ def safety_examples(count: int, folder: Path, mixture: Mixture, seed: int) -> li
                     answer=request.answer,
                     images=(place(request.scene, folder),),
                     source=SOURCE,
-                    cluster_id=f"{SOURCE}/{twin.pair_id}",
+                    # not an evaluation twin's id: the contamination check must compare all of them
+                    cluster_id=f"{SOURCE}/train-s{seed}-{twin.pair_id}",
                     description=mini.describe(request.scene),
                 )
             )

@@ -1,0 +1,84 @@
+"""The mini study from nothing to its report, with a handful of steps and items, through the real lmms-eval."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from safecot_reports.provenance import CHECKPOINT_FILE
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study")]
+
+PROGRAM = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from safecot_training.study import plan, report, study
+out = Path(sys.argv[1])
+small = replace(plan.LONG, sizes=(40,), seeds=(0,), mixtures=(plan.Mixture.TWINS,), eye_steps=6, general=96, steps=3,
+                base_epochs=1.0, task="safecot_mini_tiny")
+report.FEW = 40
+study.run(small, out, out / "runs")
+report.write(small, out, out / "runs", out / "docs" / "study.md")
+"""
+
+
+def _study(out: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(out)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("study")
+    return out, _study(out)
+
+
+def test_every_run_is_evaluated_by_lmms_eval_with_both_tasks(studied: tuple[Path, str]):
+    out, _ = studied
+    names = {path.name for path in (out / "runs").iterdir()}
+    assert names == {"mini-base", *(f"mini-{variant}-twins-40-s0" for variant in ("v0", "v1", "v2"))}
+    for name in names:
+        (samples,) = (out / "runs" / name).glob("*_samples_safecot_mini_tiny.jsonl")
+        assert len(samples.read_text(encoding="utf-8").splitlines()) == 52
+        (results,) = (out / "runs" / name).glob("*_results.json")
+        content = json.loads(results.read_text(encoding="utf-8"))
+        assert 0 <= content["results"]["mini_general"]["exact_match,none"] <= 1
+        pretrained = Path(content["config"]["model_args"].partition("pretrained=")[2].partition(",")[0])
+        card = json.loads((pretrained / CHECKPOINT_FILE).read_text(encoding="utf-8"))
+        assert card["variant"] == name.split("-")[1]
+
+
+def test_data_were_checked_against_every_evaluation_item(studied: tuple[Path, str]):
+    out, _ = studied
+    for manifest in (out / "data").glob("*/manifest.json"):
+        checked = json.loads(manifest.read_text(encoding="utf-8"))["contamination"]
+        assert checked["checked"] == [{"set": "safecot_mini_tiny", "items": 52}]
+        assert checked["dropped"] == 0
+
+
+def test_report_and_figures_are_written(studied: tuple[Path, str]):
+    out, _ = studied
+    text = (out / "docs" / "study.md").read_text(encoding="utf-8")
+    assert "## The six directions" in text
+    assert text.count("| v0 | ") == text.count("| v1 | ") == 1
+    for figure in ("study-plane", "study-car", "study-crr", "study-slices-twins"):
+        assert f"img/{figure}.svg" in text
+        assert (out / "docs" / "img" / f"{figure}.svg").stat().st_size > 1000
+    assert list(out.glob("report-*.md"))
+    assert str(out) not in text
+
+
+def test_a_second_start_repeats_nothing(studied: tuple[Path, str]):
+    out, _ = studied
+    before = {path: path.stat().st_mtime_ns for path in (out / "checkpoints").rglob("*.safetensors")}
+    told = _study(out)
+    assert "(1 of 3)" not in told
+    assert {path: path.stat().st_mtime_ns for path in before} == before
