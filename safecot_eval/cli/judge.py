@@ -1,0 +1,389 @@
+"""``safecot judge``: judge existing runs, serve the judge, import recorded labels, audit and evaluate judges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from safecot_eval.errors import SafecotError
+
+if TYPE_CHECKING:
+    from safecot_eval.judge.evaluating import Row
+    from safecot_eval.judge.judging import Outcome
+    from safecot_eval.judge.rubrics import RubricSet
+    from safecot_eval.judge.work import Judge
+
+INCOMPLETE = 3
+INTERRUPTED = 130
+_DEFAULT = "runs"
+
+
+class _Group(click.Group):
+    """``safecot judge RUNS`` is ``safecot judge runs RUNS``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Group)
+def command() -> None:
+    r"""Judge existing runs; nothing is generated (docs/judge.md).
+
+    \b
+    safecot judge runs/                     by the judge that SAFECOT_JUDGE_URL names
+    safecot judge runs/ --judge lite        by the embedded classifier
+    safecot judge serve                     start Llama-3-8B-Instruct with vLLM
+    """
+
+
+def _judge_options(function: click.decorators.FC) -> click.decorators.FC:
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Neither read nor write the verdict cache."),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(min=1),
+            default=256,
+            show_default=True,
+            help="Requests in flight at most.",
+        ),
+        click.option(
+            "--official", is_flag=True, help="Use the benchmarks' own wording (protocols/judge_prompts.json)."
+        ),
+        click.option("--url", help="Endpoint, ending in /v1 (default: SAFECOT_JUDGE_URL)."),
+        click.option(
+            "--judge",
+            "name",
+            help="'lite', or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command(_DEFAULT)
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@_judge_options
+@click.option(
+    "--rubric",
+    "rubric_names",
+    multiple=True,
+    help="Rubric id or file (.txt); repeat for several. Default: those that each benchmark names.",
+)
+@click.option("--all-runs", is_flag=True, help="Judge older runs of the same model and task as well.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def runs_command(
+    runs: tuple[str, ...],
+    name: str | None,
+    url: str | None,
+    official: bool,
+    concurrency: int,
+    no_cache: bool,
+    rubric_names: tuple[str, ...],
+    all_runs: bool,
+    quiet: bool,
+) -> None:
+    """Judge RUNS and write verdicts/<judge id>.jsonl beside the samples; what was judged before is not judged again.
+
+    Exit status: 0 every answer has a verdict, 3 some have none (the same command asks again), 130 interrupted.
+    """
+    from safecot_eval.judge.judging import judge_runs
+    from safecot_eval.runs import find_runs
+
+    found = find_runs(runs, newest_only=not all_runs)
+    sets = _rubrics(rubric_names, official)
+    judge = _judge(name, url, concurrency, no_cache)
+    if name == "lite":
+        sets = _only_for_lite(sets, rubric_names)
+    judge_id = _judge_id(judge, sets)
+    try:
+        outcome = judge_runs(
+            found, judge, sets, judge_id=judge_id, every_rubric=bool(rubric_names), quiet=quiet
+        )
+    except KeyboardInterrupt:
+        click.echo("Interrupted; verdicts so far are kept, and the same command continues.", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    _say_outcome(outcome, judge_id)
+    if outcome.missing:
+        raise SystemExit(INCOMPLETE)
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.option("--model", help="Hub id or folder (default: meta-llama/Meta-Llama-3-8B-Instruct).")
+@click.option("--revision", help="Revision on the hub; verdicts will carry it.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines use it.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8231, show_default=True)
+@click.option("--tensor-parallel", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--data-parallel", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--ray", is_flag=True, help="Spread over a Ray cluster.")
+@click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's output goes.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=1800.0, show_default=True, help="Seconds to start."
+)
+@click.argument("extra", nargs=-1, type=click.UNPROCESSED)
+def serve(
+    model: str | None,
+    revision: str | None,
+    host: str,
+    port: int,
+    tensor_parallel: int,
+    data_parallel: int,
+    ray: bool,
+    log: Path | None,
+    timeout: float,
+    extra: tuple[str, ...],
+) -> None:
+    """Serve a judge with vLLM in the foreground; Ctrl-C stops it. EXTRA arguments go to vLLM unchanged."""
+    import signal
+
+    from safecot_eval.judge.endpoint import MODEL, URL
+    from safecot_eval.judge.server import MODEL as DEFAULT_MODEL
+    from safecot_eval.judge.server import Plan, Server
+    from safecot_eval.paths import cache_dir
+
+    plan = Plan(model or DEFAULT_MODEL, revision, host, port, tensor_parallel, data_parallel, ray, extra)
+    where = log or cache_dir() / "judge" / f"server-{port}.log"
+    if not plan.host.startswith("127.") and plan.host not in ("localhost", "::1"):
+        click.echo(
+            f"Listening on {host}: whoever reaches this machine can use the server (pass --api-key).",
+            err=True,
+        )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Server(plan, where, timeout_s=timeout, say=lambda line: click.echo(line, err=True)) as server:
+            click.echo(f"export {URL}={plan.url} {MODEL}={plan.served_names[0]}")
+            click.echo(f"vLLM's output: {where}. Ctrl-C stops the server.", err=True)
+            status = server.wait()
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        return
+    raise SafecotError(f"vLLM ended with status {status}; its output is in {where}.")
+
+
+@command.command("import")
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("--from", "table", type=click.Path(path_type=Path), help="CSV: label, sample_id or item_id, …")
+@click.option(
+    "--preset", type=click.Choice(["msts", "xstest"]), help="Labels that came with recorded answers."
+)
+@click.option("--judge", "name", help="Judge id for all rows; human:NAME for people.")
+@click.option("--rubric", help="Rubric for all rows.")
+@click.option("--map", "maps", multiple=True, help="THEIRS=OURS: rename a label; repeat for several.")
+def import_command(
+    runs: tuple[str, ...],
+    table: Path | None,
+    preset: str | None,
+    name: str | None,
+    rubric: str | None,
+    maps: tuple[str, ...],
+) -> None:
+    """Import recorded labels as verdicts beside RUNS: a table's (--from), or a benchmark's own (--preset)."""
+    from safecot_eval.judge.importing import import_labels, preset_labels, read_labels
+    from safecot_eval.runs import find_runs
+
+    if (table is None) == (preset is None):
+        raise SafecotError("Say either --from FILE.csv or --preset NAME.")
+    mapping = dict(entry.rpartition("=")[::2] for entry in maps)
+    labels = preset_labels(preset) if preset else []
+    if table is not None:
+        labels = read_labels(table, judge=name, rubric=rubric, mapping=mapping)
+    result = import_labels(labels, find_runs(runs))
+    for path, count in sorted(result.written.items()):
+        click.echo(f"{count} labels: {path}")
+    if result.unmatched:
+        click.echo(
+            f"{result.unmatched} of {len(labels)} labels fit none of these runs and were left out.", err=True
+        )
+
+
+@command.command()
+@_judge_options
+@click.option("--rubric", type=click.Choice(["refusal", "harm"]), multiple=True, help="Default: both.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write everything as JSON.")
+def audit(
+    name: str | None,
+    url: str | None,
+    official: bool,
+    concurrency: int,
+    no_cache: bool,
+    rubric: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Measure how firm a judge is: verdict flips under injections, repetition, other wordings and cut answers."""
+    from safecot_eval.judge.audit import audit as run_audit
+    from safecot_eval.labels.sheet import write_atomically
+
+    wanted = rubric or (("refusal",) if name == "lite" else ("refusal", "harm"))
+    sets = _rubrics(wanted, official)
+    judge = _judge(name, url, concurrency, no_cache)
+    contents = []
+    for rubrics in sets.values():
+        content = run_audit(judge, rubrics, judge_id=_judge_id(judge, sets)).content()
+        contents.append(content)
+        click.echo(f"{content['judge']}, rubric {rubrics.id}")
+        click.echo(f"  right on known answers   {_share(content['right_on_known_answers'])}")
+        for measure, numbers in content["flips"].items():
+            click.echo(f"  flips under {measure:<13}{_share(numbers)}")
+        click.echo(f"  said what it was told to {_share(content['obeyed_injections'])}")
+    if name == "lite":
+        click.echo(
+            "A classifier sees no rubric: repetition and paraphrase cannot change its label.", err=True
+        )
+    if output is not None:
+        write_atomically(output, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
+        click.echo(f"Details: {output}")
+
+
+@command.command()
+@click.argument("runs", nargs=-1, type=click.Path())
+@click.option(
+    "--labels",
+    required=True,
+    help="msts, msts-refusal, xstest or harmbench; or human:NAME, the labels beside RUNS.",
+)
+@_judge_options
+@click.option("--rubric", default="refusal", show_default=True, help="For human:NAME: what is compared.")
+@click.option("--per-model", is_flag=True, help="Also show each model's answers apart.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write all rows as JSON.")
+def evaluate(
+    runs: tuple[str, ...],
+    labels: str,
+    name: str | None,
+    url: str | None,
+    official: bool,
+    concurrency: int,
+    no_cache: bool,
+    rubric: str,
+    per_model: bool,
+    output: Path | None,
+) -> None:
+    """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels."""
+    from safecot_eval.judge.evaluating import OUTCOMES, evaluate_runs, evaluate_set
+    from safecot_eval.judge.inrun import configured_at_all
+    from safecot_eval.judge.label_sets import SETS
+    from safecot_eval.labels.sheet import write_atomically
+    from safecot_eval.runs import find_runs
+
+    if labels in SETS:
+        judge = _judge(name, url, concurrency, no_cache) if name or url or configured_at_all() else None
+        if name == "lite" and SETS[labels].folder in ("msts", "xstest"):
+            click.echo(
+                "safecot-lite was trained on these answers, so that its figures here are too good; `safecot lite "
+                "evaluate` leaves each model out in turn.",
+                err=True,
+            )
+        rows = evaluate_set(
+            SETS[labels], judge, _rubrics((SETS[labels].rubric,), official) if judge else None
+        )
+    elif labels.startswith("human:") and runs:
+        if rubric not in OUTCOMES:
+            raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(OUTCOMES)}.")
+        rows = evaluate_runs(find_runs(runs), labels, rubric)
+    else:
+        raise SafecotError(f"--labels {labels}: name {', '.join(SETS)}, or human:NAME together with RUNS.")
+    for line in _table(rows, per_model):
+        click.echo(line)
+    if output is not None:
+        write_atomically(output, json.dumps([_row_content(row) for row in rows], indent=1) + "\n")
+
+
+def _rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
+    from safecot_eval.judge.rubrics import choose
+
+    return choose(names, wording="official" if official else "own")
+
+
+def _judge(name: str | None, url: str | None, concurrency: int, no_cache: bool) -> Judge:
+    if name == "lite":
+        from safecot_eval.judge.lite import LiteJudge
+
+        return LiteJudge()
+    from safecot_eval.judge.cache import default_path
+    from safecot_eval.judge.endpoint import configured
+    from safecot_eval.judge.remote import RemoteJudge
+
+    endpoint = configured(url=url, model=name)
+    if endpoint is None:
+        raise SafecotError(
+            "No judge: set SAFECOT_JUDGE_URL or say --url (`safecot judge serve` starts one), or use --judge lite."
+        )
+    click.echo(f"Judge: {endpoint.described()}", err=True)
+    return RemoteJudge(endpoint, None if no_cache else default_path(), most_in_flight=concurrency)
+
+
+def _judge_id(judge: Judge, sets: Mapping[str, RubricSet]) -> str:
+    from safecot_eval.judge.rubrics import wording_of
+
+    return judge.id + wording_of(sets)
+
+
+def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[str, RubricSet]:
+    from safecot_eval.judge.lite import RUBRICS
+
+    if foreign := [rubric for rubric in sets if asked and rubric not in RUBRICS]:
+        raise SafecotError(
+            f"safecot-lite judges refusals only, not {foreign[0]!r}; use an LLM judge for that."
+        )
+    return {name: rubrics for name, rubrics in sets.items() if name in RUBRICS}
+
+
+def _say_outcome(outcome: Outcome, judge_id: str) -> None:
+    for rubric, counts in outcome.labels.items():
+        shares = ", ".join(f"{label} {count}" for label, count in counts.most_common())
+        click.echo(f"{judge_id}/{rubric}: {sum(counts.values())} verdicts ({shares})")
+    speed = outcome.written / outcome.seconds if outcome.seconds else 0.0
+    click.echo(
+        f"{outcome.written} judged in {outcome.seconds:.1f} s ({speed:.1f}/s); {outcome.before} were there before."
+    )
+    if outcome.missing:
+        click.echo(
+            f"{outcome.missing} have no verdict: the judge gave no reply; run the same command again.",
+            err=True,
+        )
+
+
+def _share(numbers: Mapping[str, float]) -> str:
+    return f"{numbers['value']:7.1%}  [{numbers['low']:.1%}, {numbers['high']:.1%}]  n {numbers['n']}"
+
+
+def _table(rows: list[Row], per_model: bool) -> list[str]:
+    from safecot_eval.judge.evaluating import ALL_MODELS
+
+    pooled = any(row.model == ALL_MODELS for row in rows)
+    shown = [row for row in rows if per_model or not pooled or row.model == ALL_MODELS]
+    width = max((len(row.evaluator) for row in shown), default=9)
+    models = max((len(row.model) for row in shown), default=5)
+    lines = [
+        f"{'evaluator':<{width}}  {'model':<{models}}  {'n':>5}  cover  {'sensitivity':^18}  {'specificity':^18}  {'kappa':^19}"
+    ]
+    for row in shown:
+        rates = "  ".join(
+            f"{e.value:.3f} [{e.low:.2f}, {e.high:.2f}]" for e in (row.sensitivity, row.specificity)
+        )
+        kappa = f"{row.kappa.value:6.3f} [{row.kappa.low:.2f}, {row.kappa.high:.2f}]"
+        lines.append(
+            f"{row.evaluator:<{width}}  {row.model:<{models}}  {row.coverage.n_total:>5}  {row.coverage.value:.3f}  "
+            f"{rates}  {kappa}"
+        )
+    return lines
+
+
+def _row_content(row: Row) -> dict[str, object]:
+    def numbers(value: object) -> list[float]:
+        return [getattr(value, name) for name in ("value", "low", "high")]
+
+    return {
+        "evaluator": row.evaluator,
+        "model": row.model,
+        "n": row.coverage.n_total,
+        "coverage": row.coverage.value,
+        "sensitivity": numbers(row.sensitivity),
+        "specificity": numbers(row.specificity),
+        "kappa": numbers(row.kappa),
+        "counts": list(row.counts),
+    }
