@@ -18,8 +18,9 @@ def command() -> None:
 def list_command() -> None:
     """Say for every leaf whether it can run here, and what it lacks."""
     from safecot_eval import benchmarks, catalogue
+    from safecot_eval.running.plan import why_not
 
-    ready = lacking = 0
+    ready = recorded = lacking = 0
     for name in benchmarks.names():
         benchmark = benchmarks.load(name)
         click.echo(f"{name}: {benchmark.title} ({benchmark.licence}; {benchmark.revision})")
@@ -28,13 +29,19 @@ def list_command() -> None:
             leaf = benchmark.leaf(variant)
             reason = catalogue.why_not_ready(leaf)
             if reason is None:
-                ready += 1
-                click.echo(f"  ready    {leaf}: {benchmark.variants[variant]}")
+                imageless = why_not(leaf, recorded=False) is not None
+                recorded, ready = recorded + imageless, ready + (not imageless)
+                kind = "imageless" if imageless else "ready"
+                click.echo(f"  {kind:<8} {leaf}: {benchmark.variants[variant]}")
             else:
                 lacking += 1
                 reasons.setdefault(reason, []).append(leaf)
         for reason, leaves in reasons.items():
             click.echo(f"  missing  {', '.join(leaves)}\n           {reason}")
+    if recorded:
+        click.echo(
+            f"{recorded} leaves lack their images (imageless): recorded answers can be scored, a model cannot be asked."
+        )
     click.echo(f"{ready} leaves are ready, {lacking} lack data.")
 
 
