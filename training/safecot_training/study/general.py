@@ -81,9 +81,9 @@ WEIGHTS = {
     "caption": 3,
     "detail": 5,
     "mark": 3,
-    "object": 1,
-    "colour": 1,
-    "dots": 1,
+    "object": 2,
+    "colour": 2,
+    "dots": 2,
     "place": 1,
     "meaning": 3,
 }

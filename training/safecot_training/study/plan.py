@@ -58,24 +58,25 @@ class Plan:
     """Sizes of everything.
 
     Attributes:
-        sizes: Nested data sizes of the ``unsafe`` and ``twins`` mixtures; the last is the full set.
+        sizes: Nested data sizes; the last is the full set.
         seeds: Seeds of the fine-tuning runs. The base is one model, as in the paper.
-        mixtures: Which mixtures.
+        mixtures: The first is run at all sizes, the others at the two largest.
         steps: Optimiser steps of every run: the sizes differ in data, not in compute.
+        batch_size: Examples per step.
         eye_steps: Steps of 64 pictures for the vision encoder.
         general: General examples for the base.
         base_epochs: Passes of the base over them.
         task: The lmms-eval task.
     """
 
-    sizes: tuple[int, ...] = (100, 200, 500, 2000)
+    sizes: tuple[int, ...] = (100, 200, 500, 1600)
     seeds: tuple[int, ...] = (0, 1, 2)
     mixtures: tuple[Mixture, ...] = (Mixture.UNSAFE, Mixture.TWINS)
-    steps: int = 150
+    steps: int = 80
     batch_size: int = 32
-    eye_steps: int = 2500
+    eye_steps: int = 1800
     general: int = 8000
-    base_epochs: float = 2.0
+    base_epochs: float = 2.5
     task: str = "safecot_mini"
 
     @property
@@ -83,18 +84,20 @@ class Plan:
         """The full size."""
         return self.sizes[-1]
 
+    def sizes_of(self, mixture: Mixture) -> tuple[int, ...]:
+        """Sizes at which a mixture is run."""
+        return self.sizes if mixture is self.mixtures[0] else self.sizes[-2:]
+
     def runs(self) -> list[Run]:
         """All runs; one seed is finished before the next begins, so that an interrupted study still compares."""
         return [
             Run(variant, mixture, size, seed)
             for seed in self.seeds
             for mixture in self.mixtures
-            for size in reversed(self.sizes)
+            for size in reversed(self.sizes_of(mixture))
             for variant in Variant
         ]
 
 
 LONG = Plan()
-SHORT = Plan(
-    sizes=(1000,), seeds=(0,), mixtures=(Mixture.TWINS,), eye_steps=1800, general=6000, base_epochs=1.0
-)
+SHORT = Plan(sizes=(1000,), seeds=(0,), mixtures=(Mixture.TWINS,), eye_steps=1500, base_epochs=2.0)

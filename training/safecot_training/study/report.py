@@ -110,7 +110,8 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers) -> dict[str, str]:
     def by_size(group: Group) -> dict[str, dict[str, dict[int, Interval]]]:
         return {
             title: {
-                v.value: {size: view(mixture, size).rate(v, group) for size in plan.sizes} for v in Variant
+                v.value: {size: view(mixture, size).rate(v, group) for size in plan.sizes_of(mixture)}
+                for v in Variant
             }
             for mixture, title in titles.items()
         }

@@ -63,7 +63,7 @@ def recipe_of(plan: Plan, run: Run, base: Path, data: Path) -> Recipe:
         method=Method.FULL,
         max_samples=run.size,
         seed=run.seed,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         max_steps=plan.steps,
         batch_size=plan.batch_size,
         gradient_accumulation=1,
