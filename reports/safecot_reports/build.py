@@ -13,7 +13,7 @@ from safecot_eval import __version__, benchmarks
 from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import METRICS, Columns, run_metrics
 from safecot_eval.refusal import available_lists
-from safecot_eval.runs import Run, find_runs
+from safecot_eval.runs import Run
 from safecot_eval.stats import Estimate, macro_mean
 from safecot_reports.columns import read_all
 from safecot_reports.judges import judge_views
@@ -21,6 +21,7 @@ from safecot_reports.pairs import pair_views
 from safecot_reports.pictures import thumbnails
 from safecot_reports.provenance import provenance
 from safecot_reports.selection import select_samples
+from safecot_reports.submitted import gather
 
 SCHEMA = 1
 LIST_SENSITIVITY_UP_TO = 200_000
@@ -55,7 +56,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     """Read run folders and work out everything the page shows.
 
     Args:
-        paths: Run folders or samples files.
+        paths: Run folders, samples files or submissions.
         options: What the user chose.
 
     Returns:
@@ -64,7 +65,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     Raises:
         SafecotError: nothing found, damaged files, or with ``strict`` runs that cannot be compared.
     """
-    every = find_runs(paths, newest_only=False)
+    every = gather(paths)
     newest = {(run.model, run.task): run for run in every}
     runs = [newest[name] for name in sorted(newest)]
     omitted = [

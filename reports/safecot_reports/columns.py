@@ -17,6 +17,7 @@ from safecot_eval.metrics import EXPECTATIONS, STATUSES, TEMPLATE_LABELS, Column
 from safecot_eval.record_check import RunCheck
 from safecot_eval.runs import MAX_LINE_BYTES, Run
 from safecot_eval.samples import Status
+from safecot_reports.submitted import SubmittedRun
 
 _EXPECTATION = {value.value: index for index, value in enumerate(EXPECTATIONS)}
 _STATUS = {value.value: index for index, value in enumerate(STATUSES)}
@@ -54,11 +55,13 @@ def _read_task(task: tuple[Run, tuple[str, ...]]) -> Columns:
 
 
 def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
-    """Read one run and the verdict sidecars beside it.
+    """Read one run and the verdict sidecars beside it; a submission holds its columns ready.
 
     Raises:
         SafecotError: a line is not a JSON object or has no record (file and line are named).
     """
+    if isinstance(run, SubmittedRun):
+        return run.columns()
     categories, clusters, pairs, keys = Codes(), Codes(), Codes(), Codes()
     ids, offsets, tokens = [], [], []
     category, cluster, pair, core, expectation, status, consistent = [], [], [], [], [], [], []

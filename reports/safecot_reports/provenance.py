@@ -9,6 +9,7 @@ from typing import Any
 from safecot_eval.record_check import read_small_json
 from safecot_eval.runs import Run
 from safecot_reports.described import described
+from safecot_reports.submitted import SubmittedRun
 
 CHECKPOINT_FILE = "safecot_checkpoint.json"
 _TRAINING_KEYS = (
@@ -28,6 +29,8 @@ _TRAINING_KEYS = (
 
 def provenance(run: Run) -> dict[str, Any]:
     """What it takes to repeat a run, from lmms-eval's results file (missing parts are None)."""
+    if isinstance(run, SubmittedRun):
+        return run.described()
     results = run.results
     given = results.get("config")
     config: dict[str, Any] = given if isinstance(given, dict) else {}

@@ -10,6 +10,7 @@ import numpy as np
 from safecot_eval.metrics import Columns
 from safecot_eval.runs import Run
 from safecot_reports.columns import record_at
+from safecot_reports.submitted import SubmittedRun
 
 TEXT_LIMIT = 20_000
 """Characters of a text that the page holds; what was cut is said in the text."""
@@ -31,7 +32,9 @@ def select_samples(runs: Sequence[Run], tables: Sequence[Columns], per_run: int)
 
 
 def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str, Any]]:
-    """Samples of one run in the order of their ids; None for all of them."""
+    """Samples of one run in the order of their ids; None for all of them. A submission has none."""
+    if isinstance(run, SubmittedRun):
+        return
     order = np.argsort(table.ids, kind="stable")[:count]
     names = [name for name in table.evaluators if not name.startswith("shadow ")]
     for row in order:

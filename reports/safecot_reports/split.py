@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.runs import find_runs
+from safecot_eval.runs import Run
 from safecot_reports.columns import read
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
+from safecot_reports.submitted import SubmittedRun, newest
 
 ROBOTS = "User-agent: *\nDisallow: /\n"
 
@@ -34,7 +35,7 @@ def write_split(
     shards = []
     if samples:
         (folder / "samples").mkdir(exist_ok=True)
-        for number, run in enumerate(find_runs(paths)):
+        for number, run in enumerate(_with_samples(paths)):
             name = f"samples/{number}.json"
             with (folder / name).open("w", encoding="utf-8") as stream:
                 rows = samples_of(run, read(run), None)
@@ -47,3 +48,8 @@ def write_split(
     page = page_html({**data, "shards": shards}, connect=True)
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "robots.txt").write_text(ROBOTS, encoding="utf-8")
+
+
+def _with_samples(paths: Sequence[str]) -> list[Run]:
+    """The newest run of every model and task that is not a submission."""
+    return [run for run in newest(paths) if not isinstance(run, SubmittedRun)]

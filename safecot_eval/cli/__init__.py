@@ -24,6 +24,8 @@ COMMANDS = {
     "import": "Score answers that another tool recorded (CSV, VLMEvalKit, Inspect).",
     "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
+    "submit": "Write one compact results file for a public leaderboard.",
+    "validate": "Check submissions: schema, hashes, counts, rates worked out again.",
     "compare": "Paired comparison of two models in the terminal.",
     "card": "Print the model-index block for a Hugging Face model card.",
     "data": "List, prepare and verify benchmark data.",

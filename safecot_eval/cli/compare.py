@@ -21,19 +21,19 @@ def command(first: str, second: str, runs: tuple[str, ...]) -> None:
     """
     import math
 
-    from safecot_eval.runs import find_runs
     from safecot_reports.columns import read_all
     from safecot_reports.export import plain
     from safecot_reports.pairs import compare_two
+    from safecot_reports.submitted import newest
 
     if runs:
-        every = find_runs(runs)
+        every = newest(runs)
         sides = [[run for run in every if run.model == name] for name in (first, second)]
     else:
         for name in (first, second):
             if not Path(name).exists():
                 raise SafecotError(f"{name}: no such folder; for model names give the run folders as well.")
-        sides = [find_runs([name]) for name in (first, second)]
+        sides = [newest([name]) for name in (first, second)]
     names = []
     for given, side in zip((first, second), sides, strict=True):
         models = sorted({run.model for run in side})

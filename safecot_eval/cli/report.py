@@ -55,7 +55,7 @@ def command(
     strict: bool,
     badge: Path | None,
 ) -> None:
-    """Write the leaderboard from RUNS (folders that lmms-eval wrote, at any depth)."""
+    """Write the leaderboard from RUNS (folders that lmms-eval wrote, at any depth, or submissions)."""
     from safecot_reports.build import Options, build
     from safecot_reports.export import badge as badge_svg
     from safecot_reports.export import export, plain

@@ -1,0 +1,47 @@
+"""``safecot validate``: may a leaderboard accept these submissions?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from safecot_eval.errors import SafecotError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-data", is_flag=True, help="Do not compare the samples with the benchmarks' own items.")
+@click.option("--strict", is_flag=True, help="A warning is an error.")
+def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
+    """Check submission FILES (or folders of them): schema, hash, counts, rates worked out again, items, provenance.
+
+    Exit status: 0 all are sound, 2 at least one is not (every reason is printed).
+    """
+    from safecot_eval.submissions import ENDING, load, validate
+    from safecot_eval.terminal import printable
+
+    paths = [p for given in files for p in (sorted(given.rglob(f"*{ENDING}")) if given.is_dir() else [given])]
+    if not paths:
+        raise SafecotError(f"No submission (*{ENDING}) in {', '.join(map(str, files))}.")
+    bad = 0
+    for path in paths:
+        try:
+            document = load(path)
+            found = validate(document, data=not no_data)
+            errors, warnings = found.errors, found.warnings
+        except SafecotError as error:
+            errors, warnings, document = [str(error)], [], {}
+        for warning in warnings:
+            click.echo(f"{path}: warning: {printable(warning, 500)}")
+        for problem in errors:
+            click.echo(f"{path}: error: {printable(problem, 500)}")
+        if errors or (strict and warnings):
+            bad += 1
+            continue
+        tasks = document["tasks"]
+        samples = sum(len(block["columns"]["id"]) for block in tasks)
+        compared = f"; samples of {', '.join(found.checked)} are the benchmark's own" if found.checked else ""
+        click.echo(f"{path}: sound: {document['model']}, {len(tasks)} tasks, {samples} samples{compared}")
+    if bad:
+        raise SafecotError(f"{bad} of {len(paths)} submissions cannot be accepted.")
