@@ -20,6 +20,7 @@ from safecot_training.card import CARD, read_card
 from safecot_training.cot import write_variant
 from safecot_training.files import write_json
 from safecot_training.recipe import Method, Precision, Recipe
+from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.eyes import train_eyes
 from safecot_training.study.general import general_examples
 from safecot_training.study.plan import Plan
@@ -76,6 +77,7 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
         freeze_projector=False,
         precision=Precision.FP32,
         gradient_checkpointing=False,
+        capability_tasks=(CAPABILITY_TASK,),
         save_steps=200,
         logging_steps=25,
         notes="Language model and connector from scratch on general data; the vision encoder stays as trained.",

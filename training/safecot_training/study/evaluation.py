@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from pathlib import Path
+
+from safecot_training.files import write_json
 
 CAPABILITY_TASK = "mini_general"
 TASKS = Path(__file__).parent / "tasks"
@@ -56,9 +59,21 @@ def evaluate(
     written = [path.parent for path in partial.rglob(f"*_samples_{first}.jsonl")]
     if len(written) != 1:
         raise RuntimeError(f"lmms-eval wrote no samples of {first}; see {log}.")
+    _keep_capability(written[0], name)
     written[0].replace(folder)
     shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _keep_capability(folder: Path, name: str) -> None:
+    """Put the general questions' score beside the run, as ``safecot train eval --capability`` does."""
+    from safecot_training.evaluate import CAPABILITY, headline_scores
+
+    for path in folder.glob("*_results.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        scores = [score for score in headline_scores(content) if score["task"] == CAPABILITY_TASK]
+        if scores:
+            write_json(folder / CAPABILITY, {"model": name, "results_file": path.name, "scores": scores})
 
 
 def finished(folder: Path, tasks: str) -> bool:

@@ -12,6 +12,7 @@ from safecot_training.contamination import EvalSet
 from safecot_training.cot import write_variant
 from safecot_training.recipe import Method, Precision, Recipe
 from safecot_training.study import scene_writer
+from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.general import general_examples
 from safecot_training.study.plan import SEEN_STYLES, Mixture, Plan, Run
 from safecot_training.study.safety import safety_examples
@@ -71,6 +72,7 @@ def recipe_of(plan: Plan, run: Run, base: Path, data: Path) -> Recipe:
         freeze_projector=True,
         precision=Precision.FP32,
         gradient_checkpointing=False,
+        capability_tasks=(CAPABILITY_TASK,),
         save_steps=10_000,
         logging_steps=10,
         notes="All sizes take the same number of steps, so that they differ in data and not in compute.",
