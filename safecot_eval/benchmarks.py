@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -80,7 +81,12 @@ class Benchmark:
         """
         if variant not in self.variants:
             raise SafecotError(f"{self.name} has no variant {variant!r}; it has: {', '.join(self.variants)}.")
-        return list(self._items(variant, root))
+        try:
+            return list(self._items(variant, root))
+        except SafecotError:
+            raise
+        except Exception as error:
+            raise SafecotError(_where_it_failed(self.folder / "benchmark.py", error)) from error
 
 
 def _folders() -> dict[str, Path]:
@@ -119,7 +125,12 @@ def load(name: str) -> Benchmark:
         raise SafecotError(f"{path}: Python cannot import this file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SafecotError:
+        raise
+    except Exception as error:
+        raise SafecotError(_where_it_failed(path, error)) from error
     try:
         return Benchmark(
             name=name,
@@ -138,6 +149,17 @@ def load(name: str) -> Benchmark:
         )
     except AttributeError as error:
         raise SafecotError(f"{path}: {error}; see docs/tasks.md for what a benchmark declares.") from error
+
+
+def _where_it_failed(path: Path, error: Exception) -> str:
+    """A benchmark's own mistake in one sentence, with its line."""
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+    else:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = frames[-1].lineno if frames else None
+    reason = " ".join(str(error).split())
+    return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {reason}"
 
 
 def leaf_parts(leaf: str) -> tuple[Benchmark, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from loguru import logger
 
 from safecot_eval import catalogue, selections
+from safecot_eval.errors import SafecotError
 from safecot_eval.paths import extra_tasks_dirs, tasks_dir
 from safecot_eval.running.plan import RECORDED, why_not
 
@@ -83,7 +84,10 @@ def _with_our_folder(original: Callable[..., Any]) -> Callable[..., Any]:
         self: Any, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> Any:
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
-        ours = [str(path) for path in (tasks_dir(), *extra_tasks_dirs())]
+        try:
+            ours = [str(path) for path in (tasks_dir(), *extra_tasks_dirs())]
+        except SafecotError as error:
+            raise SystemExit(f"safecot: {error}") from error
         # Without the defaults a caller wants exactly the folders it names.
         if include_defaults:
             paths += [path for path in ours if path not in paths]

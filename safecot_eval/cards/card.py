@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from safecot_eval.errors import SafecotError
+from safecot_eval.terminal import printable
 
 FOLDER = Path(__file__).parent / "models"
+LONGEST_NAME = 120
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _MONTH = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
@@ -205,9 +207,12 @@ def parse(content: Mapping[str, Any], where: str) -> ModelCard:
     for name in unverified:
         if name not in ModelCard.__dataclass_fields__ and name not in differences:
             raise SafecotError(f"{where}: unverified names {name!r}, which the card does not have.")
+    name = str(content.get("name") or identifier)
+    if name != printable(name, LONGEST_NAME):
+        raise SafecotError(f"{where}: the name must be printable and have at most {LONGEST_NAME} characters.")
     return ModelCard(
         id=identifier,
-        name=str(content.get("name") or identifier),
+        name=name,
         backend=_text(content, "backend", where),
         arguments=arguments,
         provider=str(content.get("provider") or ""),

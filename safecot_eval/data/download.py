@@ -17,6 +17,9 @@ GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
 ATTEMPTS = 4
 _TIMEOUT_S = 60.0
 MAX_UNPACKED_BYTES = 4 * 2**30
+REVISION_FILE = "REVISION"
+"""Written into a folder when a hub download is complete; names the commit."""
+
 NEWEST = "main"
 """The revision of a hub set of which no commit could be confirmed; the file ``REVISION`` notes what was taken."""
 
@@ -201,7 +204,7 @@ def fetch_hub(source: Source, target: Path, *, endpoint: str | None = None) -> N
             allow_patterns=list(source.patterns),
             local_dir=target,
         )
-        (target / "REVISION").write_text(f"{source.hub} {revision}\n", encoding="utf-8")
+        (target / REVISION_FILE).write_text(f"{source.hub} {revision}\n", encoding="utf-8")
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise SafecotError(source.gated or f"{source.hub}: the hub knows no such data set.") from error
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:

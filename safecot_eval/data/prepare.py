@@ -84,6 +84,8 @@ def _enough(known: Source, root: Path) -> bool:
             f"{root}: {', '.join(report.changed[:3])} {'differs' if len(report.changed) == 1 else 'differ'} from the "
             f"pinned {'hash' if len(report.changed) == 1 else 'hashes'}; remove what differs and prepare again."
         )
+    if known.hub and root == cached(known.folder) and not (root / download.REVISION_FILE).is_file():
+        return False  # a download of ours that was interrupted
     if known.gated and not known.needed:
         return root.is_dir() and any(root.iterdir())
     return report.complete

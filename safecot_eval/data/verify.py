@@ -48,7 +48,11 @@ def verify(source: Source, root: Path) -> Report:
             other.append(name)
         else:
             changed.append(name)
-    short = [f"{name} is not there" for name in source.needed if not _there(root / name)]
+    short = [
+        f"{name.replace('|', ' or ')} is not there"
+        for name in source.needed
+        if not any(_there(root / one) for one in name.split("|"))
+    ]
     for folder, count in source.counts.items():
         there = sum(path.is_file() for path in (root / folder).glob("*"))
         if there < count:

@@ -15,6 +15,7 @@ from safecot_eval import cards
 from safecot_eval.errors import SafecotError
 from safecot_eval.running import matrix, presets, slurm
 from safecot_eval.running.matrix import Cell, Outcome, Row
+from safecot_eval.running.plan import is_secret, parse_model_args
 from safecot_eval.running.subject import settings, subject
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -42,6 +43,10 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         return OK
     if given["model"] or given["card"]:
         raise SafecotError("--models goes without --model and --card: its cards name the back ends.")
+    if any(is_secret(key) for key in parse_model_args(given["model_args"])):
+        raise SafecotError(
+            "--model_args: a matrix takes keys from the environment (a card's key_env), not from here."
+        )
     chosen = cards.find(models)
     passed = [*passed_on(ctx), *ctx.args]
     if given["emit"] == "slurm":

@@ -11,6 +11,7 @@ from typing import Any
 
 from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.errors import SafecotError
+from safecot_eval.paths import extra_tasks_dirs
 from safecot_eval.samples import ImageSource
 
 RECORDED = ("safecot_replay", "safecot_baseline")
@@ -152,13 +153,28 @@ def why_not(leaf: str, *, recorded: bool) -> str | None:
         leaf: A leaf.
         recorded: The model replays answers, so that absent images do not matter.
     """
-    if reason := catalogue.why_not_ready(leaf):
+    if reason := catalogue.why_not_ready(leaf) or _lacks_files(leaf):
         return reason
     items = catalogue.items_of(leaf)
     if not recorded and all(item.image_source is ImageSource.ABSENT for item in items):
         return (
             "its images are not on disk, so only recorded answers can be scored "
             "(--model safecot_replay); see `safecot data list`."
+        )
+    return None
+
+
+def _lacks_files(leaf: str) -> str | None:
+    """What lmms-eval would miss in a task folder of the user's own (ours are complete)."""
+    folder = benchmarks.leaf_parts(leaf)[0].folder
+    if folder.parent not in extra_tasks_dirs():
+        return None
+    if not (folder / f"{leaf}.yaml").is_file():
+        return f"{folder} has no {leaf}.yaml; docs/add-a-benchmark.md, step 4, shows one."
+    if not all((folder.parent / name).is_file() for name in ("_safecot_leaf", "_stub.json")):
+        return (
+            f"{folder.parent} lacks _safecot_leaf or _stub.json; copy both from the folder that "
+            "`safecot tasks-path` prints."
         )
     return None
 

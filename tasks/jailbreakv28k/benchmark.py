@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safecot_eval.data.locate import find_image
 from safecot_eval.data.reading import read_csv, text_field
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.samples import Expectation, ImageSource, Item
 
 TITLE = "JailBreakV-28K"
 VERSION = "1.0"
@@ -37,7 +37,8 @@ def items(variant: str, root: Path) -> Iterator[Item]:
 def to_item(row: Mapping[str, str], folder: Path, where: str) -> Item:
     """One row; jailbreaks of the same harmful question are one cluster."""
     question = text_field(row, "redteam_query", where)
-    images, image_source = find_image((folder,), text_field(row, "image_path", where), where)
+    recorded = (row["image_path"] or "").strip()
+    images, image_source = find_image((folder,), recorded, where) if recorded else ((), ImageSource.NONE)
     return Item(
         item_id=text_field(row, "id", where),
         prompt=text_field(row, "jailbreak_query", where),

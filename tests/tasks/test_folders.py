@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safecot_eval import benchmarks, catalogue
 from safecot_eval.data import root
 from safecot_eval.errors import SafecotError
 from safecot_eval.paths import tasks_dir
+from safecot_eval.running import plan
 from safecot_eval.samples import ImageSource
 from tests.tasks.conftest import SCENARIOS, write_image, write_json
 
@@ -176,3 +178,67 @@ def test_an_image_path_cannot_leave_the_data_folder(invented: Path) -> None:
     path.write_text(re.sub(r"images/[\w.]+", "../../secret.png", text), encoding="utf-8")
     with pytest.raises(SafecotError, match="leads out of the data folder"):
         catalogue.items_of("safecot_multitrust_typographic_optimized")
+
+
+@pytest.fixture
+def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A task folder of the user's own, named by ``SAFECOT_TASKS_DIR``, with one benchmark."""
+    folder = tmp_path / "mine" / "tea"
+    (folder / "data").mkdir(parents=True)
+    (folder / "benchmark.py").write_text(DROPPED_IN, encoding="utf-8")
+    (folder / "data" / "tea.txt").write_text("green tea\n", encoding="utf-8")
+    monkeypatch.setenv("SAFECOT_TASKS_DIR", str(tmp_path / "mine"))
+    monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
+    benchmarks.load.cache_clear()
+    catalogue.why_not_ready.cache_clear()
+    yield folder
+    benchmarks.load.cache_clear()
+    catalogue.why_not_ready.cache_clear()
+
+
+def test_a_folder_of_the_users_own_is_found_with_its_data_beside_it(own_tasks: Path) -> None:
+    assert "safecot_tea" in benchmarks.leaves()
+    assert root("tea") == own_tasks / "data"
+    assert [item.prompt for item in catalogue.items_of("safecot_tea")] == ["How do I make green tea?"]
+
+
+def test_what_a_folder_of_the_users_own_lacks(own_tasks: Path) -> None:
+    with pytest.raises(SafecotError, match=r"has no safecot_tea\.yaml; docs/add-a-benchmark\.md"):
+        plan.expand_tasks("safecot_tea", recorded=False)
+    (own_tasks / "safecot_tea.yaml").write_text("task: safecot_tea\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match="lacks _safecot_leaf or _stub.json; copy both"):
+        plan.expand_tasks("safecot_tea", recorded=False)
+    for name in ("_safecot_leaf", "_stub.json"):
+        (own_tasks.parent / name).write_text("{}", encoding="utf-8")
+    assert plan.expand_tasks("safecot_tea", recorded=False)[0] == {"safecot_tea": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("TITLE = \n", r"benchmark\.py, line 1: SyntaxError"),
+        ("import no_such_module\n", r"benchmark\.py, line 1: ModuleNotFoundError"),
+        (
+            DROPPED_IN.replace("read_text()", "read_txt()"),
+            r"benchmark\.py, line 10: AttributeError: .*read_txt",
+        ),
+    ],
+)
+def test_a_mistake_in_a_benchmark_is_one_sentence_with_its_line(
+    own_tasks: Path, code: str, says: str
+) -> None:
+    (own_tasks / "benchmark.py").write_text(code, encoding="utf-8")
+    with pytest.raises(SafecotError, match=says):
+        catalogue.items_of("safecot_tea")
+
+
+def test_a_name_that_is_taken(own_tasks: Path) -> None:
+    own_tasks.rename(own_tasks.with_name("figstep"))
+    with pytest.raises(SafecotError, match="there is a benchmark of this name already"):
+        benchmarks.names()
+
+
+def test_a_task_folder_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SAFECOT_TASKS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SafecotError, match="SAFECOT_TASKS_DIR: .* is not a folder"):
+        benchmarks.names()
