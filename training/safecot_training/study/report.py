@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -58,7 +57,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     text = "\n".join(
         [
-            *_head(plan, out, today),
+            *_head(plan, out),
             *_directions(found),
             *_tables(plan, lookup, base),
             *_design(plan, out),
@@ -135,8 +134,9 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers) -> dict[str, str]:
     return drawn
 
 
-def _head(plan: Plan, out: Path, today: str) -> list[str]:
+def _head(plan: Plan, out: Path) -> list[str]:
     spent = sum(json.loads(path.read_text())["cpu_minutes"] for path in (out / "spending").glob("*.json"))
+    started = json.loads((out / "started.json").read_text(encoding="utf-8"))
     sizes = ", ".join(str(size) for size in plan.sizes)
     return [
         "# The mini study",
@@ -145,24 +145,13 @@ def _head(plan: Plan, out: Path, today: str) -> list[str]:
         "fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`. `make study` does all of "
         "it again and rewrites this page; only *Reading* is written by hand.",
         "",
-        f"Run on {today}, commit `{_commit()}`, safecot-eval {__version__}. Seeds {', '.join(map(str, plan.seeds))}; "
+        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {', '.join(map(str, plan.seeds))}; "
         f"sizes {sizes} (nested); {len(plan.runs())} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
         f"examples each; {spent:.0f} CPU minutes.",
         "",
         *(READING.read_text(encoding="utf-8").rstrip().splitlines() if READING.is_file() else []),
         "",
     ]
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import os
 import resource
+import subprocess
 import time
 import warnings
 from collections.abc import Iterator
@@ -51,6 +53,8 @@ def run(plan: Plan, out: Path, answers: Path) -> None:
         answers: Folder of the evaluated runs.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if not (out / "started.json").is_file():
+        write_json(out / "started.json", {"commit": commit(), "date": _today()})
     tell = Progress()
     evaluation_set = cache(lambda: base.evaluation_set(plan))
     tasks = f"{plan.task},{evaluation.CAPABILITY_TASK}"
@@ -69,6 +73,19 @@ def run(plan: Plan, out: Path, answers: Path) -> None:
             evaluation.evaluate(checkpoint, each.name, tasks, answers, log)
             _add_spending(out)
     tell("all runs are trained and evaluated")
+
+
+def commit() -> str:
+    """Short hash of the checkout's commit; ``unknown`` outside a checkout."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _today() -> str:
+    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
 
 
 def _add_spending(out: Path) -> None:
