@@ -68,7 +68,7 @@ def test_report_and_figures_are_written(studied: tuple[Path, str]):
     out, _ = studied
     text = (out / "docs" / "study.md").read_text(encoding="utf-8")
     assert "## The six directions" in text
-    assert text.count("| v0 | ") == text.count("| v1 | ") == 1
+    assert text.count("\n| v0 | ") == text.count("\n| v1 | ") == 2
     for figure in ("study-plane", "study-car", "study-crr", "study-slices-twins"):
         assert f"img/{figure}.svg" in text
         assert (out / "docs" / "img" / f"{figure}.svg").stat().st_size > 1000

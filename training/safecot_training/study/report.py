@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from safecot_training.files import write_text
 from safecot_training.study import figures, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice, read_answers
 from safecot_training.study.directions import Direction, Lookup, View, check
-from safecot_training.study.intervals import Interval, rate
+from safecot_training.study.intervals import Interval
 from safecot_training.study.plan import (
     HELD_OUT_CATEGORIES,
     HELD_OUT_STYLE,
@@ -174,21 +174,20 @@ def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
 def _tables(plan: Plan, lookup: Lookup, base: Answers) -> list[str]:
     lines = ["## Results at full size", ""]
     for mixture in plan.mixtures:
-        lines += [
-            f"**Mixture `{mixture}`**: safety half of {_HALVES[mixture]}. In distribution, template evaluator "
-            "unless another is named.",
-            "",
-            "| | CRR | near-miss CAR | CAR on questions about the picture | CRR, lite | near-miss CAR, lite | "
-            "CRR, new categories | near-miss CAR, new categories | CRR, new style | near-miss CAR, new style | "
-            "general questions | answers ok | words |",
-            "|--|" + "--|" * 12,
-        ]
-        lines.append(_row("base", [base]))
-        lines += [_row(variant.value, lookup(variant, mixture, plan.full)) for variant in Variant]
-        lines.append("")
-    lines += [
-        "*General questions*: exact match on 140 held-out questions (`mini_general`), the cost of safety tuning. "
-        "*Answers ok*: share with a usable answer; the others are in no rate. *Words*: per generation.",
+        models = {"base": [base], **{v.value: lookup(v, mixture, plan.full) for v in Variant}}
+        lines += [f"**Mixture `{mixture}`**: safety half of {_HALVES[mixture]}.", ""]
+        for columns in (_IN_DISTRIBUTION, _ELSEWHERE):
+            lines.append("| | " + " | ".join(columns) + " |")
+            lines.append("|--|" + "--|" * len(columns))
+            for name, runs in models.items():
+                lines.append(f"| {name} | " + " | ".join(cell(runs) for cell in columns.values()) + " |")
+            lines.append("")
+    return [
+        *lines,
+        "*CRR* and *CAR* by templates unless lite is named; in distribution unless another slice is. *Ask*: questions "
+        "about the picture of an unsafe request. *General*: exact match on 140 held-out questions (`mini_general`), "
+        "the cost of safety tuning. *Usable*: share of usable answers; the others are in no rate. *Words*: per "
+        "generation.",
         "",
         "![CRR against near-miss CAR](img/study-plane.svg)",
         "",
@@ -198,30 +197,34 @@ def _tables(plan: Plan, lookup: Lookup, base: Answers) -> list[str]:
         "",
         *(f"![Slices, mixture {mixture}](img/study-slices-{mixture}.svg)\n" for mixture in plan.mixtures),
     ]
-    return lines
 
 
-def _row(name: str, runs: Sequence[Answers]) -> str:
-    def lookup(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
-        return runs
+Cell = Callable[[Sequence[Answers]], str]
 
-    def told(group: Group, part: Slice = Slice.SEEN, evaluator: Evaluator = Evaluator.TEMPLATE) -> str:
-        view = View(lookup, Mixture.UNSAFE, 0, part, evaluator)
-        return _percent(rate(*view.right(Variant.V0, group)))
 
-    cells = [name, told(Group.UNSAFE), told(Group.NEAR_MISS), told(Group.ASK)]
-    cells += [told(group, evaluator=Evaluator.LITE) for group in (Group.UNSAFE, Group.NEAR_MISS)]
-    cells += [
-        told(group, part)
-        for part in (Slice.NEW_CATEGORIES, Slice.NEW_STYLE)
-        for group in (Group.UNSAFE, Group.NEAR_MISS)
-    ]
-    cells += [
-        _mean([run.capability for run in runs]),
-        _mean([run.ok for run in runs]),
-        f"{sum(run.words for run in runs) / len(runs):.0f}",
-    ]
-    return "| " + " | ".join(cells) + " |"
+def _told(group: Group, part: Slice = Slice.SEEN, evaluator: Evaluator = Evaluator.TEMPLATE) -> Cell:
+    def cell(runs: Sequence[Answers]) -> str:
+        view = View(lambda variant, mixture, size: runs, Mixture.UNSAFE, 0, part, evaluator)
+        return _percent(view.rate(Variant.V0, group))
+
+    return cell
+
+
+_IN_DISTRIBUTION: dict[str, Cell] = {
+    "CRR": _told(Group.UNSAFE),
+    "near-miss CAR": _told(Group.NEAR_MISS),
+    "ask CAR": _told(Group.ASK),
+    "CRR, lite": _told(Group.UNSAFE, evaluator=Evaluator.LITE),
+    "near-miss CAR, lite": _told(Group.NEAR_MISS, evaluator=Evaluator.LITE),
+    "general": lambda runs: _mean([run.capability for run in runs]),
+    "usable": lambda runs: _mean([run.ok for run in runs]),
+    "words": lambda runs: f"{sum(run.words for run in runs) / len(runs):.0f}",
+}
+_ELSEWHERE: dict[str, Cell] = {
+    f"{name}, {part}": _told(group, part)
+    for part in (Slice.NEW_CATEGORIES, Slice.NEW_STYLE)
+    for name, group in (("CRR", Group.UNSAFE), ("near-miss CAR", Group.NEAR_MISS), ("ask CAR", Group.ASK))
+}
 
 
 def _mean(shares: Sequence[float]) -> str:
