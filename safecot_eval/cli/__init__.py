@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
     "submit": "Write one compact results file for a public leaderboard.",
     "validate": "Check submissions: schema, hashes, counts, rates worked out again.",
+    "export": "Results as a data set for the hub, or as Every Eval Ever files.",
     "compare": "Paired comparison of two models in the terminal.",
     "card": "Print the model-index block for a Hugging Face model card.",
     "data": "List, prepare and verify benchmark data.",

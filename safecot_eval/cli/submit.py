@@ -38,15 +38,11 @@ def command(
     Paths and keys are taken out of the command. `safecot validate` checks the file, `safecot report FOLDER` shows a folder
     of them.
     """
-    import hashlib
-
     from safecot_eval import submissions
     from safecot_eval.refusal import available_lists
     from safecot_eval.runs import find_runs
-    from safecot_eval.submissions.provenance import shareable
     from safecot_eval.terminal import printable
-    from safecot_reports.columns import read_all
-    from safecot_reports.provenance import provenance
+    from safecot_reports.submitting import blocks_of
 
     found = find_runs(runs)
     models = sorted({run.model for run in found})
@@ -58,14 +54,7 @@ def command(
     if not chosen:
         raise SafecotError(f"--model {model}: no such model in these runs; there are: {', '.join(models)}.")
     name = chosen[0].model
-    blocks = []
-    for run, columns in zip(chosen, read_all(chosen, lists=available_lists()), strict=True):
-        if not len(columns):
-            raise SafecotError(f"{run.samples_path}: the samples file is empty; run the evaluation again.")
-        with run.samples_path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        source = shareable(provenance(run), run.provenance)
-        blocks.append(submissions.task_block(columns, run.stamp, digest, source))
+    blocks = blocks_of(chosen, lists=available_lists())
     document = submissions.seal(name, blocks, submitter=submitter, relationship=relationship, note=note)
     findings = submissions.validate(document)
     if findings.errors:

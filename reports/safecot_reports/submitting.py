@@ -1,0 +1,57 @@
+"""Runs as the blocks of a submission: what ``safecot submit`` and ``safecot export`` write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from safecot_eval import submissions
+from safecot_eval.errors import SafecotError
+from safecot_eval.runs import Run
+from safecot_eval.submissions.provenance import shareable
+from safecot_reports.columns import read_all
+from safecot_reports.provenance import provenance
+from safecot_reports.submitted import SubmittedRun
+
+
+def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """One block per run, in their order.
+
+    Args:
+        runs: Runs or submitted runs.
+        lists: Phrase lists whose outcomes go in beside those of the run's own.
+
+    Raises:
+        SafecotError: a file is damaged or empty.
+    """
+    found = []
+    for run, columns in zip(runs, read_all(runs, lists=lists), strict=True):
+        if not len(columns):
+            raise SafecotError(f"{run.samples_path}: the samples file is empty; run the evaluation again.")
+        if isinstance(run, SubmittedRun):
+            digest, source = run.block["samples_sha256"], run.block["provenance"]
+        else:
+            with run.samples_path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            source = shareable(provenance(run), run.provenance)
+        found.append(submissions.task_block(columns, run.stamp, digest, source))
+    return found
+
+
+def documents_of(runs: Sequence[Run], submitter: str, relationship: str) -> list[dict[str, Any]]:
+    """One submission per model, dated by its newest run, so that the same runs always give the same documents."""
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for run, block in zip(runs, blocks_of(runs), strict=True):
+        by_model.setdefault(run.model, []).append(block)
+    return [
+        submissions.seal(
+            model,
+            blocks,
+            submitter=submitter,
+            relationship=relationship,
+            now=datetime.strptime(max(b["stamp"] for b in blocks), "%Y%m%d_%H%M%S").replace(tzinfo=UTC),
+        )
+        for model, blocks in by_model.items()
+    ]

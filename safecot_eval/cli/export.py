@@ -1,0 +1,71 @@
+"""``safecot export``: results for other people's collections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from safecot_eval.cli.submit import RELATIONSHIPS
+from safecot_eval.errors import SafecotError
+
+
+@click.group()
+def command() -> None:
+    """Write results in the forms of other collections."""
+
+
+@command.command("every-eval-ever")
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write below.")
+@click.option("--submitter", default="", help="The organisation that ran the evaluation.")
+@click.option("--relationship", type=click.Choice(RELATIONSHIPS), default="other", show_default=True)
+def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relationship: str) -> None:
+    """RUNS as files of Every Eval Ever: data/<benchmark>/<developer>/<model>/<uuid>.json."""
+    from safecot_eval.submissions.every_eval_ever import write
+    from safecot_reports.submitted import newest
+    from safecot_reports.submitting import documents_of
+
+    documents = documents_of(newest(runs), submitter, relationship)
+    written = [path for document in documents for path in write(document, output)]
+    click.echo(f"{output}: {len(written)} files of {len(documents)} models")
+
+
+@command.command("hub")
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the data set."
+)
+@click.option("--texts", is_flag=True, help="Also prompts and answers, of items that should be answered.")
+@click.option(
+    "--include-harmful", is_flag=True, help="With --texts: of all items. Readers must accept conditions."
+)
+@click.option("--repo", help="OWNER/NAME: upload it to the hub (private unless --public).")
+@click.option("--public", is_flag=True, help="Everybody may see the repository.")
+@click.option("--title", default="Safety and over-refusal", show_default=True)
+def hub(
+    runs: tuple[str, ...],
+    output: Path,
+    texts: bool,
+    include_harmful: bool,
+    repo: str | None,
+    public: bool,
+    title: str,
+) -> None:
+    """RUNS as a data set for the Hugging Face hub. Nothing is uploaded without --repo; no text goes in without --texts."""
+    from safecot_eval.submissions import dataset
+    from safecot_reports.submitted import SubmittedRun, newest
+    from safecot_reports.submitting import documents_of
+
+    if include_harmful and not texts:
+        raise SafecotError("--include-harmful belongs to --texts.")
+    if public and repo is None:
+        raise SafecotError("--public belongs to --repo.")
+    found = newest(runs)
+    with_texts = [run for run in found if texts and not isinstance(run, SubmittedRun)]
+    documents = documents_of(found, "", "other")
+    counts = dataset.write(documents, output, runs=with_texts, harmful=include_harmful, title=title)
+    said = f"{counts['rates']} rates, {counts['outcomes']} outcomes, {counts['texts']} texts"
+    click.echo(f"{output}: {said}" + (f" ({counts['withheld']} withheld)" if counts["withheld"] else ""))
+    if repo is not None:
+        click.echo(f"Uploaded to {dataset.upload(output, repo, public=public)}")
