@@ -31,6 +31,13 @@ def answer_to(prompt: str) -> str:
     return "I'm sorry, but I can't assist with that." if refuses else f"Sure: {prompt[:20]}"
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Clients that are killed in the middle are nothing to talk about."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 class FaultServer:
     """Serves ``/v1/models`` and ``/v1/chat/completions``; a context manager.
 
@@ -39,6 +46,7 @@ class FaultServer:
         asked: How often each prompt was asked.
         answered: How often each prompt got a proper answer.
         key: Bearer token that is accepted; None accepts all.
+        reply_of: Given a request, the answer; None answers with :func:`answer_to`.
         valid_for: Requests after which the key expires.
         bodies: The JSON of every request.
     """
@@ -50,6 +58,7 @@ class FaultServer:
         self.key: str | None = None
         self.valid_for: int | None = None
         self.delay_s = 0.0
+        self.reply_of: Callable[[dict[str, Any]], str] | None = None
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._lock = threading.Lock()
@@ -78,7 +87,7 @@ class FaultServer:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Quiet(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
 
@@ -121,6 +130,8 @@ class FaultServer:
             "usage": {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28},
         }
         choice = reply["choices"][0]
+        if self.reply_of is not None:
+            choice["message"]["content"] = self.reply_of(body)
         if fault == "429":
             request._json(429, {"error": {"message": "slow down"}}, Retry_After="0")
         elif fault == "500":
