@@ -1,0 +1,192 @@
+"""Score a checkpoint with the harness: ``safecot run`` on our tasks, lmms-eval's own tasks for general capability.
+
+The capability scores are kept in ``safecot_capability.json`` beside the run, so that the price of safety stands next to
+it: for each task its own headline metric, as a share of the best possible score.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.errors import SafecotError
+from safecot_training.card import CARD, CheckpointCard, read_card
+from safecot_training.files import write_json
+
+CAPABILITY = "safecot_capability.json"
+METRICS = {
+    "mme": {"mme_perception_score": 2000.0, "mme_cognition_score": 800.0},
+    "mmbench_en_dev_static": {"gpt_eval_score": 100.0},
+    "pope": {"pope_accuracy": 1.0},
+    "scienceqa_img": {"exact_match": 1.0},
+    "mmmu_val": {"mmmu_acc": 1.0},
+    "mini_general": {"exact_match": 1.0},
+}
+"""Headline metrics of lmms-eval's tasks and their best values. MMBench without its GPT judge (``_static``)."""
+_STUDY_TASKS = Path(__file__).parent / "study" / "tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What ``safecot train eval`` is given.
+
+    Attributes:
+        folder: One form of a checkpoint, with its card.
+        card: The card.
+        name: What the leaderboard calls it.
+    """
+
+    folder: Path
+    card: CheckpointCard
+    name: str
+
+
+def find_checkpoint(path: Path, form: str = "merged", name: str = "") -> Checkpoint:
+    """Find a checkpoint in a run's output folder, or take the folder itself.
+
+    Args:
+        path: ``OUT`` of a run, or one of its forms.
+        form: ``merged`` or ``adapter``, where the run has both.
+        name: Instead of the recipe's name and variant.
+
+    Raises:
+        SafecotError: there is none.
+    """
+    folder = path if (path / CARD).is_file() else path / form
+    if not (folder / CARD).is_file():
+        raise SafecotError(
+            f"{path}: no {CARD} there or in {form}/; give the folder that `safecot train sft` wrote."
+        )
+    card = read_card(folder)
+    recipe_name = str(card.recipe.get("name") or path.resolve().name)
+    own = recipe_name if recipe_name.endswith(f"-{card.variant}") else f"{recipe_name}-{card.variant}"
+    return Checkpoint(folder.resolve(), card, name or own)
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    tasks: str,
+    output: Path,
+    *,
+    processes: int = 1,
+    options: Sequence[str] = (),
+    model_args: Sequence[str] = (),
+) -> None:
+    """Run ``safecot run`` on a checkpoint, in one or several processes.
+
+    Args:
+        checkpoint: What to score.
+        tasks: lmms-eval task names, separated by commas.
+        output: Folder of all runs.
+        processes: Data-parallel processes.
+        options: Further options of ``safecot run``.
+        model_args: Further ``key=value`` for ``safecot_hf``.
+
+    Raises:
+        SafecotError: the evaluation failed; its own sentence has been printed.
+    """
+    arguments = [f"pretrained={checkpoint.folder}", f"name={checkpoint.name}", *model_args]
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"]
+    command += ["-m", "safecot_eval", "run", "--model", "safecot_hf", "--model_args", ",".join(arguments)]
+    command += ["--tasks", tasks, "--output_path", str(output), *options]
+    status = subprocess.run(command, check=False).returncode
+    if status not in (0, 3):  # 3: written, some requests have no answer
+        raise SafecotError(
+            f"{checkpoint.folder}: the evaluation ended with status {status}; see its messages above."
+        )
+
+
+def capability(
+    checkpoint: Checkpoint,
+    output: Path,
+    *,
+    tasks: Sequence[str] = (),
+    processes: int = 1,
+    options: Sequence[str] = (),
+    model_args: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Measure general capability by the recipe's tasks and keep the scores beside the run.
+
+    Args:
+        checkpoint: What to score.
+        output: Folder of all runs.
+        tasks: Instead of the recipe's ``capability_tasks``.
+        processes: Data-parallel processes.
+        options: Further options of ``safecot run``.
+        model_args: Further ``key=value`` for ``safecot_hf``.
+
+    Returns:
+        What was written to ``safecot_capability.json``.
+
+    Raises:
+        SafecotError: the evaluation failed or gave no scores.
+    """
+    chosen = list(tasks or _recipe_tasks(checkpoint.card))
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*_results.json")}
+    extra = ["--include_path", str(_STUDY_TASKS)] if _STUDY_TASKS.is_dir() else []
+    evaluate(
+        checkpoint,
+        ",".join(chosen),
+        output,
+        processes=processes,
+        options=[*extra, *options],
+        model_args=model_args,
+    )
+    written = [
+        path for path in output.rglob("*_results.json") if path.stat().st_mtime_ns != before.get(path, 0)
+    ]
+    if not written:
+        raise SafecotError(f"{output}: lmms-eval wrote no results of {', '.join(chosen)}.")
+    newest = max(written, key=lambda path: path.stat().st_mtime_ns)
+    scores = headline_scores(json.loads(newest.read_text(encoding="utf-8")))
+    content = {"model": checkpoint.name, "results_file": newest.name, "scores": scores}
+    missing = sorted(set(chosen) - {str(score["task"]) for score in scores})
+    if missing:
+        raise SafecotError(f"{newest}: no score of {', '.join(missing)}; see lmms-eval's messages above.")
+    write_json(newest.parent / CAPABILITY, content)
+    return content
+
+
+def _recipe_tasks(card: CheckpointCard) -> list[str]:
+    given = card.recipe.get("capability_tasks")
+    if not isinstance(given, list) or not given:
+        raise SafecotError(
+            "The checkpoint's recipe names no 'capability_tasks'; give them with --capability-tasks."
+        )
+    return [str(task) for task in given]
+
+
+def headline_scores(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Headline metrics of a results file, as shares of their best value.
+
+    A task without an entry in ``METRICS`` gives its numbers as they are.
+
+    >>> headline_scores({"results": {"pope": {"pope_accuracy,none": 0.8, "pope_recall,none": 0.7}}, "n-samples": {}})
+    [{'task': 'pope', 'metric': 'pope_accuracy', 'value': 0.8, 'share': 0.8, 'n': None}]
+    """
+    scores = []
+    for task, values in results.get("results", {}).items():
+        best: dict[str, float] | None = METRICS.get(task)
+        for key, value in values.items():
+            metric = key.partition(",")[0]
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or "stderr" in metric or (best is not None and metric not in best):
+                continue
+            counts: dict[str, Any] = (results.get("n-samples") or {}).get(task) or {}
+            scores.append(
+                {
+                    "task": task,
+                    "metric": metric,
+                    "value": value,
+                    "share": None if best is None else value / best[metric],
+                    "n": counts.get("effective"),
+                }
+            )
+    return scores
