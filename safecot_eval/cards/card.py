@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from safecot_eval import yaml_file
 from safecot_eval.errors import SafecotError
 from safecot_eval.terminal import printable
 
@@ -148,7 +149,7 @@ def load(path: Path) -> ModelCard:
         SafecotError: the file is missing or no card (file and key are named).
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml_file.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: the model card cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -109,6 +109,7 @@ def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bo
     Raises:
         SafecotError: it cannot be loaded.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
     try:
@@ -122,12 +123,19 @@ def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bo
         if source.adapter is not None:
             from peft import PeftModel
 
+            _require_safetensors(Path(source.adapter))
             model = PeftModel.from_pretrained(model, source.adapter)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         what = source.adapter or source.base
         reason = " ".join(str(error).split())[:300]
         raise SafecotError(f"safecot_hf cannot load {what} ({reason}).") from error
     return model.eval()
+
+
+def _require_safetensors(adapter: Path) -> None:
+    """An adapter folder holds safetensors: peft would also read a pickle."""
+    if adapter.is_dir() and not (adapter / "adapter_model.safetensors").is_file():
+        raise ValueError("it has no adapter_model.safetensors; weights in a pickle are not read")
 
 
 def pixel_options(min_pixels: int | None, max_pixels: int | None) -> dict[str, int]:

@@ -51,7 +51,8 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
         SafecotError: weights that cannot be read, or a tower to freeze that is not where the family has it.
     """
     options: dict[str, Any] = {
-        "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32
+        "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32,
+        "use_safetensors": True,  # a pickle can run code
     }
     if recipe.method is Method.QLORA:
         options["quantization_config"] = four_bits()

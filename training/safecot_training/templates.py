@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from safecot_eval import yaml_file
 from safecot_eval.errors import SafecotError
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.samples import Expectation
@@ -137,7 +138,7 @@ def _choose(wordings: tuple[str, ...], *parts: object) -> str:
 
 def _load_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml_file.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

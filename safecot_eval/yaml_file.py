@@ -1,0 +1,53 @@
+"""YAML from other people: plain values only, and no document that unfolds to more than it is.
+
+``yaml.safe_load`` makes no objects, and yet nine lines of aliases can stand for a billion values, which the first message
+that prints one would unfold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+MAX_CHARACTERS = 4 * 2**20
+MAX_VALUES = 200_000
+
+
+def load(text: str) -> Any:
+    r"""Read a YAML document.
+
+    Raises:
+        yaml.YAMLError: not YAML, object tags, too large, or aliases that unfold to over ``MAX_VALUES`` values.
+
+    >>> load("a: &x [1, 2]\nb: *x")
+    {'a': [1, 2], 'b': [1, 2]}
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise yaml.YAMLError(f"longer than {MAX_CHARACTERS // 2**20} Mi characters")
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}, set()) > MAX_VALUES:
+            raise yaml.YAMLError(f"its aliases unfold to over {MAX_VALUES} values")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
+    """Values in a node with its aliases unfolded."""
+    name = id(node)
+    if name in known:
+        return known[name]
+    if name in open_nodes:
+        raise yaml.YAMLError("an alias that holds itself")
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    open_nodes.add(name)
+    parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+    known[name] = 1 + sum(_size(part, known, open_nodes) for part in parts)
+    open_nodes.discard(name)
+    return known[name]
