@@ -54,11 +54,9 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
             print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
 
 
-def build_trainer(
-    recipe: Recipe, out: Path, model: Any, processor: Any, dataset: Any, lengths: list[int], family: Family
-) -> OrderedTrainer:
-    """Set up the trainer; every value that matters is passed, none is left to a default that may change."""
-    arguments = SFTConfig(
+def training_arguments(recipe: Recipe, out: Path) -> Any:
+    """TRL's configuration; every value that matters is passed, none is left to a default that may change."""
+    return SFTConfig(
         output_dir=str(out / "trainer"),
         max_length=None,
         completion_only_loss=True,
@@ -88,6 +86,23 @@ def build_trainer(
         dataloader_num_workers=recipe.workers,
         disable_tqdm=True,
     )
+
+
+def build_trainer(
+    recipe: Recipe, out: Path, model: Any, processor: Any, dataset: Any, lengths: list[int], family: Family
+) -> OrderedTrainer:
+    """Set up the trainer.
+
+    Args:
+        recipe: What to do.
+        out: Output folder; resumable checkpoints go to ``trainer/`` in it.
+        model: The loaded base.
+        processor: Its processor.
+        dataset: Examples in TRL's form.
+        lengths: Tokens per example.
+        family: Names of the base's parts.
+    """
+    arguments = training_arguments(recipe, out)
     trainer = OrderedTrainer(
         model=model,
         args=arguments,
