@@ -1,0 +1,18 @@
+"""Judge one run and say so: what the kill test starts and kills. ``python -m tests.judge.kill_target RUNS URL CACHE``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from safecot_eval.judge.endpoint import Endpoint
+from safecot_eval.judge.judging import judge_runs
+from safecot_eval.judge.remote import RemoteJudge
+from safecot_eval.judge.rubrics import own
+from safecot_eval.runs import find_runs
+
+if __name__ == "__main__":
+    runs, url, cache = sys.argv[1:]
+    judge = RemoteJudge(Endpoint(url, "emulated-judge"), Path(cache), most_in_flight=8)
+    print("start", flush=True)
+    judge_runs(find_runs([runs]), judge, own(), judge_id="j", quiet=True)
