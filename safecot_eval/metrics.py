@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.samples import Expectation, Status
-from safecot_eval.stats import Estimate, clustered_rate, macro_mean, rate
+from safecot_eval.stats import Estimate, IntervalMethod, clustered_rate, macro_mean, rate
 from safecot_eval.verdicts import EFFECTIVE_BY_LABEL, REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 if TYPE_CHECKING:
@@ -213,29 +213,39 @@ def measures(columns: Columns) -> Iterator[Measure]:
             yield from _rates(columns, f"{judge}/siuo", both, {"siuo_both": safely})
 
 
-def estimate(columns: Columns, measure: Measure, keep: NDArray[np.bool_] | None = None) -> Estimate:
+def estimate(
+    columns: Columns,
+    measure: Measure,
+    keep: NDArray[np.bool_] | None = None,
+    *,
+    method: IntervalMethod = "wilson",
+) -> Estimate:
     """Rate and interval of a measure, clustered by source question.
 
     Args:
         columns: The run.
         measure: One of its measures.
         keep: Restrict to these samples, shape (n,).
+        method: Which interval.
     """
     values, rows = measure.values, measure.rows
     if keep is not None:
         chosen = keep[rows]
         values, rows = values[chosen], rows[chosen]
-    return clustered_rate(values, columns.cluster[rows])
+    return clustered_rate(values, columns.cluster[rows], method=method)
 
 
-def run_metrics(columns: Columns, keep: NDArray[np.bool_] | None = None) -> dict[tuple[str, str], Estimate]:
+def run_metrics(
+    columns: Columns, keep: NDArray[np.bool_] | None = None, *, method: IntervalMethod = "wilson"
+) -> dict[tuple[str, str], Estimate]:
     """All metrics of a run: (metric, evaluator) to estimate, with ``balanced`` where both rates exist.
 
     Args:
         columns: The run.
         keep: Restrict to these samples, shape (n,); metrics without any item are left out.
+        method: Which interval; means of rates have Wilson's.
     """
-    found = {(m.metric, m.evaluator): estimate(columns, m, keep) for m in measures(columns)}
+    found = {(m.metric, m.evaluator): estimate(columns, m, keep, method=method) for m in measures(columns)}
     found = {name: e for name, e in found.items() if e.n_total}
     for evaluator in columns.evaluators:
         rates = [found.get(("crr", evaluator)), found.get(("car", evaluator))]

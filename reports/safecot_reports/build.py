@@ -14,7 +14,7 @@ from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import METRICS, Columns, run_metrics
 from safecot_eval.refusal import available_lists
 from safecot_eval.runs import Run
-from safecot_eval.stats import Estimate, macro_mean
+from safecot_eval.stats import Estimate, IntervalMethod, macro_mean
 from safecot_reports.columns import read_all
 from safecot_reports.judges import judge_views
 from safecot_reports.pairs import pair_views
@@ -42,6 +42,7 @@ class Options:
         images: Put small copies of the samples' images on the page.
         strict: Refuse runs that cannot be compared.
         workers: Processes that read.
+        interval: Which interval rates have.
     """
 
     title: str = "Safety and over-refusal"
@@ -50,6 +51,7 @@ class Options:
     images: bool = False
     strict: bool = False
     workers: int = 2
+    interval: IntervalMethod = "wilson"
 
 
 def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
@@ -84,7 +86,9 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     conflicts = _conflicts(tables)
     if options.strict and conflicts:
         raise SafecotError(f"These runs cannot be put in one table: {conflicts[0]} (--strict).")
-    cells = [cell for table in tables for cell in _cells(table, conflicts_of(table, tables))]
+    cells = [
+        cell for table in tables for cell in _cells(table, conflicts_of(table, tables), options.interval)
+    ]
     cells += _pooled(cells)
     trained = {run.model: found for run in runs if (found := provenance(run)["training"])}
     models = sorted({table.model for table in tables})
@@ -110,7 +114,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         ],
         "tasks": tasks,
         "cells": cells,
-        "categories": [cell for table in tables for cell in _category_cells(table, tables)],
+        "categories": [cell for table in tables for cell in _category_cells(table, tables, options.interval)],
         **pair_views(tables, options.baseline),
         **judge_views(tables),
         "samples": samples,
@@ -158,11 +162,11 @@ def _counts(name: str) -> bool:
     return not name.startswith(("shadow ", "human:"))
 
 
-def _cells(table: Columns, apart: str) -> list[dict[str, Any]]:
+def _cells(table: Columns, apart: str, interval: IntervalMethod) -> list[dict[str, Any]]:
     return [
         {"model": table.model, "task": table.task, "apart": apart, "metric": metric, "evaluator": evaluator}
         | numbers(e)
-        for (metric, evaluator), e in run_metrics(table).items()
+        for (metric, evaluator), e in run_metrics(table, method=interval).items()
     ]
 
 
@@ -206,12 +210,14 @@ def _estimate(cell: dict[str, Any]) -> Estimate:
     return Estimate(value, low, high, n, n_total, n_eff, cell["method"], cell["worst"][0], cell["worst"][1])
 
 
-def _category_cells(table: Columns, tables: Sequence[Columns]) -> list[dict[str, Any]]:
+def _category_cells(
+    table: Columns, tables: Sequence[Columns], interval: IntervalMethod
+) -> list[dict[str, Any]]:
     apart = conflicts_of(table, tables)
     skipped = ("coverage", "consistency", "tokens", "invalid", "partial")
     found = []
     for code, category in enumerate(table.categories):
-        for (metric, evaluator), e in run_metrics(table, table.category == code).items():
+        for (metric, evaluator), e in run_metrics(table, table.category == code, method=interval).items():
             if (
                 metric not in skipped
                 and not metric.startswith("pair_")

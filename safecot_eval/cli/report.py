@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -40,6 +41,13 @@ from safecot_eval.errors import SafecotError
 @click.option(
     "--split", is_flag=True, help="Write a folder: index.html and every sample in one shard per run."
 )
+@click.option(
+    "--interval",
+    type=click.Choice(("wilson", "clopper-pearson")),
+    default="wilson",
+    show_default=True,
+    help="Interval of a rate: covers 95 % on average, or at least 95 % always (wider).",
+)
 @click.option("--strict", is_flag=True, help="Refuse runs that cannot be compared.")
 @click.option("--badge", type=click.Path(path_type=Path), help="Also write an SVG badge for --baseline.")
 def command(
@@ -52,6 +60,7 @@ def command(
     samples_per_run: int,
     images: bool,
     split: bool,
+    interval: Literal["wilson", "clopper-pearson"],
     strict: bool,
     badge: Path | None,
 ) -> None:
@@ -68,7 +77,9 @@ def command(
     if badge and baseline is None:
         raise SafecotError("--badge needs --baseline MODEL: the model that the badge is about.")
     on_page = 0 if no_samples or split else samples_per_run
-    options = Options(title=title, baseline=baseline, samples=on_page, images=images, strict=strict)
+    options = Options(
+        title=title, baseline=baseline, samples=on_page, images=images, strict=strict, interval=interval
+    )
     data = build(runs, options)
     ending = {"latex": "tex"}.get(kind, kind)
     target = output or Path("leaderboard" if split else f"leaderboard.{ending}")

@@ -24,6 +24,8 @@ from safecot_eval.stats.compare import (
 from safecot_eval.stats.correction import Correction, Target, corrected_rate, ppi, rogan_gladen, youden_index
 from safecot_eval.stats.estimates import (
     Estimate,
+    IntervalMethod,
+    clopper_pearson_interval,
     macro_mean,
     micro_mean,
     rate,
@@ -40,7 +42,9 @@ __all__ = [
     "ErrorRates",
     "Estimate",
     "Homogeneity",
+    "IntervalMethod",
     "Target",
+    "clopper_pearson_interval",
     "clustered_rate",
     "cohen_kappa",
     "corrected_rate",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from safecot_eval.stats.estimates import Estimate, rate, wilson_interval
+from safecot_eval.stats.estimates import Estimate, IntervalMethod, interval, rate
 
 PSEUDO_CLUSTERS = 0.1
 """Weight of each of two imagined clusters of average size, one all 0 and one all 1, in the design effect only.
@@ -20,7 +20,12 @@ larger weights make them cover too much (``benchmarks/results/coverage.md``, smo
 
 
 def clustered_rate(
-    outcomes: ArrayLike, clusters: ArrayLike, *, n_total: int | None = None, level: float = 0.95
+    outcomes: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    n_total: int | None = None,
+    method: IntervalMethod = "wilson",
+    level: float = 0.95,
 ) -> Estimate:
     """Estimate a rate from outcomes that are independent between clusters but not within them.
 
@@ -28,10 +33,11 @@ def clustered_rate(
         outcomes: Shape (n,), 0 to 1: yes/no, or means of repeated generations. NaN is an unscored sample.
         clusters: Which cluster (source question) each outcome belongs to, shape (n,).
         n_total: All samples (default: the length of ``outcomes``).
+        method: As for :func:`rate`.
         level: Confidence level.
 
     Returns:
-        The estimate, with Wilson's interval at the effective n. Where no two scored yes/no items share a cluster this
+        The estimate, with Wilson's (or Clopper and Pearson's) interval at the effective n. Where no two scored yes/no items share a cluster this
         is :func:`rate`.
 
     Raises:
@@ -47,12 +53,12 @@ def clustered_rate(
     n = len(x)
     binary = bool(np.isin(x, (0, 1)).all())
     if n == 0 or (binary and len(np.unique(index)) == n):
-        return rate(int(x.sum()), n, n_total=total, level=level)
+        return rate(int(x.sum()), n, n_total=total, method=method, level=level)
     value, successes = float(x.mean()), float(x.sum())
     n_eff = n / design_effect(x, index, lowest=0.0, highest=1.0)
-    low, high = wilson_interval(value, n_eff, level)
+    low, high = interval(value, n_eff, method, level)
     worst = successes / total, (successes + total - n) / total
-    return Estimate(value, low, high, n, total, n_eff, "wilson, cluster-robust", *worst)
+    return Estimate(value, low, high, n, total, n_eff, f"{method}, cluster-robust", *worst)
 
 
 def design_effect(x: NDArray[np.float64], index: NDArray[np.intp], *, lowest: float, highest: float) -> float:

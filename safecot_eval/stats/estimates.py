@@ -84,13 +84,33 @@ def rate(
         raise ValueError(f"need 0 <= successes <= n <= n_total, got {successes}, {n}, {total}")
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0, 0, total, 0.0, method, 0.0, 1.0)
-    if method == "clopper-pearson":
-        exact = stats.binomtest(successes, n).proportion_ci(level, method="exact")
-        low, high = float(exact.low), float(exact.high)
-    else:
-        low, high = wilson_interval(successes / n, n, level)
+    low, high = interval(successes / n, n, method, level)
     worst_low, worst_high = _worst(successes, n, total)
     return Estimate(successes / n, low, high, n, total, float(n), method, worst_low, worst_high)
+
+
+def interval(value: float, n: float, method: IntervalMethod, level: float = 0.95) -> tuple[float, float]:
+    """Interval for a rate seen in ``n`` independent samples (an effective n need not be whole)."""
+    if method == "clopper-pearson":
+        return clopper_pearson_interval(value, n, level)
+    return wilson_interval(value, n, level)
+
+
+def clopper_pearson_interval(value: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval; with an effective n it is that of Korn and Graubard (1998).
+
+    >>> low, high = clopper_pearson_interval(0.8, 10)
+    >>> round(low, 4), round(high, 4)
+    (0.4439, 0.9748)
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    if math.isinf(n):
+        return value, value
+    tail, successes = (1 - level) / 2, value * n
+    low = 0.0 if value <= 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
+    high = 1.0 if value >= 1 else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
+    return low, high
 
 
 def wilson_interval(value: float, n: float, level: float = 0.95) -> tuple[float, float]:

@@ -62,3 +62,16 @@ def test_mistakes_are_one_sentence(runs_dir: Path, capsys: pytest.CaptureFixture
         said = capsys.readouterr().err
         assert sentence in said
         assert "Traceback" not in said
+
+
+def test_report_with_exact_intervals_is_wider(runs_dir: Path, tmp_path: Path) -> None:
+    widths = {}
+    for interval in ("wilson", "clopper-pearson"):
+        path = tmp_path / f"{interval}.json"
+        done = CliRunner().invoke(report.command, [str(runs_dir), "-o", str(path), "--interval", interval])
+        assert done.exit_code == 0, done.output
+        cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["metric"] == "crr"]
+        rates = [cell for cell in cells if cell["task"] != "pooled"]
+        assert all(cell["method"].startswith(interval) for cell in rates)
+        widths[interval] = sum(cell["high"] - cell["low"] for cell in rates)
+    assert widths["clopper-pearson"] > widths["wilson"]

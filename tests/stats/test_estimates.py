@@ -151,3 +151,14 @@ def test_macro_over_an_unscored_stratum_is_not_a_number():
 def test_macro_weights_must_fit(weights):
     with pytest.raises(ValueError, match="non-negative weight"):
         macro_mean([rate(1, 2), rate(1, 2)], weights)
+
+
+def test_clopper_pearson_with_clusters_is_korn_and_graubards():
+    outcomes, clusters = [1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0], np.repeat(np.arange(4), 3)
+    wilson = clustered_rate(outcomes, clusters)
+    exact = clustered_rate(outcomes, clusters, method="clopper-pearson")
+    assert exact.method == "clopper-pearson, cluster-robust"
+    assert exact.n_eff == wilson.n_eff == pytest.approx(4)
+    alone = rate(2, 4, method="clopper-pearson")
+    assert (exact.low, exact.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    assert exact.low < wilson.low < wilson.high < exact.high
