@@ -251,6 +251,16 @@ function lineChart(label, series, xName, yName) {
   }
   return svg;
 }
+// What two recipes must share for their checkpoints to be points of one curve.
+function recipeBesidesSize(recipe) {
+  if (!recipe || typeof recipe !== "object") return "";
+  const silent = ["name", "notes", "max_samples", "save_steps", "logging_steps", "report_to"];
+  return JSON.stringify(
+    Object.entries(recipe)
+      .filter(([key]) => !silent.includes(key))
+      .sort(),
+  );
+}
 function training(panel) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
@@ -297,10 +307,14 @@ function training(panel) {
   for (const m of trained)
     for (const c of best(m.name)) {
       const t = m.training,
-        id = [c.task, t.variant, t.base_model, t.seed, c.evaluator].join("|");
+        folder = String(t.recipe?.data ?? "").split("/").pop(),
+        id = [c.task, t.variant, t.base_model, t.seed, c.evaluator, recipeBesidesSize(t.recipe)].join("|");
       if (typeof t.samples === "number") {
         if (!families.has(id))
-          families.set(id, { name: `${t.variant ?? ""} ${taskTitle(c.task)}`, points: [] });
+          families.set(id, {
+            name: [t.variant, folder, taskTitle(c.task)].filter(Boolean).join(" "),
+            points: [],
+          });
         families.get(id).points.push([t.samples, 100 * c.value]);
       }
     }
