@@ -50,6 +50,8 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy safecot_eval training/safecot_training reports/safecot_reports
 	$(BIN)/bandit -q -r safecot_eval training/safecot_training reports/safecot_reports -c pyproject.toml
+	$(BIN)/python -m tests.security.scan
+	$(BIN)/python -m tests.security.audit
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
