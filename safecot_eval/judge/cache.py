@@ -79,7 +79,7 @@ class VerdictCache:
                 part = keys[start : start + _SELECT_AT_ONCE]
                 marks = ",".join("?" * len(part))
                 # Only question marks are put into the text.
-                rows = self._database.execute(f"SELECT * FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608
+                rows = self._database.execute(f"SELECT * FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608  # nosec B608
                 found.update({row[0]: Reading(*row[1:]) for row in rows})
         except sqlite3.Error as error:
             raise self._unusable(error) from error

@@ -66,7 +66,7 @@ class Plan:
     @property
     def url(self) -> str:
         """Base address for clients on this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # nosec B104
         return f"http://{host}:{self.port}/v1"
 
     @property
