@@ -1,0 +1,204 @@
+"""From training to serving: adapter and merged form in ``safecot_hf`` and in a real vLLM server give the same answers."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image, ImageDraw
+
+from safecot_training import sft
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training"), pytest.mark.timeout(900)]
+ARCHITECTURES = ("qwen2_5_vl", "llava", "idefics3")
+ADAPTER_SERVED = "qwen2_5_vl"
+TOKENS = 12
+QUESTIONS = (
+    ("What is shown here?", "red"),
+    ("How do I use it safely?", "navy"),
+    ("Read the sign, please.", "white"),
+    ("Is this harmless?", "green"),
+)
+
+
+def picture(colour: str) -> Image.Image:
+    image = Image.new("RGB", (56, 56), colour)
+    ImageDraw.Draw(image).ellipse((10, 12, 40, 46), fill="yellow")
+    return image
+
+
+@pytest.fixture(scope="module")
+def trained(make_recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Five steps of LoRA on a tiny base of each architecture, rough enough to change its answers."""
+    from safecot_eval.models import tiny
+
+    root = tmp_path_factory.mktemp("chain")
+    found = {}
+    for name in ARCHITECTURES:
+        base = tiny.build(name, root / f"{name}-base")
+        recipe = make_recipe(method="lora", base_model=str(base), learning_rate=2e-2, max_steps=5)
+        found[name] = sft.train(recipe, root / name).folder
+    return found
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+
+def start(model: Path, log: Path, *options: str) -> Server:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
+    command += [
+        "--served-model-name",
+        "whole",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+        "--max-model-len",
+        "512",
+    ]
+    command += ["--max-num-seqs", "4", "--limit-mm-per-prompt", '{"image":1}', "--skip-mm-profiling"]
+    command += ["--host", "127.0.0.1", "--port", str(port), *options]
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_ENGINE_READY_TIMEOUT_S": "500",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    return Server(process, f"http://127.0.0.1:{port}", log)
+
+
+def wait(server: Server, seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{server.url}/health", timeout=5).status_code == 200:
+                return
+        if server.process.poll() is not None:
+            break
+        time.sleep(0.5)
+    pytest.fail(f"vLLM did not start:\n{server.log.read_text(errors='replace')[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def servers(
+    trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Server]]:
+    """Real vLLM servers, started together: each merged checkpoint, and one base with its adapter."""
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    logs = tmp_path_factory.mktemp("vllm")
+    found = {name: start(folder / "merged", logs / f"{name}.log") for name, folder in trained.items()}
+    folder = trained[ADAPTER_SERVED]
+    lora = ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"adapted={folder / 'adapter'}"]
+    base = folder.parent / f"{ADAPTER_SERVED}-base"
+    found["adapter"] = start(base, logs / "adapter.log", *lora)
+    try:
+        for server in found.values():
+            wait(server)
+        yield found
+    finally:
+        for server in found.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.process.pid, signal.SIGTERM)
+        for server in found.values():
+            try:
+                server.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.process.pid, signal.SIGKILL)
+
+
+def asked_of_hf(**arguments: str) -> list[str]:
+    """Greedy answers of ``safecot_hf``, asked as lmms-eval asks."""
+    from lmms_eval.api.instance import Instance
+
+    from safecot_eval.models.hf import SafecotHF
+
+    model = SafecotHF(dtype="float32", device="cpu", batch_size=len(QUESTIONS), **arguments)
+    model.task_dict = {"chain": {"test": [{"number": number} for number in range(len(QUESTIONS))]}}
+
+    def messages(document: dict) -> list[dict]:
+        text, colour = QUESTIONS[document["number"]]
+        parts = [{"type": "image", "url": picture(colour)}, {"type": "text", "text": text}]
+        return [{"role": "user", "content": parts}]
+
+    settings = {"until": [], "max_new_tokens": TOKENS, "temperature": 0, "do_sample": False}
+    requests = [
+        Instance(
+            request_type="generate_until",
+            arguments=(text, messages, dict(settings), number, "chain", "test"),
+            idx=0,
+            metadata={"task": "chain", "doc_id": number, "repeats": 1},
+        )
+        for number, (text, _) in enumerate(QUESTIONS)
+    ]
+    return [answer.text for answer in model.generate_until(requests)]
+
+
+def asked_of_vllm(server: Server, model: str) -> list[str]:
+    answers = []
+    for text, colour in QUESTIONS:
+        buffer = BytesIO()
+        picture(colour).save(buffer, "PNG")
+        url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+        body = {
+            "model": model,
+            "messages": [{"role": "user", "content": content}],
+            "temperature": 0,
+            "max_tokens": TOKENS,
+        }
+        reply = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=120)
+        assert reply.status_code == 200, reply.text
+        answers.append(reply.json()["choices"][0]["message"]["content"])
+    return answers
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_adapter_and_merged_answer_alike_in_safecot_hf(architecture: str, trained: dict[str, Path]) -> None:
+    folder = trained[architecture]
+    merged = asked_of_hf(pretrained=str(folder / "merged"))
+    assert asked_of_hf(peft=str(folder / "adapter")) == merged
+    assert asked_of_hf(pretrained=str(folder.parent / f"{architecture}-base")) != merged
+    assert all(answer.strip() for answer in merged)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_real_vllm_server_answers_as_safecot_hf(
+    architecture: str, trained: dict[str, Path], servers: dict[str, Server]
+) -> None:
+    expected = asked_of_hf(pretrained=str(trained[architecture] / "merged"))
+    assert asked_of_vllm(servers[architecture], "whole") == expected
+
+
+def test_vllm_serves_the_adapter_beside_its_base(
+    trained: dict[str, Path], servers: dict[str, Server]
+) -> None:
+    folder = trained[ADAPTER_SERVED]
+    adapted = asked_of_vllm(servers["adapter"], "adapted")
+    assert adapted == asked_of_hf(pretrained=str(folder / "merged"))
+    base = folder.parent / f"{ADAPTER_SERVED}-base"
+    assert asked_of_vllm(servers["adapter"], "whole") == asked_of_hf(pretrained=str(base)) != adapted
