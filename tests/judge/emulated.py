@@ -118,6 +118,8 @@ class EmulatedServer:
             return _send(transport, 429, {"error": "slow down"}, "retry-after: 0\r\n")
         if fault == "500":
             return _send(transport, 500, {"error": "boom"})
+        if fault == "rejected":
+            return _send(transport, 400, {"error": "too long"})
         if fault == "hang":
             await asyncio.sleep(30)
         if fault == "cut":

@@ -132,9 +132,9 @@ def test_killed_twenty_times_gives_the_same_file(tmp_path: Path) -> None:
         assert calm.wait(60) == 0
         seconds = time.monotonic() - began
         assert server.judged == 300
-        kills = 0
+        kills = round_number = 0
         while kills < 20:
-            name = f"run{kills}"
+            name, round_number = f"run{round_number}", round_number + 1
             shutil.copytree(tmp_path / "template", tmp_path / name)
             before, kills_before = server.judged, kills
             while kills < 20:
