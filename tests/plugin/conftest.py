@@ -1,0 +1,7 @@
+"""Shares the tiny checkpoints of the model tests."""
+
+from __future__ import annotations
+
+from tests.models.conftest import tiny_checkpoint
+
+__all__ = ["tiny_checkpoint"]

@@ -1,0 +1,153 @@
+"""The real lmms-eval, started the ways people start it, finds and runs our tasks with nothing but the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import safecot_eval
+from safecot_eval import benchmarks
+from safecot_eval.runs import find_runs
+
+pytestmark = pytest.mark.slow
+
+BASELINE = ["--model", "safecot_baseline", "--model_args", "policy=refuse_all"]
+
+
+def run(arguments: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a Python module from a foreign folder, without any variable of ours but the cache."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("SAFECOT_", "LMMS_"))}
+    clean["SAFECOT_CACHE_DIR"] = os.environ["SAFECOT_CACHE_DIR"]
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def lmms_eval_command() -> str:
+    return str(Path(sys.executable).parent / "lmms-eval")
+
+
+def test_flat_form_with_wildcard_runs_each_leaf_once(tmp_path: Path) -> None:
+    """Leaves without data are left out with their sentence; those that draw their own data run once."""
+    arguments = ["--tasks", "safecot_mini*", "--output_path", "runs", "--log_samples", "--limit", "4"]
+    done = run(["lmms_eval", *BASELINE, *arguments], tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    runs = find_runs([tmp_path / "runs"], newest_only=False)
+    leaves = [leaf for leaf in benchmarks.leaves() if leaf.startswith("safecot_mini")]
+    assert sorted(run.task for run in runs) == sorted(leaves)
+    table = safecot_eval.load_runs(tmp_path / "runs")
+    assert len(table) == 4 * len(leaves)
+    assert table.refused.all()
+
+
+def test_eval_command_leaves_out_what_has_no_data(tmp_path: Path) -> None:
+    """`lmms-eval eval` with the widest wildcard: what lacks data is named with its remedy, the rest is scored."""
+    arguments = ["--tasks", "safecot_*", "--output_path", "runs", "--log_samples", "--limit", "2"]
+    done = subprocess.run(
+        [lmms_eval_command(), "eval", *BASELINE, *arguments],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "SAFECOT_DATA_DIR"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout + done.stderr
+    assert "safecot_figstep is left out:" in said
+    assert "safecot data prepare figstep" in said
+    assert {run.task for run in find_runs([tmp_path / "runs"])} >= {"safecot_mini"}
+
+
+def test_simple_evaluate(tmp_path: Path) -> None:
+    code = (
+        "from lmms_eval.evaluator import simple_evaluate\n"
+        "import json\n"
+        "out = simple_evaluate(model='safecot_baseline', model_args='policy=answer_all',\n"
+        "                      tasks=['safecot_mini_tiny'], limit=6)\n"
+        "print('RESULT', json.dumps(out['results']['safecot_mini_tiny']['invalid_rate,none']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")] or [
+        done.stderr[-2000:]
+    ]
+    assert json.loads(line.removeprefix("RESULT")) == 0.0
+
+
+def test_a_named_leaf_without_data_ends_with_a_sentence(tmp_path: Path) -> None:
+    done = run(["lmms_eval", *BASELINE, "--tasks", "safecot_figstep"], tmp_path)
+    assert done.returncode == 1
+    assert "safecot data prepare figstep" in done.stderr
+    assert "Traceback" not in done.stderr.split("safecot:")[-1]
+
+
+def test_safecot_run_tells_the_truth(tmp_path: Path) -> None:
+    given = ["safecot_eval", "run", *BASELINE, "--tasks", "safecot_mini_tiny", "--output_path", "runs"]
+    done = run([*given, "--limit", "4", "--refusal-list", "jailbreakbench12"], tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Next: safecot report" in done.stdout
+    (found,) = find_runs([tmp_path / "runs"])
+    assert found.model == "refuse_all"
+    assert next(iter(found.samples()))["refusal"]["list"].startswith("jailbreakbench12@")
+
+
+def test_safecot_run_exits_non_zero_when_lmms_eval_fails(tmp_path: Path) -> None:
+    """lmms-eval itself exits 0 here."""
+    broken = ["--model", "dummy", "--model_args", "no_such_argument=1", "--tasks", "safecot_mini_tiny"]
+    done = run(["safecot_eval", "run", *broken, "--limit", "2"], tmp_path)
+    assert done.returncode == 1
+    assert "lmms-eval failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([*BASELINE, "--tasks", "safecot_nimi"], "did you mean safecot_mini"),
+        (["--model", "safecot_baseline", "--model_args", "policy=perhaps"], "policy"),
+        (["--model", "safecot_replay", "--model_args", "responses=gone.jsonl"], "is not a file"),
+        ([*BASELINE, "--output_path", "/proc/nowhere"], "cannot be written to"),
+        ([*BASELINE, "--refusal-list", "nonsense"], "neither a file nor one of"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], says: str) -> None:
+    if "--tasks" not in arguments:
+        arguments = [*arguments, "--tasks", "safecot_mini_tiny"]
+    done = run(["safecot_eval", "run", *arguments], tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("safecot: ")
+
+
+def test_a_changed_lmms_eval_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import types
+
+    from loguru import logger
+
+    from safecot_eval import plugin
+
+    fake = types.ModuleType("lmms_eval.tasks")
+    monkeypatch.setitem(sys.modules, "lmms_eval.tasks", fake)
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(str(message)), level="WARNING")
+    try:
+        assert plugin.install_task_hook() is False
+    finally:
+        logger.remove(sink)
+    assert plugin.FALLBACK in said[0]
