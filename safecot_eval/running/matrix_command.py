@@ -67,7 +67,8 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
             cell.outcome = Outcome.NOT_STARTED
     if given["dry_run"]:
         click.echo(matrix.summary(rows))
-        return OK
+        failed = any(cell.outcome is Outcome.FAILED for row in rows for cell in row.cells)
+        return FAILED if failed else OK
 
     def command_of(row: Row, leaves: Sequence[str]) -> list[str]:
         return [

@@ -22,6 +22,24 @@ def test_there_are_open_and_closed_models() -> None:
     assert len({card.provider for card in loaded}) >= 10
 
 
+def test_the_documentation_counts_them_right() -> None:
+    loaded = [cards.load(path) for path in cards.known().values()]
+    page = (Path(__file__).parents[2] / "docs" / "model-cards.md").read_text(encoding="utf-8")
+    opened, closed = (sum(tag in card.tags for card in loaded) for tag in ("open", "closed"))
+    assert opened + closed == len(loaded)
+    assert f"There are {len(loaded)}: {opened} open models" in page
+    assert f"and {closed} closed ones" in page
+
+
+def test_the_card_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "model-cards.md").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    card = cards.load(path)
+    assert set(card.differences) == set(cards.Difference)
+    assert card.key_env == "MY_PROVIDER_KEY"
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_card_of_ours(name: str) -> None:
     card = cards.load(cards.known()[name])

@@ -42,6 +42,43 @@ def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
     } <= listed
 
 
+def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
+    invented: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lmms_eval.tasks import TaskManager
+
+    from safecot_eval import plugin, selections
+
+    assert plugin.install_task_hook()
+    (invented / "mossbench" / "information.json").unlink()
+    for path in (invented / "vlsbench" / "imgs").iterdir():
+        path.unlink()
+    catalogue.why_not_ready.cache_clear()
+    lacking = {
+        "safecot_mossbench",
+        "safecot_mossbench_twins",
+        "safecot_mossbench_contrast",
+        "safecot_vlsbench",
+    }
+    own = [str(path) for path in (plugin.tasks_dir(),)]
+    manager = TaskManager(include_path=own, include_defaults=False, model_name="safecot_hf")
+    everything = set(benchmarks.leaves()) - lacking - {"safecot_quick"}
+    assert set(manager.match_tasks(["safecot_*"])) == everything
+    assert len(manager.match_tasks(["safecot_*"])) == len(everything)
+    assert set(manager.match_tasks(["*"])) == everything
+    tagged = set(selections.tags()["safecot_overrefusal"]) - lacking
+    assert set(manager.match_tasks(["safecot_overref*"])) == tagged
+    assert manager.match_tasks(["safecot_overrefusal"]) == ["safecot_overrefusal"]
+    assert set(manager.task_index["safecot_overrefusal"]["task"]) == tagged
+    assert manager.match_tasks(["safecot"]) == ["safecot"]
+    assert set(manager.task_index["safecot-leaf"]["task"]) == everything
+    recorded = TaskManager(include_path=own, include_defaults=False, model_name="safecot_replay")
+    assert "safecot_vlsbench" in recorded.match_tasks(["safecot_*"]), "recorded answers need no images"
+    assert manager.match_tasks(["safecot_mossbench"]) == ["safecot_mossbench"], (
+        "named in full, it says itself why not"
+    )
+
+
 def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> None:
     """A wildcard that matches tags, a tag by its own name, and a leaf by its own name ask for each leaf once."""
     done = lmms_eval(
