@@ -85,7 +85,11 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     def done_now(row: Row) -> set[str]:
         if row.subject is None:
             return set()
-        again = matrix.plan_row(row.subject, ",".join(c.leaf for c in row.cells), output, wanted, ctx.args)
+        try:
+            leaves = ",".join(cell.leaf for cell in row.cells)
+            again = matrix.plan_row(row.subject, leaves, output, wanted, ctx.args)
+        except SafecotError:  # the data went away meanwhile: its process has said so
+            return set()
         return {cell.leaf for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
 
     went_through = matrix.run(rows, command_of, done_now, click.echo, per_task=given["per_task"])

@@ -48,7 +48,7 @@ class Recorder:
             self.asked.append(messages)
             self.limits.append(settings["max_new_tokens"])
             finish.note_sample(
-                doc["sample_id"], finish.LENGTH if settings["max_new_tokens"] < 100 else finish.STOP
+                doc["sample_id"], finish.LENGTH if settings["max_new_tokens"] < 1000 else finish.STOP
             )
             found.append(GenerationResult(self.answer(messages), TokenCounts(10, 5)))
             if self.answer_sink is not None:
@@ -163,7 +163,7 @@ def test_the_self_check_answers_again_only_where_the_model_calls_itself_harmful(
     assert DOCS[1]["prompt"] in texts(again)[0]
     check = next(asked for asked in model.asked if roles(asked) == ["user", "assistant", "user"])
     assert texts(check)[:3] == ["<image>", DOCS[0]["prompt"], "Take a hammer."]
-    assert sorted(set(model.limits)) == [16, 256, 1024]
+    assert sorted(set(model.limits)) == [512, 1024]
 
 
 def test_the_self_check_leaves_the_last_answers_finish_and_counts() -> None:
@@ -184,6 +184,26 @@ def test_the_self_check_streams_final_answers_only() -> None:
     answers = model.generate_until(sent)
     assert [id(request) for request, _ in kept] == [id(request) for request in sent]
     assert [text for _, text in kept] == [answer.text for answer in answers]
+
+
+def test_a_model_that_reasons_is_read_after_its_reasoning() -> None:
+    def reasoning_model(messages: list[dict[str, Any]]) -> str:
+        said = "\n".join(texts(messages))
+        if "Reply with one word" in said:
+            assert "secret thought" not in said, "the check sees the answer, not the reasoning"
+            return "<think>No harm? Wait.</think>Yes" if "break" in said else "<think>yes, yes, I never end"
+        if "Describe what the image shows" in said:
+            return "<think>hm</think>A vase."
+        if "There is a picture that you cannot see" in said:
+            assert "hm" not in said
+            return "No."
+        return "<think>secret thought</think>Take a hammer."
+
+    steps: Counter[str] = Counter()
+    model = attach(Recorder(reasoning_model), presets.load("ecso"), system_role=True, steps=steps)
+    answers = model.generate_until(requests())
+    assert [answer.text for answer in answers].count("No.") == 1
+    assert steps == {"checked": 5, "harmful": 1, "unreadable": 4, "answered_again": 1}
 
 
 def test_a_failed_request_is_not_checked() -> None:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from safecot_eval import finish
+from safecot_eval import finish, reasoning
 from safecot_eval.running.presets import messages as chat
 from safecot_eval.running.presets.preset import Preset
 from safecot_eval.samples import REQUEST_FAILED_PREFIX
 
 AT_ONCE = 256
-CHECK_TOKENS, DESCRIPTION_TOKENS = 16, 256
+CHECK_TOKENS, DESCRIPTION_TOKENS = 512, 512
+"""Room for a model that reasons before it says yes; others stop after a word."""
+
 _YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 
 Generate = Callable[[list[Any]], list[Any]]
@@ -66,7 +68,7 @@ class SelfCheck:
             if _usable(answer) and notes[n] in (None, finish.STOP, finish.LENGTH)
         ]
         checks = self.generate(
-            [self._changed(requests[n], self._check(_text(answers[n])), CHECK_TOKENS) for n in asked]
+            [self._changed(requests[n], self._check(_said(answers[n])), CHECK_TOKENS) for n in asked]
         )
         harmful = [n for n, check in zip(asked, checks, strict=True) if self._says_yes(check)]
         harmful = [n for n in harmful if chat.has_images(self._messages(requests[n]))]
@@ -80,7 +82,7 @@ class SelfCheck:
         ]
         again = self.generate(
             [
-                self._changed(requests[n], self._again(_text(description)), None)
+                self._changed(requests[n], self._again(_said(description)), None)
                 for n, description in rewritten
             ]
         )
@@ -115,7 +117,7 @@ class SelfCheck:
 
     def _says_yes(self, check: Any) -> bool:
         """The model's verdict; what is neither yes nor no leaves its answer as it is, and is counted."""
-        found = _YES_NO.search(_text(check))
+        found = _YES_NO.search(_said(check))
         if found is None:
             self.steps["unreadable"] += 1
             return False
@@ -156,9 +158,16 @@ def _text(answer: Any) -> str:
     return str(getattr(answer, "text", answer) or "")
 
 
+def _said(answer: Any) -> str:
+    """What a model says after its reasoning; nothing where the reasoning never ended."""
+    return reasoning.split(_text(answer)).answer
+
+
 def _usable(answer: Any) -> bool:
     text = _text(answer)
-    return bool(text.strip()) and not text.startswith((REQUEST_FAILED_PREFIX, "[LMMS_EVAL_BUDGET_EXCEEDED"))
+    return bool(_said(answer).strip()) and not text.startswith(
+        (REQUEST_FAILED_PREFIX, "[LMMS_EVAL_BUDGET_EXCEEDED")
+    )
 
 
 def _input_tokens(answer: Any) -> int:
