@@ -63,6 +63,8 @@ def examine() -> list[Finding]:
         _vllm(),
         _torchvision(),
         _plugin(),
+        _models(),
+        *_endpoint(),
         _gpu(),
         *_data(),
         _cache(),
@@ -146,6 +148,33 @@ def _plugin() -> Finding:
     return Finding(
         State.OK, "lmms-eval plugin", f"entry point installed, {len(benchmarks.leaves())} leaves{shared}"
     )
+
+
+def _models() -> Finding:
+    """Our back ends, found without importing them."""
+    from safecot_eval.plugin import MODELS
+
+    lost = [name for name, place in MODELS.items() if find_spec(place.rpartition(".")[0]) is None]
+    if lost:
+        return Finding(
+            State.MISSING, "models", f"{', '.join(lost)} cannot be found", "install safecot-eval again"
+        )
+    return Finding(State.OK, "models", f"{', '.join(MODELS)} (docs/models.md)")
+
+
+def _endpoint() -> Iterator[Finding]:
+    """The endpoint that safecot_openai would ask, where the environment names one."""
+    from safecot_eval.running.preflight import served_models
+
+    url = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+    if not url:
+        return
+    try:
+        served = served_models(url, os.environ.get("OPENAI_API_KEY"), "OPENAI_API_BASE")
+    except SafecotError as error:
+        yield Finding(State.NOTE, "endpoint", str(error), "start the server, or unset OPENAI_API_BASE")
+        return
+    yield Finding(State.OK, "endpoint", f"{url} serves {', '.join(served[:5]) or 'no list of models'}")
 
 
 def _gpu() -> Finding:

@@ -76,6 +76,9 @@ def check_model(plan: Plan) -> None:
             raise SafecotError("safecot_replay needs --model_args responses=FILE.jsonl (task, id, response).")
         if not Path(path).expanduser().is_file():
             raise SafecotError(f"safecot_replay: responses={path} is not a file.")
+        from safecot_eval.models.responses import read_responses
+
+        read_responses(Path(path).expanduser())  # a damaged line is told before lmms-eval is loaded
     if plan.model == "safecot_hf":
         for key in ("pretrained", "peft"):
             _check_checkpoint(key, arguments.get(key))

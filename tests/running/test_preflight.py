@@ -56,6 +56,10 @@ def test_files(tmp_path: Path) -> None:
         preflight.check_model(planned("safecot_replay"))
     with pytest.raises(SafecotError, match="is not a file"):
         preflight.check_model(planned("safecot_replay", responses=str(tmp_path / "none.jsonl")))
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_text('{"task": "t", "id": "1", "response": ""}\n{"task"\n', encoding="utf-8")
+    with pytest.raises(SafecotError, match=r"damaged.jsonl, line 2: not a JSON object"):
+        preflight.check_model(planned("safecot_replay", responses=str(damaged)))
     with pytest.raises(SafecotError, match="neither config.json"):
         preflight.check_model(planned("safecot_hf", pretrained=str(tmp_path)))
     with pytest.raises(SafecotError, match="is not a folder"):
