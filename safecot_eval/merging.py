@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from safecot_eval.atomic import write_whole
 from safecot_eval.errors import SafecotError
 from safecot_eval.record_check import RunCheck, read_small_json
 from safecot_eval.runs import Run, enumerate_jsonl, find_runs
@@ -113,7 +114,7 @@ def _place(folder: Path, stamp: str, runs: Sequence[Run], target: Path) -> int:
         files = provenance.get("files")
         if isinstance(files, dict):
             provenance["files"] = {renamed[name]: value for name, value in files.items() if name in renamed}
-        _write(target / f"{free}_run.json", json.dumps(provenance, indent=1) + "\n")
+        write_whole(target / f"{free}_run.json", (json.dumps(provenance, indent=1) + "\n").encode())
     if (folder / CHECKPOINT_CARD).is_file() and not (target / CHECKPOINT_CARD).exists():
         _link(folder / CHECKPOINT_CARD, target / CHECKPOINT_CARD)
     count = _join_verdicts(runs, target, free)
@@ -160,7 +161,7 @@ def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
                         lines.append(line)
         if lines:
             mine.parent.mkdir(exist_ok=True)
-            _write(mine, "\n".join([*before, *lines]) + "\n")
+            write_whole(mine, ("\n".join([*before, *lines]) + "\n").encode())
         count += len(lines)
     return count
 
@@ -169,17 +170,13 @@ def _link(source: Path, target: Path) -> None:
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     scratch.unlink(missing_ok=True)
     try:
-        os.link(source.resolve(), scratch)
-    except OSError:
-        shutil.copyfile(source, scratch)
-    os.replace(scratch, target)
-    scratch.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
-
-
-def _write(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)
+        try:
+            os.link(source.resolve(), scratch)
+        except OSError:
+            shutil.copyfile(source, scratch)
+        os.replace(scratch, target)
+    finally:
+        scratch.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
 
 
 def _slug(model: str) -> str:

@@ -65,7 +65,7 @@ def command(
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
     from safecot_eval import catalogue, importing
-    from safecot_eval.cli.report import write
+    from safecot_eval.atomic import write_whole as write
     from safecot_eval.terminal import printable
 
     if questions is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from safecot_eval.atomic import write_whole
 from safecot_eval.errors import SafecotError
 
 
@@ -86,32 +85,15 @@ def command(
     if split:
         write_split(data, runs, target, samples=not no_samples, images=images)
     elif kind == "html":
-        write(target, page_html(data).encode())
+        write_whole(target, page_html(data).encode())
     else:
-        write(target, export(data, kind))
+        write_whole(target, export(data, kind))
     if badge and baseline:
-        write(badge, badge_svg(data, baseline).encode())
+        write_whole(badge, badge_svg(data, baseline).encode())
     for sentence in data["conflicts"] + data["omitted"]:
         click.echo(f"note: {plain(sentence)}", err=True)
     shown = f"{len(data['models'])} models, {len(data['tasks'])} tasks, {len(data['samples'])} samples on the page"
     click.echo(f"{target}: {shown}")
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SafecotError: the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def _kind_of(output: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,10 +74,15 @@ class Sidecar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        if not self.path.stat().st_size:
-            self.path.unlink()
-        self._lock.release()
+        try:
+            with contextlib.suppress(
+                OSError
+            ):  # what a full disk did not take was reported when it was written
+                self._stream.close()
+            if not self.path.stat().st_size:
+                self.path.unlink()
+        finally:
+            self._lock.release()
 
     def _load(self) -> None:
         if not self.path.is_file():

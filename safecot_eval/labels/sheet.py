@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from safecot_eval.atomic import write_whole
 from safecot_eval.errors import SafecotError
 from safecot_eval.labels.questions import Question
 
@@ -184,8 +184,9 @@ def read_key(path: Path) -> Key:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
+    """Write a file whole or not at all.
+
+    Raises:
+        SafecotError: it cannot be written; the file is as it was.
+    """
+    write_whole(path, text.encode("utf-8"))

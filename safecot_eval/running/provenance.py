@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.atomic import write_whole
 from safecot_eval.running.plan import secret_free
 from safecot_eval.runs import enumerate_jsonl
 
@@ -105,12 +105,7 @@ def write(folder: Path, stamp: str, content: Mapping[str, Any]) -> Path:
         SafecotError: it cannot be written.
     """
     path = folder / f"{stamp}_run.json"
-    scratch = folder / f".{path.name}.tmp"
-    try:
-        scratch.write_text(json.dumps(content, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
-        os.replace(scratch, path)
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=True) + "\n").encode())
     return path
 
 
