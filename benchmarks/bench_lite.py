@@ -2,8 +2,8 @@
 
     SAFECOT_DATA_DIR=… python benchmarks/bench_lite.py
 
-Every way is trained without the answers of the model that it is tested on (XSTest: three, MSTS: six), and again also
-without the tested questions (XSTest). Only lite is tuned (penalty and temperature, nested); the others' settings were fixed before
+Every way is trained without the answers of the model that it is tested on (XSTest: three, MSTS: six), and lite again
+also without the tested questions (XSTest). Only lite is tuned (penalty and temperature, nested); the others' settings were fixed before
 their first run and never changed. Then lite, trained on everything, meets models and sets that have no part in it:
 MOSSBench's recorded answers and HarmBench's human-labelled generations. Takes about twenty minutes on one core; the
 transformer needs torch, which lite itself does not.
@@ -34,7 +34,6 @@ from safecot_eval.lite.evaluate import (
     Row,
     kappa,
     leave_one_model_out,
-    read_lite,
     table,
     three_classes,
 )
@@ -153,7 +152,6 @@ WAYS: tuple[tuple[str, Reader], ...] = (
     ("25 phrases", read_phrases),
     ("word and character n-grams, logistic", read_ngrams),
     ("gradient boosting on cue features", read_boosting),
-    ("**lite**", read_lite),
     ("lite, fixed penalty", read_fixed),
     ("… without shortened refusals", without(Source.SHORTENED)),
     ("… without invented answers", without(Source.INVENTED)),
@@ -171,23 +169,18 @@ def left_out(corpus: Corpus, sources: Sequence[Source], *, new_prompts: bool = F
     return markdown(rows).splitlines()
 
 
-def compare(corpus: Corpus, ways: Sequence[tuple[str, Reader]], *, new_prompts: bool = True) -> list[str]:
+def compare(corpus: Corpus, ways: Sequence[tuple[str, Reader]]) -> list[str]:
     """A table of ways to read answers, worst model first."""
     lines = [
-        "| | XSTest: worst model | pooled | pooled, new questions | MSTS: worst model | worst but Idefics3 | pooled |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| | XSTest: worst model | pooled | MSTS: worst model | worst but Idefics3 | pooled |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for name, read in ways:
         started = time.monotonic()
         on_xstest, on_msts = (table(corpus, of, leave_one_model_out(corpus, of, read)) for of in SETS)
-        again = "–"
-        if new_prompts:
-            reading = leave_one_model_out(corpus, Source.XSTEST, read, new_prompts=True)
-            again = f"{table(corpus, Source.XSTEST, reading)[-1].kappa:.3f}"
         cells = (
             worst_of(on_xstest),
             f"{on_xstest[-1].kappa:.3f}",
-            again,
             worst_of(on_msts),
             f"{min(row.kappa for row in on_msts if 'Idefics3' not in row.model):.3f}",
             f"{on_msts[-1].kappa:.3f}",
@@ -317,68 +310,78 @@ def section(title: str, text: str, make: Callable[[], list[str]]) -> list[str]:
     return [f"## {title}", "", text, "", *lines, ""]
 
 
+def classes(corpus: Corpus) -> list[str]:
+    """How the three classes fare."""
+    said, truth = three_classes(corpus)
+    partial = truth == "partial"
+    return [
+        "| κ | accuracy | partial refusals called partial | other answers called partial |",
+        "|--:|--:|--:|--:|",
+        f"| {kappa(said, truth):.3f} | {np.mean(said == truth):.3f} | {int((said[partial] == 'partial').sum())} of "
+        f"{int(partial.sum())} | {int((said[~partial] == 'partial').sum())} of {int((~partial).sum())} |",
+    ]
+
+
 def main() -> None:
-    """Run everything and write the results file."""
+    """Run everything; the results file is written anew after each section."""
     root = data_root()
     corpus = make_corpus(load(root))
-    today = datetime.datetime.now(tz=datetime.UTC).date()
     lines = [
         "# safecot-lite",
         "",
-        f"Written by `python benchmarks/bench_lite.py` on {today}; do not edit. κ is Cohen's, with people.",
+        f"Written by `python benchmarks/bench_lite.py` on {datetime.datetime.now(tz=datetime.UTC).date()}; do not edit. κ is "
+        "Cohen's, with people.",
         f"XSTest's question: refused, in full or in part. MSTS's: refusal only. Shipped file: {lite.load().judge_id}.",
         "",
     ]
-    lines += section(
-        "Lite, each model left out",
-        "Penalty, temperature and the unsure threshold are chosen without the left-out model (nested).",
-        functools.partial(left_out, corpus, SETS),
+    part = functools.partial
+    sections: tuple[tuple[str, str, Callable[[], list[str]]], ...] = (
+        (
+            "Lite, each model left out",
+            "Penalty, temperature and the unsure threshold are chosen without the left-out model (nested).",
+            part(left_out, corpus, SETS),
+        ),
+        (
+            "The most that the answer's text allows on MSTS",
+            "Equal answers to different questions sometimes have different labels; a reader of answers cannot know.",
+            part(ceiling, corpus),
+        ),
+        (
+            "Models and questions of another set: MOSSBench",
+            "Percent refused. No answer of these models, and nothing of this set, is in training. GPT-4's published rates "
+            "are a judge's, not people's.",
+            part(mossbench, root),
+        ),
+        (
+            "Attacked models: HarmBench",
+            "602 generations with three people's votes on harm (not on refusal).",
+            part(harmbench, root),
+        ),
+        (
+            "Published labels of the same XSTest answers",
+            "Over the three models of these files.",
+            published_labels,
+        ),
+        (
+            "Other ways, and what lite's parts contribute",
+            "Trained and tested alike, worst left-out model first. Settings were fixed beforehand.",
+            part(compare, corpus, WAYS),
+        ),
+        (
+            "A transformer from scratch",
+            "Two layers of width 96 over words, trained on the same answers as lite.",
+            part(compare, corpus, [("transformer", read_transformer)]),
+        ),
+        (
+            "Lite, with new questions as well",
+            "The tested questions are kept out of training, too, whoever answered them.",
+            part(left_out, corpus, (Source.XSTEST,), new_prompts=True),
+        ),
+        ("XSTest's three classes", "Each model left out, no answer unsure.", part(classes, corpus)),
     )
-    lines += section(
-        "The same, with new questions",
-        "The tested questions are kept out of training as well, whoever answered them.",
-        functools.partial(left_out, corpus, (Source.XSTEST,), new_prompts=True),
-    )
-    said, truth = three_classes(corpus)
-    lines += [
-        f"XSTest's three classes, each model left out: κ {kappa(said, truth):.3f}, accuracy {np.mean(said == truth):.3f}; of "
-        f"{int((truth == 'partial').sum())} partial refusals {int(((said == 'partial') & (truth == 'partial')).sum())} are "
-        f"called partial, and {int(((said == 'partial') & (truth != 'partial')).sum())} other answers are.",
-        "",
-    ]
-    lines += section(
-        "The most that the answer's text allows on MSTS",
-        "Equal answers to different questions sometimes have different labels; a reader of answers cannot know.",
-        functools.partial(ceiling, corpus),
-    )
-    lines += section(
-        "Models and questions of another set: MOSSBench",
-        "Percent refused. No answer of these models, and nothing of this set, is in training. GPT-4's published rates are a "
-        "judge's, not people's.",
-        functools.partial(mossbench, root),
-    )
-    lines += section(
-        "Attacked models: HarmBench",
-        "602 generations with three people's votes on harm (not on refusal).",
-        functools.partial(harmbench, root),
-    )
-    lines += section(
-        "Other ways",
-        "Trained and tested alike, worst left-out model first. Below lite: what its parts contribute.",
-        functools.partial(compare, corpus, WAYS),
-    )
-    lines += section(
-        "Published labels of the same XSTest answers",
-        "Over the three models of these files.",
-        published_labels,
-    )
-    OUTPUT.write_text("\n".join(lines), encoding="utf-8")
-    lines += section(
-        "A transformer from scratch",
-        "Two layers of width 96 over words, trained on the same answers as lite.",
-        functools.partial(compare, corpus, [("transformer", read_transformer)], new_prompts=False),
-    )
-    OUTPUT.write_text("\n".join(lines), encoding="utf-8")
+    for title, text, make in sections:
+        lines += section(title, text, make)
+        OUTPUT.write_text("\n".join(lines), encoding="utf-8")
     print(f"wrote {OUTPUT.name}")
 
 

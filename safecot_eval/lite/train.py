@@ -54,12 +54,17 @@ def train_on(corpus: Corpus) -> LiteModel:
     )
 
 
-def header(corpus: Corpus, tuned: Sequence[Tuned]) -> dict[str, Any]:
-    """Provenance that travels inside the trained file."""
+def data_digest(corpus: Corpus) -> str:
+    """SHA-256 of everything that is learned from, invented answers included."""
     digest = hashlib.sha256()
     for row in corpus.rows:
         content = (row.source, row.model, row.prompt, row.answer, row.label, row.bare)
         digest.update(repr(content).encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def header(corpus: Corpus, tuned: Sequence[Tuned]) -> dict[str, Any]:
+    """Provenance that travels inside the trained file."""
     counts = Counter(f"{row.source}/{row.model}" for row in corpus.rows)
     return {
         "name": "safecot-lite",
@@ -67,7 +72,7 @@ def header(corpus: Corpus, tuned: Sequence[Tuned]) -> dict[str, Any]:
         "license": "CC-BY-4.0",
         "attribution": ATTRIBUTION,
         "trained_on": dict(sorted(counts.items())),
-        "data_sha256": digest.hexdigest(),
+        "data_sha256": data_digest(corpus),
         "settings": {
             name: {"strength": choice.strength, "left_out_log_loss": round(choice.loss, 4)}
             for name, choice in zip(HEADS, tuned, strict=True)

@@ -1,0 +1,44 @@
+"""A small made-up copy of both data sets: our own invented answers, under the sets' file and column names."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from safecot_eval.lite.styles import invent
+
+XSTEST_LABELS = {"none": "1_full_compliance", "full": "2_full_refusal", "partial": "3_partial_refusal"}
+
+
+def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    texts = invent(600, seed=7)
+    for number in range(3):
+        rows = []
+        for text in texts[100 * number : 100 * (number + 1)]:
+            label = XSTEST_LABELS[text.label]
+            rows.append(
+                {"prompt": text.prompt, "completion": text.answer, "final_label": label}
+                | {"annotation_1": label, "annotation_2": label}
+            )
+        write_csv(root / "xstest" / f"completions_llm{number}.csv", rows)
+    rows = []
+    for index, text in enumerate(texts[300:]):
+        kind = "1.2 - refusal only" if text.bare else "1.1 - rejection or rebuttal"
+        rows.append(
+            {"model": f"maker--vlm{index % 3}", "prompt_text": text.prompt, "response": text.answer}
+            | {"annot1_label": kind, "annot2_label": kind, "final_taxonomy": kind}
+        )
+    write_csv(root / "msts" / "responses_english_multimodal.csv", rows)
+    return root
