@@ -13,7 +13,7 @@ endif
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: fuzz setup demo study test test-fast check bench browser lock clean
+.PHONY: fuzz setup docs demo study test test-fast check bench browser lock clean
 
 setup: $(READY)
 
@@ -60,6 +60,11 @@ bench: setup
 SECONDS_EACH ?= 900
 fuzz: setup
 	$(BIN)/python -m tests.fuzz.engine --seconds $(SECONDS_EACH)
+
+## docs: the documentation site, in site/; readable and searchable from the file system
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 ## lock: resolve the requirements again (names, versions and hashes; no addresses)
 lock: setup
