@@ -133,7 +133,6 @@ class ChatClient:
         retries: Further attempts after the first one.
         backoff_s: Wait before the first retry; doubles each time, with jitter.
         limit: Decides how many requests are in flight; None for an :class:`AdaptiveLimit` of ``concurrency``.
-        transport: Carries the requests; None for httpx's own.
     """
 
     def __init__(
@@ -146,7 +145,6 @@ class ChatClient:
         retries: int = 5,
         backoff_s: float = 1.0,
         limit: AdaptiveLimit | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = f"{base_url.rstrip('/')}/chat/completions"
         self._key = key
@@ -160,7 +158,6 @@ class ChatClient:
                 timeout=httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None),
                 limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
                 follow_redirects=False,
-                transport=transport,
             )
             address = httpx.URL(self.url)
             if address.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", address.host):
@@ -209,20 +206,24 @@ class ChatClient:
     async def _once(self, body: Mapping[str, Any], attempt: int) -> tuple[Reply, float | None]:
         """One attempt: the reply, and the wait that the server asks for."""
         try:
-            async with self._http.stream("POST", self.url, json=body) as response:
-                content = await _read(response)
+            status, wait, content = await self._send(body)
         except httpx.TimeoutException as error:
             return self._failed(Failure.TIMEOUT, type(error).__name__, attempt), None
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError, _TooLong) as error:
             return self._failed(Failure.BROKEN_REPLY, str(error) or type(error).__name__, attempt), None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return self._failed(Failure.CONNECTION, type(error).__name__, attempt), None
-        if response.status_code != 200:
+        if status != 200:
             text = content.decode("utf-8", errors="replace")
-            failure = failure_of(response.status_code, text)
-            reply = self._failed(failure, f"status {response.status_code}: {text}", attempt)
-            return reply, retry_after(response.headers.get("retry-after"))
+            return self._failed(failure_of(status, text), f"status {status}: {text}", attempt), retry_after(
+                wait
+            )
         return self._parse(content, attempt), None
+
+    async def _send(self, body: Mapping[str, Any]) -> tuple[int, str | None, bytes]:
+        """Status, ``Retry-After`` and content of one exchange; raises httpx's errors."""
+        async with self._http.stream("POST", self.url, json=body) as response:
+            return response.status_code, response.headers.get("retry-after"), await _read(response)
 
     def _parse(self, content: bytes, attempt: int) -> Reply:
         try:

@@ -19,7 +19,7 @@ from safecot_eval.runs import Run
 from safecot_eval.samples import Record
 from safecot_eval.verdicts import Unscored
 
-BATCH = 64
+BATCH = 512
 BATCH_S = 1.0
 
 

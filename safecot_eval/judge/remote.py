@@ -10,9 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from safecot_eval.http_client import ChatClient, Failure
-from safecot_eval.http_transport import PooledTransport
 from safecot_eval.judge.cache import VerdictCache, key_of
-from safecot_eval.judge.concurrency import RisingLimit
+from safecot_eval.judge.client import JudgeClient
 from safecot_eval.judge.dialect import Dialect, find_out
 from safecot_eval.judge.endpoint import Endpoint
 from safecot_eval.judge.prompts import Request, build
@@ -101,15 +100,14 @@ class RemoteJudge:
         self._dialect = self._dialect or asyncio.run(ask())
         return self._dialect
 
-    def _client(self, retries: int | None = None) -> ChatClient:
-        return ChatClient(
+    def _client(self, retries: int | None = None) -> JudgeClient:
+        return JudgeClient(
             self.endpoint.url,
             self.endpoint.key,
+            most_in_flight=self.most_in_flight,
             timeout_s=self.timeout_s,
             retries=self.retries if retries is None else retries,
             backoff_s=self.backoff_s,
-            limit=RisingLimit(self.most_in_flight),
-            transport=PooledTransport(),
         )
 
     async def _judge(self, work: Iterable[Work], emit: Emit) -> None:

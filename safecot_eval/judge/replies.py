@@ -76,7 +76,8 @@ def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> Reading:
 def probability_of(choice: Mapping[str, Any]) -> float | None:
     """Probability of the whole reply from its tokens' log probabilities; None where they were not sent.
 
-    With constrained decoding they are those after the constraint, so that the labels' probabilities sum to 1.
+    With constrained decoding they are those after the constraint. It is the probability of the tokens that were chosen:
+    where a label can be spelled with other tokens as well (a tiny or untrained model does so), that of the label is larger.
 
     >>> probability_of({"logprobs": {"content": [{"logprob": -0.1}, {"logprob": 0.0}]}})
     0.904837
