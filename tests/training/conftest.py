@@ -83,6 +83,14 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def train():
+    """:func:`safecot_training.sft.train`, imported when a test asks for it: TRL takes seconds to import."""
+    from safecot_training.sft import train
+
+    return train
+
+
+@pytest.fixture(scope="session")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Tiny random bases by architecture, started where training is at ease."""
     from safecot_eval.models import tiny

@@ -19,8 +19,6 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw
 
-from safecot_training import sft
-
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training"), pytest.mark.timeout(900)]
 ARCHITECTURES = ("qwen2_5_vl", "llava", "idefics3")
 ADAPTER_SERVED = "qwen2_5_vl"
@@ -40,7 +38,7 @@ def picture(colour: str) -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def trained(make_recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def trained(make_recipe, tmp_path_factory: pytest.TempPathFactory, train) -> dict[str, Path]:
     """Five steps of LoRA on a tiny base of each architecture, rough enough to change its answers."""
     from safecot_eval.models import tiny
 
@@ -49,7 +47,7 @@ def trained(make_recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     for name in ARCHITECTURES:
         base = tiny.build(name, root / f"{name}-base")
         recipe = make_recipe(method="lora", base_model=str(base), learning_rate=2e-2, max_steps=5)
-        found[name] = sft.train(recipe, root / name).folder
+        found[name] = train(recipe, root / name).folder
     return found
 
 

@@ -222,3 +222,9 @@ def test_the_command_builds_and_explains(triplets: Path, general: Path, tmp_path
     assert read_manifest(out)["sources"][0]["sha256"] == files.sha256(triplets)
     broken = CliRunner().invoke(cli, [*arguments, "--ratio", "one"])
     assert isinstance(broken.exception, SafecotError)
+
+
+@pytest.mark.parametrize("spec", ["bench:mossbench={}", "hub=someone/MOSSBench", "{}/MOSS-Bench/train.jsonl"])
+def test_mossbench_is_refused(spec: str, tmp_path: Path) -> None:
+    with pytest.raises(SafecotError, match="MOSSBench must not be trained on"):
+        read_source(spec.format(tmp_path), Kind.SAFETY, tmp_path)

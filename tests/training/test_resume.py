@@ -14,7 +14,6 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from safecot_training import sft
 from safecot_training.card import read_card
 from safecot_training.checkpoints import INTEGRITY, newest_whole
 
@@ -34,9 +33,9 @@ def largest_difference(a: Path, b: Path) -> float:
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_path: Path) -> None:
+def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_path: Path, train) -> None:
     recipe = make_recipe(method=method, max_steps=STEPS, save_steps=4, logging_steps=2)
-    undisturbed = sft.train(recipe, tmp_path / "undisturbed")
+    undisturbed = train(recipe, tmp_path / "undisturbed")
     step = random.SystemRandom().randint(6, STEPS - 4)
     command = [sys.executable, "-m", "safecot_eval", "train", "sft", "--out", str(tmp_path / "killed")]
     command += ["--recipe", str(written(recipe, tmp_path / "recipe.yaml"))]
@@ -51,7 +50,7 @@ def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_p
     assert process.wait(timeout=60) == -signal.SIGKILL, "".join(lines[-20:])
     process.stderr.close()
     assert not (tmp_path / "killed/merged").exists()
-    resumed = sft.train(recipe, tmp_path / "killed")
+    resumed = train(recipe, tmp_path / "killed")
     assert resumed.resumed_from
     assert abs(resumed.card.train_loss - undisturbed.card.train_loss) < 1e-3, f"killed at step {step}"
     assert len(resumed.card.loss_history) == len(undisturbed.card.loss_history) == STEPS // 2
@@ -69,10 +68,10 @@ def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_p
     ],
 )
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
-    file: str, words: str, make_recipe, tmp_path: Path
+    file: str, words: str, make_recipe, tmp_path: Path, train
 ) -> None:
     recipe = make_recipe(max_steps=6)
-    first = sft.train(recipe, tmp_path / "out")
+    first = train(recipe, tmp_path / "out")
     path = tmp_path / "out/trainer/checkpoint-6" / file
     if file == "optimizer.pt":
         content = bytearray(path.read_bytes())
@@ -80,20 +79,20 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
         path.write_bytes(content)
     else:
         path.unlink()
-    second = sft.train(recipe, tmp_path / "out")
+    second = train(recipe, tmp_path / "out")
     assert second.damaged == (words,)
     assert second.resumed_from == "checkpoint-4"
     assert abs(second.card.train_loss - first.card.train_loss) < 1e-3
     assert newest_whole(tmp_path / "out/trainer").path == tmp_path / "out/trainer/checkpoint-6"
 
 
-def test_the_command_tells_of_damage(make_recipe, tmp_path: Path) -> None:
+def test_the_command_tells_of_damage(make_recipe, tmp_path: Path, train) -> None:
     from click.testing import CliRunner
 
     from safecot_eval.cli.train import command
 
     recipe = make_recipe(max_steps=4)
-    sft.train(recipe, tmp_path / "out")
+    train(recipe, tmp_path / "out")
     (tmp_path / "out/trainer/checkpoint-4/scheduler.pt").write_bytes(b"x")
     arguments = ["sft", "--recipe", str(written(recipe, tmp_path / "r.yaml")), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(command, arguments, catch_exceptions=False)
@@ -107,9 +106,9 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
 
 
-def test_two_processes_train_as_one(make_recipe, tmp_path: Path) -> None:
+def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
     """Data parallel over gloo: same steps, same losses, same weights, and the world size is asserted."""
-    one = sft.train(make_recipe(max_steps=8, gradient_accumulation=2), tmp_path / "one")
+    one = train(make_recipe(max_steps=8, gradient_accumulation=2), tmp_path / "one")
     recipe = written(make_recipe(max_steps=8, gradient_accumulation=1), tmp_path / "recipe.yaml")
     command = ["-m", "safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]

@@ -14,13 +14,9 @@ import pytest
 import torch
 
 from safecot_eval.errors import SafecotError
-from safecot_training import sft
 from safecot_training.card import CARD, read_card
 from safecot_training.families import FAMILIES, family_of
-from safecot_training.lengths import token_lengths
-from safecot_training.loading import load_model, load_processor
 from safecot_training.targets import Marker
-from safecot_training.trainer import build_trainer
 from safecot_training.training_data import as_dataset, image_sizes, load_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
@@ -28,11 +24,17 @@ ARCHITECTURES = ("llava", "qwen2_5_vl", "idefics3")
 
 
 def trainer_of(recipe, out: Path):
+    from transformers import set_seed
+
+    from safecot_training.lengths import token_lengths
+    from safecot_training.loading import load_model, load_processor
+    from safecot_training.trainer import build_trainer
+
     rows, _ = load_rows(recipe)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model)
     lengths = token_lengths(processor, rows, image_sizes(rows))
-    sft.set_seed(recipe.seed)
+    set_seed(recipe.seed)
     model = load_model(recipe, family)
     return build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family), rows, lengths
 
@@ -76,10 +78,10 @@ def test_token_lengths_are_those_of_the_batches(make_recipe, tmp_path: Path) -> 
         assert max(abs(difference) for difference in differences) < 40
 
 
-def test_the_grouped_step_has_the_gradient_of_the_plain_one(make_recipe, tmp_path: Path) -> None:
+def test_the_grouped_step_has_the_gradient_of_the_plain_one(make_recipe, tmp_path: Path, train) -> None:
     """Length grouping changes the padding of a step, not its gradient: the whole run is the same."""
-    plain = sft.train(make_recipe(group_by_length=False, max_steps=8), tmp_path / "plain")
-    grouped = sft.train(make_recipe(group_by_length=True, max_steps=8), tmp_path / "grouped")
+    plain = train(make_recipe(group_by_length=False, max_steps=8), tmp_path / "plain")
+    grouped = train(make_recipe(group_by_length=True, max_steps=8), tmp_path / "grouped")
     for (step, a), (_, b) in zip(plain.card.loss_history, grouped.card.loss_history, strict=True):
         assert abs(a - b) < 1e-4, step
     assert plain.card.loss_history[0][1] > plain.card.loss_history[-1][1] + 0.2
@@ -87,9 +89,9 @@ def test_the_grouped_step_has_the_gradient_of_the_plain_one(make_recipe, tmp_pat
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_full_fine_tuning_leaves_tower_and_projector_alone(
-    architecture: str, make_recipe, bases: dict[str, Path], tmp_path: Path
+    architecture: str, make_recipe, bases: dict[str, Path], tmp_path: Path, train
 ) -> None:
-    result = sft.train(make_recipe(architecture), tmp_path / "out")
+    result = train(make_recipe(architecture), tmp_path / "out")
     before, after = weights(bases[architecture]), weights(result.folder / "merged")
     assert before.keys() == after.keys()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -101,8 +103,8 @@ def test_full_fine_tuning_leaves_tower_and_projector_alone(
     assert not (result.folder / "adapter").exists()
 
 
-def test_a_thawed_tower_is_trained(make_recipe, bases: dict[str, Path], tmp_path: Path) -> None:
-    result = sft.train(make_recipe(freeze_vision=False, freeze_projector=False), tmp_path / "out")
+def test_a_thawed_tower_is_trained(make_recipe, bases: dict[str, Path], tmp_path: Path, train) -> None:
+    result = train(make_recipe(freeze_vision=False, freeze_projector=False), tmp_path / "out")
     before, after = weights(bases["llava"]), weights(result.folder / "merged")
     changed = " ".join(name for name in before if not torch.equal(before[name], after[name]))
     assert "vision_tower" in changed
@@ -110,14 +112,16 @@ def test_a_thawed_tower_is_trained(make_recipe, bases: dict[str, Path], tmp_path
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_adapters_are_in_the_language_model_and_merge(architecture: str, make_recipe, tmp_path: Path) -> None:
+def test_adapters_are_in_the_language_model_and_merge(
+    architecture: str, make_recipe, tmp_path: Path, train
+) -> None:
     """Adapter on base and merged model give the same logits, and neither is the base."""
     from peft import PeftModel
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     recipe = make_recipe(architecture, method="lora", learning_rate=2e-2, max_steps=8)
-    result = sft.train(recipe, tmp_path / "out")
+    result = train(recipe, tmp_path / "out")
     names = weights(result.folder / "adapter")
     language = FAMILIES[architecture].language
     assert len(names) == 2 * 2 * 7  # two matrices, two layers, seven projections
@@ -143,8 +147,8 @@ def test_adapters_are_in_the_language_model_and_merge(architecture: str, make_re
     assert (plain - whole).abs().max() > 0.05
 
 
-def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Path) -> None:
-    result = sft.train(make_recipe(method="lora", name="my model"), tmp_path / "out")
+def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Path, train) -> None:
+    result = train(make_recipe(method="lora", name="my model"), tmp_path / "out")
     for form, needed in (
         ("merged", {"config.json", "model.safetensors", "generation_config.json"}),
         ("adapter", {"adapter_config.json", "adapter_model.safetensors"}),
@@ -171,11 +175,11 @@ def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Pat
     assert adapter["base_model_name_or_path"] == make_recipe().base_model
 
 
-def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path) -> None:
+def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path, train) -> None:
     """Every key that the training view shows is in the card."""
     from safecot_reports.provenance import _TRAINING_KEYS
 
-    result = sft.train(make_recipe(max_steps=1, variant="v0"), tmp_path / "out")
+    result = train(make_recipe(max_steps=1, variant="v0"), tmp_path / "out")
     content = json.loads((result.folder / "merged" / CARD).read_text())
     assert set(_TRAINING_KEYS) <= set(content)
     assert content["variant"] == "v0"
@@ -186,22 +190,25 @@ def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path) -> None:
     [{"precision": "bf16"}, {"gradient_checkpointing": False}, {"precision": "bf16", "method": "lora"}],
     ids=["bf16", "without checkpointing", "bf16 lora"],
 )
-def test_arithmetic_options_give_the_same_loss(changes: dict, make_recipe, tmp_path: Path) -> None:
-    plain = sft.train(make_recipe(method=changes.get("method", "full"), max_steps=4), tmp_path / "plain")
-    other = sft.train(make_recipe(**{**changes, "max_steps": 4}), tmp_path / "other")
+def test_arithmetic_options_give_the_same_loss(changes: dict, make_recipe, tmp_path: Path, train) -> None:
+    plain = train(make_recipe(method=changes.get("method", "full"), max_steps=4), tmp_path / "plain")
+    other = train(make_recipe(**{**changes, "max_steps": 4}), tmp_path / "other")
     tolerance = 0.02 if changes.get("precision") == "bf16" else 1e-4
     for (_, a), (_, b) in zip(plain.card.loss_history, other.card.loss_history, strict=True):
         assert abs(a - b) < tolerance
 
 
-def test_fewer_samples_are_the_first_ones(make_recipe, tmp_path: Path) -> None:
+def test_fewer_samples_are_the_first_ones(make_recipe, tmp_path: Path, train) -> None:
     rows, _ = load_rows(make_recipe(max_samples=10))
     everything, _ = load_rows(make_recipe())
     assert [row["id"] for row in rows] == [row["id"] for row in everything[:10]]
-    assert sft.train(make_recipe(max_samples=10, max_steps=2), tmp_path / "out").card.samples == 10
+    assert train(make_recipe(max_samples=10, max_steps=2), tmp_path / "out").card.samples == 10
 
 
 def test_processor_options_of_the_recipe_are_used(make_recipe) -> None:
+    from safecot_training.lengths import token_lengths
+    from safecot_training.loading import load_processor
+
     recipe = make_recipe("qwen2_5_vl", processor={"min_pixels": 28 * 28, "max_pixels": 2 * 28 * 28})
     _, processor = load_processor(recipe)
     rows, _ = load_rows(recipe)
@@ -210,23 +217,23 @@ def test_processor_options_of_the_recipe_are_used(make_recipe) -> None:
     assert few == many - 3 * len(rows)  # one merged patch instead of four
 
 
-def test_tensorboard_is_switched_on_by_trls_own_name(make_recipe, tmp_path: Path, monkeypatch) -> None:
+def test_tensorboard_is_switched_on_by_trls_own_name(make_recipe, tmp_path: Path, monkeypatch, train) -> None:
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
-    sft.train(make_recipe(report_to="tensorboard", max_steps=2), tmp_path / "out")
+    train(make_recipe(report_to="tensorboard", max_steps=2), tmp_path / "out")
     assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
 # What goes wrong.
 
 
-def refused(recipe, out: Path, words: str) -> None:
+def refused(train, recipe, out: Path, words: str) -> None:
     with pytest.raises(SafecotError, match=words):
-        sft.train(recipe, out)
+        train(recipe, out)
     assert not (out / "merged").exists()
 
 
-def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp_path: Path) -> None:
-    refused(make_recipe(base_model=str(tmp_path / "none")), tmp_path / "a", "cannot be loaded")
+def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp_path: Path, train) -> None:
+    refused(train, make_recipe(base_model=str(tmp_path / "none")), tmp_path / "a", "cannot be loaded")
     folder = tmp_path / "bert"
     shutil.copytree(bases["llava"], folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
@@ -236,62 +243,71 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
 
 
 def test_a_base_without_chat_template_or_with_broken_weights_is_named(
-    make_recipe, bases, tmp_path: Path
+    make_recipe, bases, tmp_path: Path, train
 ) -> None:
     folder = tmp_path / "base"
     shutil.copytree(bases["llava"], folder)
     (folder / "chat_template.jinja").unlink()
-    refused(make_recipe(base_model=str(folder)), tmp_path / "a", "has no chat template")
+    refused(train, make_recipe(base_model=str(folder)), tmp_path / "a", "has no chat template")
     shutil.copy(bases["llava"] / "chat_template.jinja", folder)
     (folder / "model.safetensors").write_bytes(b"broken")
-    refused(make_recipe(base_model=str(folder)), tmp_path / "b", "cannot be loaded")
+    refused(train, make_recipe(base_model=str(folder)), tmp_path / "b", "cannot be loaded")
 
 
-def test_missing_and_changed_images_are_named(make_recipe, data_folder: Path, tmp_path: Path) -> None:
+def test_missing_and_changed_images_are_named(make_recipe, data_folder: Path, tmp_path: Path, train) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data_folder, folder)
     image = sorted((folder / "images").iterdir())[3]
     content = image.read_bytes()
     image.write_bytes(content[:-9])
-    refused(make_recipe(data=str(folder)), tmp_path / "a", "is not the one of the manifest")
+    refused(train, make_recipe(data=str(folder)), tmp_path / "a", "is not the one of the manifest")
     image.unlink()
-    refused(make_recipe(data=str(folder)), tmp_path / "b", f"{image.name}: the image of sample .* is missing")
+    refused(
+        train,
+        make_recipe(data=str(folder)),
+        tmp_path / "b",
+        f"{image.name}: the image of sample .* is missing",
+    )
 
 
-def test_changed_rows_and_absent_variants_are_named(make_recipe, data_folder: Path, tmp_path: Path) -> None:
+def test_changed_rows_and_absent_variants_are_named(
+    make_recipe, data_folder: Path, tmp_path: Path, train
+) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data_folder, folder)
     with (folder / "v1.jsonl").open("a") as stream:
         stream.write("\n")
-    refused(make_recipe(data=str(folder)), tmp_path / "a", "changed since its manifest was written")
-    refused(make_recipe(data=str(folder), variant="v2"), tmp_path / "b", "variant v2 is not written yet")
-    refused(make_recipe(max_samples=1000), tmp_path / "c", "max_samples is 1000, but there are 48")
+    refused(train, make_recipe(data=str(folder)), tmp_path / "a", "changed since its manifest was written")
+    refused(
+        train, make_recipe(data=str(folder), variant="v2"), tmp_path / "b", "variant v2 is not written yet"
+    )
+    refused(train, make_recipe(max_samples=1000), tmp_path / "c", "max_samples is 1000, but there are 48")
 
 
-def test_unchecked_data_do_not_train(make_recipe, tmp_path: Path) -> None:
-    refused(make_recipe(allow_unchecked=False), tmp_path / "a", "checked against no evaluation set")
+def test_unchecked_data_do_not_train(make_recipe, tmp_path: Path, train) -> None:
+    refused(train, make_recipe(allow_unchecked=False), tmp_path / "a", "checked against no evaluation set")
 
 
-def test_a_too_long_example_is_named_before_anything_runs(make_recipe, tmp_path: Path) -> None:
-    refused(make_recipe(max_tokens=40), tmp_path / "a", r"has \d+ tokens and max_tokens is 40")
+def test_a_too_long_example_is_named_before_anything_runs(make_recipe, tmp_path: Path, train) -> None:
+    refused(train, make_recipe(max_tokens=40), tmp_path / "a", r"has \d+ tokens and max_tokens is 40")
     assert not (tmp_path / "a").exists()
 
 
-def test_qlora_without_a_device_is_one_sentence(make_recipe, tmp_path: Path) -> None:
+def test_qlora_without_a_device_is_one_sentence(make_recipe, tmp_path: Path, train) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    refused(make_recipe(method="qlora"), tmp_path / "a", "needs a CUDA device")
+    refused(train, make_recipe(method="qlora"), tmp_path / "a", "needs a CUDA device")
 
 
-def test_another_recipes_folder_is_not_mixed(make_recipe, tmp_path: Path) -> None:
-    sft.train(make_recipe(max_steps=2), tmp_path / "a")
+def test_another_recipes_folder_is_not_mixed(make_recipe, tmp_path: Path, train) -> None:
+    train(make_recipe(max_steps=2), tmp_path / "a")
     with pytest.raises(SafecotError, match="holds the run of another recipe"):
-        sft.train(make_recipe(max_steps=2, seed=1), tmp_path / "a")
+        train(make_recipe(max_steps=2, seed=1), tmp_path / "a")
 
 
-def test_the_world_size_is_asserted(make_recipe, tmp_path: Path) -> None:
+def test_the_world_size_is_asserted(make_recipe, tmp_path: Path, train) -> None:
     with pytest.raises(SafecotError, match=r"--world-size 2 was given but 1 process"):
-        sft.train(make_recipe(), tmp_path / "a", world_size=2)
+        train(make_recipe(), tmp_path / "a", world_size=2)
 
 
 DISK_FULL = r"""
@@ -332,7 +348,9 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(make_recipe, tmp_p
     assert "merged" not in listing.read_text()
 
 
-def test_a_full_disk_at_export_leaves_no_half_checkpoint(make_recipe, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_at_export_leaves_no_half_checkpoint(
+    make_recipe, tmp_path: Path, monkeypatch, train
+) -> None:
     import errno
 
     from safecot_training import export
@@ -342,9 +360,9 @@ def test_a_full_disk_at_export_leaves_no_half_checkpoint(make_recipe, tmp_path: 
 
     monkeypatch.setattr(export.CheckpointCard, "write", full)
     with pytest.raises(SafecotError, match="the disk is full"):
-        sft.train(make_recipe(max_steps=1), tmp_path / "out")
+        train(make_recipe(max_steps=1), tmp_path / "out")
     assert not (tmp_path / "out/merged").exists()
     assert not list((tmp_path / "out").glob(".*"))
     monkeypatch.undo()
-    assert sft.train(make_recipe(max_steps=1), tmp_path / "out").resumed_from == "checkpoint-1"
+    assert train(make_recipe(max_steps=1), tmp_path / "out").resumed_from == "checkpoint-1"
     assert (tmp_path / "out/merged" / CARD).is_file()
