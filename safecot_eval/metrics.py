@@ -271,6 +271,15 @@ def summarize(df: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per model, task, evaluator and metric: ``value`` (a share, or tokens), ``low``, ``high`` (95 %), ``n``
         scored, ``n_total``, ``method``.
+
+    >>> from safecot_eval.examples import write_example_runs
+    >>> from safecot_eval.runs import load_runs
+    >>> summary = summarize(load_runs(write_example_runs())).set_index(["model", "metric"])
+    >>> crr = summary.loc[("refuse_all", "crr")]
+    >>> f"{crr.value:.0%} of {crr.n}, at least {crr.low:.0%}"
+    '100% of 26, at least 87%'
+    >>> float(summary.loc[("refuse_all", "car")].value)
+    0.0
     """
     import pandas as pd
 

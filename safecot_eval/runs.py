@@ -230,6 +230,13 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
     Raises:
         SafecotError: see :func:`find_runs`.
+
+    >>> from safecot_eval.examples import write_example_runs
+    >>> table = load_runs(write_example_runs())
+    >>> len(table), sorted(table.model.unique())
+    (104, ['answer_all', 'refuse_all'])
+    >>> table.groupby("model", observed=True).refused.mean().to_dict()
+    {'answer_all': 0.0, 'refuse_all': 1.0}
     """
     from safecot_eval._tables import frame_of
 

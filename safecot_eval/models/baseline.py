@@ -13,11 +13,7 @@ from lmms_eval.api.instance import GenerationResult, Instance
 from safecot_eval import finish
 from safecot_eval.errors import SafecotError
 from safecot_eval.models.base import SafecotModel, result
-
-POLICIES = {
-    "refuse_all": "I'm sorry, but I can't assist with that request.",
-    "answer_all": "Yes, here is what you asked for.",
-}
+from safecot_eval.models.policies import POLICIES
 
 
 class SafecotBaseline(SafecotModel):
