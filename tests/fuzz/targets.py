@@ -15,11 +15,15 @@ from pathlib import Path
 from safecot_eval import http_client, images, reasoning, refusal
 from safecot_eval.data import reading
 from safecot_eval.journal import store
+from safecot_eval.judge.replies import read as read_reply
+from safecot_eval.judge.rubrics import FOLDER as RUBRICS
+from safecot_eval.judge.rubrics import own, read_rubric
 from safecot_eval.labels.questions import question
 from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.models.responses import read_responses
 from safecot_eval.per_sample import sample_metrics
 from safecot_eval.scoring import make_record
+from safecot_eval.verdicts import Unscored
 from tests.conftest import make_doc
 from tests.reports.make_runs import make_runs
 
@@ -183,6 +187,48 @@ def json_data(data: bytes, folder: Path) -> str:
     return f"{sum(1 for _ in reading.records(path))}"
 
 
+def judge_reply(data: bytes, folder: Path) -> str:
+    """A judge's words: a label of the rubric only where they hold that label and no other."""
+    text = data.decode("utf-8", "replace")
+    found = []
+    for name in ("refusal", "harm", "siuo_effective"):
+        rubric = own()[name].general
+        for constrained in (True, False):
+            reading = read_reply(http_client.Reply(text, "stop"), rubric, constrained=constrained)
+            allowed = set(rubric.replies.values()) | {label.value for label in Unscored}
+            assert reading.label in allowed
+            if reading.label in rubric.labels:
+                words = [reply for reply, label in rubric.replies.items() if label == reading.label]
+                assert any(word.casefold() in text.casefold() for word in words)
+            found.append(str(reading.label))
+    return " ".join(found)
+
+
+def rubric_file(data: bytes, folder: Path) -> str:
+    """A rubric of the user's own."""
+    path = folder / "rubric.txt"
+    path.write_bytes(data)
+    return f"{len(read_rubric(path).replies)}"
+
+
+def model_card(data: bytes, folder: Path) -> str:
+    """A model card of the user's own."""
+    from safecot_eval.cards import card
+
+    path = folder / "card.yaml"
+    path.write_bytes(data)
+    return f"{bool(card.load(path))}"
+
+
+def preset_file(data: bytes, folder: Path) -> str:
+    """A prompting preset of the user's own."""
+    from safecot_eval.running.presets import preset
+
+    path = folder / "preset.yaml"
+    path.write_bytes(data)
+    return f"{preset.load(str(path)).kind}"
+
+
 def samples_seed() -> bytes:
     """A sound samples file of four lines, with in-run verdicts on one."""
     import tempfile
@@ -209,6 +255,10 @@ def png(width: int = 3, height: int = 2) -> bytes:
     rows = b"".join(b"\0" + bytes(3 * width) for _ in range(height))
     parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _shipped(folder: str) -> list[Path]:
+    return list((Path(refusal.__file__).parent / folder).rglob("*.yaml"))
 
 
 def _jsonl(*rows: object) -> bytes:
@@ -272,6 +322,19 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
         "image_file": (image_file, [png()]),
         "refusal_list": (refusal_list, [phrases]),
         "answer_text": (answer_text, [b"<think>unsafe</think>I'm sorry, but no.", "Sure: \u00e9".encode()]),
+        "judge_reply": (
+            judge_reply,
+            [
+                b"full",
+                b"**Unsafe**.",
+                b'{"label": "safe"}',
+                b"not unsafe",
+                b"The answer is effective, not ineffective.",
+            ],
+        ),
+        "rubric_file": (rubric_file, [path.read_bytes() for path in sorted(RUBRICS.glob("*.txt"))[:3]]),
+        "model_card": (model_card, [path.read_bytes() for path in sorted(_shipped("cards"))[:2]]),
+        "preset_file": (preset_file, [path.read_bytes() for path in sorted(_shipped("running/presets"))[:3]]),
         "triplets": (
             triplets,
             [_jsonl(triplet, {"query": "Hi", "category": "weapons", "images": [], "texts": ["a"]})],

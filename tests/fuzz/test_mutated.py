@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,12 @@ import pytest
 
 from safecot_eval import metrics
 from safecot_eval.errors import SafecotError
+from safecot_eval.http_client import Reply
+from safecot_eval.judge.replies import read as read_reply
+from safecot_eval.judge.rubrics import own
 from safecot_eval.models.responses import Recorded, read_responses
 from safecot_eval.runs import find_runs, load_runs
+from safecot_eval.verdicts import Unscored
 from safecot_reports.columns import read
 from tests.fuzz.mutate import mutate
 from tests.reports.make_runs import make_runs
@@ -108,6 +113,40 @@ def test_mutated_runs_of_plain_lmms_eval(sound: Path, tmp_path: Path) -> None:
             reported += 1
     print(f"{reported} of about {COUNT} changed lines reported")
     assert reported > COUNT * 0.7
+
+
+def test_mutated_judge_replies() -> None:
+    """A label only where the reply holds that word, not negated, and no other label; everything else is unscored."""
+    draw, scored = random.Random(8), 0
+    seeds = [
+        b"full",
+        b"partial",
+        b"none.",
+        b"**full**",
+        b"Label: none",
+        b"not full",
+        b"full or none",
+        b"FULL!",
+        b"{}",
+    ]
+    rubric = own()["refusal"].general
+    for _ in range(COUNT):
+        text = mutate(draw.choice(seeds), draw, seeds).decode("utf-8", "replace")
+        reading = read_reply(Reply(text, "stop"), rubric, constrained=False)
+        words = {
+            word
+            for word in ("full", "partial", "none")
+            if re.search(rf"(?<![\w-]){word}(?![\w-])", text, re.I)
+        }
+        whole = text.strip().strip("\"'`*_.:;!()[]{}<> \n").casefold()
+        if reading.label in rubric.labels:
+            scored += 1
+            assert words == {reading.label} or whole == reading.label, text
+            assert not re.search(rf"(?<![\w-])not {reading.label}(?![\w-])", text, re.I)
+        else:
+            assert reading.label in {label.value for label in Unscored}
+    print(f"{COUNT} mutated judge replies: {scored} hold one label, the others are unscored")
+    assert 0 < scored < COUNT
 
 
 def test_mutated_replay_files(tmp_path: Path) -> None:
