@@ -12,6 +12,7 @@ from safecot_reports.described import described
 from safecot_reports.submitted import SubmittedRun
 
 CHECKPOINT_FILE = "safecot_checkpoint.json"
+CAPABILITY_FILE = "safecot_capability.json"
 _TRAINING_KEYS = (
     "variant",
     "samples",
@@ -83,5 +84,18 @@ def _training(run: Run, arguments: dict[str, str]) -> dict[str, Any] | None:
     for place in places:
         content = read_small_json(place)
         if content:
-            return {key: content.get(key) for key in _TRAINING_KEYS}
+            training = {key: content.get(key) for key in _TRAINING_KEYS}
+            return training | {"capability": _capability(run.folder / CAPABILITY_FILE)}
     return None
+
+
+def _capability(path: Path) -> dict[str, Any] | None:
+    """Share of the best score per task and over tasks, from ``safecot train eval --capability``."""
+    scores = (read_small_json(path) or {}).get("scores")
+    shares: dict[str, list[float]] = {}
+    for score in scores if isinstance(scores, list) else []:
+        share = score.get("share") if isinstance(score, dict) else None
+        if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1:
+            shares.setdefault(str(score.get("task")), []).append(float(share))
+    tasks = {task: sum(values) / len(values) for task, values in sorted(shares.items())}
+    return {"mean": sum(tasks.values()) / len(tasks), "tasks": tasks} if tasks else None

@@ -87,6 +87,28 @@ def test_the_default_capability_tasks_are_lmms_evals_own_and_have_headlines() ->
             assert metric in included, (task, metric)
 
 
+def test_the_leaderboard_shows_what_safety_cost(tmp_path: Path) -> None:
+    """The mean over tasks stands in the training view; scores that are no shares are left out."""
+    from safecot_reports.build import Options, build
+    from safecot_reports.page import page_html
+    from tests.reports.make_runs import make_runs
+
+    runs = make_runs(tmp_path / "runs", models={"Alpha": (0.9, 0.3)})
+    (folder,) = (path.parent for path in runs.rglob("*_results.json"))
+    write_card(folder)
+    scores = [
+        {"task": "mme", "metric": "mme_perception_score", "value": 1500.0, "share": 0.75, "n": 9},
+        {"task": "mme", "metric": "mme_cognition_score", "value": 200.0, "share": 0.25, "n": 9},
+        {"task": "pope", "metric": "pope_accuracy", "value": 0.9, "share": 0.9, "n": 9},
+        {"task": "mine", "metric": "bleu", "value": 31.0, "share": None, "n": 9},
+    ]
+    (folder / evaluate.CAPABILITY).write_text(json.dumps({"scores": scores}))
+    data = build([str(runs)], Options())
+    (model,) = data["models"]
+    assert model["training"]["capability"] == {"mean": pytest.approx(0.7), "tasks": {"mme": 0.5, "pope": 0.9}}
+    assert "General capability" in page_html(data)
+
+
 def test_a_recipe_without_capability_tasks_says_so(tmp_path: Path) -> None:
     write_card(tmp_path, capability_tasks=[])
     done = CliRunner().invoke(

@@ -261,6 +261,11 @@ function recipeBesidesSize(recipe) {
       .sort(),
   );
 }
+function capabilityOf(found) {
+  if (!found) return "\u2014";
+  const tasks = Object.entries(found.tasks).map(([task, share]) => `${task} ${(100 * share).toFixed(1)}`);
+  return `${(100 * found.mean).toFixed(1)} % (${tasks.join(", ")})`;
+}
 function training(panel) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
@@ -282,12 +287,13 @@ function training(panel) {
   panel.append(
     plainTable(
       "SafeCoT checkpoints",
-      ["Model", "Variant", "Samples", "Final loss", "Seed", "Recipe", "Base"],
+      ["Model", "Variant", "Samples", "Final loss", "General capability", "Seed", "Recipe", "Base"],
       trained.map((m) => [
         m.name,
         String(m.training.variant ?? "\u2014"),
         String(m.training.samples ?? "\u2014"),
         typeof m.training.train_loss === "number" ? m.training.train_loss.toFixed(3) : "\u2014",
+        capabilityOf(m.training.capability),
         String(m.training.seed ?? "\u2014"),
         String(m.training.recipe_hash ?? m.training.recipe ?? "\u2014").slice(0, 12),
         String(m.training.base_model ?? "\u2014"),
