@@ -112,10 +112,10 @@ def run(
     from safecot_training.training_data import image_sizes
 
     class Clock(TrainerCallback):  # type: ignore[misc]
-        stamps: list[float] = []  # noqa: RUF012
+        stamps: list[tuple[float, float]] = []  # noqa: RUF012
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.stamps.append(time.perf_counter())
+            self.stamps.append((time.perf_counter(), time.process_time()))
 
     class Tokens:
         """Count a batch's tokens on their way: all, without padding, and those with loss."""
@@ -152,11 +152,14 @@ def run(
         trainer.train()
     skipped = 2
     micro = arguments.accumulation * skipped
-    seconds = clock.stamps[-1] - clock.stamps[skipped - 1]
+    seconds, processor_seconds = (
+        last - first for last, first in zip(clock.stamps[-1], clock.stamps[skipped - 1], strict=True)
+    )
     used = slice(micro, arguments.accumulation * len(clock.stamps))
     return {
         "kind": kind,
         "tokens_per_second": sum(tokens.real[used]) / seconds,
+        "tokens_per_processor_second": sum(tokens.real[used]) / processor_seconds,
         "padding": 1 - sum(tokens.real[used]) / sum(tokens.padded[used]),
         "tokens": sum(tokens.real[used]),
         "seconds": seconds,
@@ -195,7 +198,10 @@ def main() -> None:
             for kind in ("trl", "ours")
         ]
     pairs = list(zip(runs[::2], runs[1::2], strict=True))
-    ratios = [ours["tokens_per_second"] / plain["tokens_per_second"] for plain, ours in pairs]
+    ratios, processor_ratios = (
+        [ours[key] / plain[key] for plain, ours in pairs]
+        for key in ("tokens_per_second", "tokens_per_processor_second")
+    )
     plain, ours = pairs[0]
     tail = max(1, arguments.steps // 3)
     noise = statistics.stdev(plain["losses"][-tail:]) if tail > 1 else 0.0
@@ -203,6 +209,8 @@ def main() -> None:
     summary = {
         "date": time.strftime("%Y-%m-%d"),
         "ratio": round(statistics.median(ratios), 3),
+        "processor_ratio": round(statistics.median(processor_ratios), 3),
+        "processor_ratios": [round(ratio, 3) for ratio in processor_ratios],
         "ratios": [round(ratio, 3) for ratio in ratios],
         "tokens_per_second": {run["kind"]: round(run["tokens_per_second"], 1) for run in pairs[0]},
         "padding": {run["kind"]: round(run["padding"], 3) for run in pairs[0]},
@@ -245,6 +253,8 @@ def report(summary: dict[str, Any]) -> str:
             "|---|---|---|---|",
             f"| tokens a second, padding not counted (first pair) | {speed['trl']} | {speed['ours']} "
             f"| **{summary['ratio']}** (median of {', '.join(map(str, summary['ratios']))}) |",
+            "| the same per second of processor time, which other work on the machine does not disturb | | "
+            f"| **{summary['processor_ratio']}** (median of {', '.join(map(str, summary['processor_ratios']))}) |",
             f"| share of padding in the batches | {padding['trl']:.1%} | {padding['ours']:.1%} | |",
             f"| mean loss of the final third of steps | | | differs by {final['difference']:+.4f}; steps scatter by "
             f"{final['step_to_step_deviation']:.4f} |",
