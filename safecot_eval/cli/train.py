@@ -237,7 +237,8 @@ def sft(
         click.echo(f"Resumed from {result.resumed_from}.", err=True)
     if is_first_process():
         click.echo(
-            f"{result.folder}: {result.card.samples} examples, {result.world_size} processes, last loss "
+            f"{result.folder}: {result.card.samples} examples, {result.world_size} "
+            f"process{'es' if result.world_size > 1 else ''}, last loss "
             f"{result.card.train_loss:.4f}."
         )
 
