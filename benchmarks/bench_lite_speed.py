@@ -25,12 +25,22 @@ ANSWERS = 100_000
 BATCH = 1_000
 
 
+class Clock:
+    """Seconds since it was made, by the clock and of this process's processor time (others may share the machine)."""
+
+    def __init__(self) -> None:
+        self.wall, self.processor = time.perf_counter(), time.process_time()
+
+    def __str__(self) -> str:
+        return f"{time.perf_counter() - self.wall:.1f} | {time.process_time() - self.processor:.1f}"
+
+
 def main() -> None:
     """Time everything and write the results file."""
     real = load(paths.data_dir()) if paths.data_dir() else invent(2000)
     rows = list(islice(cycle(real), ANSWERS))
     answers, prompts = [row.answer for row in rows], [row.prompt for row in rows]
-    started = time.perf_counter()
+    clock = Clock()
     model = lite.load()
     model.predict(["warm"])
     lines = [
@@ -40,20 +50,20 @@ def main() -> None:
         f"{ANSWERS:,} answers of {np.mean([len(a) for a in answers]):.0f} characters on average; one process on a machine of "
         f"two cores, Python {platform.python_version()}.",
         "",
-        "| evaluator | seconds | allowed |",
-        "|---|--:|--:|",
-        f"| lite: loading the file | {time.perf_counter() - started:.2f} | |",
+        "| evaluator | seconds | of processor time | allowed |",
+        "|---|--:|--:|--:|",
+        f"| lite: loading the file | {clock} | |",
     ]
-    started = time.perf_counter()
+    clock = Clock()
     for begin in range(0, ANSWERS, BATCH):
         model.predict(answers[begin : begin + BATCH], prompts[begin : begin + BATCH])
-    lines.append(f"| {model.judge_id} | {time.perf_counter() - started:.1f} | 60 |")
+    lines.append(f"| {model.judge_id} | {clock} | 60 |")
     for name in refusal.available_lists():
         phrases = refusal.load_list(name)
-        started = time.perf_counter()
+        clock = Clock()
         for answer in answers:
             phrases.match(answer)
-        lines.append(f"| phrases {name} ({len(phrases.phrases)}) | {time.perf_counter() - started:.1f} | 5 |")
+        lines.append(f"| phrases {name} ({len(phrases.phrases)}) | {clock} | 5 |")
     OUTPUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

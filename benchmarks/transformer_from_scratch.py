@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-WIDTH, HEADS, LAYERS, LENGTH, EPOCHS, BATCH = 96, 4, 2, 96, 5, 64
+WIDTH, HEADS, LAYERS, LENGTH, EPOCHS, BATCH = 96, 4, 2, 64, 4, 32
 PADDING, UNKNOWN, SEPARATOR = 0, 1, 2
 _WORD = re.compile(r"\w+|[^\w\s]")
 
