@@ -62,8 +62,16 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="safecot")
-def cli() -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default=None,
+    help="json: one JSON object per event on standard error.",
+)
+def cli(log_format: str | None) -> None:
     """Safety and over-refusal evaluation of vision-language models, on top of lmms-eval."""
+    if log_format is not None:
+        os.environ["SAFECOT_LOG_FORMAT"] = log_format
 
 
 def main(argv: list[str] | None = None) -> Any:
