@@ -7,8 +7,8 @@ underscore, and a name that is a word of Python's own gets one at its end (``cli
 from __future__ import annotations
 
 import importlib
-import os
 import keyword
+import os
 import sys
 from typing import Any
 
