@@ -197,7 +197,11 @@ def cot(
 @click.option(
     "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Output folder.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
+)
 @click.option("--data", help="Data folder instead of the recipe's.")
 @click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
 @click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
@@ -205,7 +209,7 @@ def cot(
 @click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
 def sft(
     path: Path,
-    out: Path,
+    out: Path | None,
     data: str | None,
     variant: str | None,
     max_samples: int | None,
@@ -230,7 +234,7 @@ def sft(
 
     from safecot_training.sft import train
 
-    result = train(recipe, out, world_size=world_size)
+    result = train(recipe, out or Path("checkpoints") / path.stem, world_size=world_size)
     for reason in result.damaged:
         click.echo(f"Checkpoint not used: {reason}.", err=True)
     if result.resumed_from:
