@@ -33,10 +33,11 @@ def test_every_mark_of_a_held_out_category_is_seen_on_other_objects():
     assert len(plan.SEEN_CATEGORIES) + len(plan.HELD_OUT_CATEGORIES) == 13
 
 
-def test_runs_have_distinct_names_and_finish_one_seed_before_the_next():
+def test_runs_have_distinct_names_and_the_full_size_comes_first():
     runs = plan.LONG.runs()
     assert len({run.name for run in runs}) == len(runs) == 3 * 3 * (4 + 2)
-    assert [run.seed for run in runs] == sorted(run.seed for run in runs)
+    assert [run.size for run in runs] == sorted((run.size for run in runs), reverse=True)
+    assert {run.mixture for run in runs[:18]} == set(Mixture)
 
 
 def test_safety_half_holds_only_what_fine_tuning_may_see(tmp_path: Path):

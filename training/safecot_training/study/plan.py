@@ -72,8 +72,8 @@ class Plan:
     sizes: tuple[int, ...] = (100, 200, 500, 1600)
     seeds: tuple[int, ...] = (0, 1, 2)
     mixtures: tuple[Mixture, ...] = (Mixture.UNSAFE, Mixture.TWINS)
-    steps: int = 80
-    batch_size: int = 32
+    steps: int = 160
+    batch_size: int = 16
     eye_steps: int = 1800
     general: int = 8000
     base_epochs: float = 2.5
@@ -89,12 +89,13 @@ class Plan:
         return self.sizes if mixture is self.mixtures[0] else self.sizes[-2:]
 
     def runs(self) -> list[Run]:
-        """All runs; one seed is finished before the next begins, so that an interrupted study still compares."""
+        """All runs, in order of weight: the full size of every mixture and seed first, then from large to small."""
+        cells = [(mixture, size) for mixture in self.mixtures for size in self.sizes_of(mixture)]
+        cells.sort(key=lambda cell: -cell[1])
         return [
             Run(variant, mixture, size, seed)
+            for mixture, size in cells
             for seed in self.seeds
-            for mixture in self.mixtures
-            for size in reversed(self.sizes_of(mixture))
             for variant in Variant
         ]
 
