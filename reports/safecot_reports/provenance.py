@@ -63,8 +63,8 @@ def _arguments(config: dict[str, Any]) -> dict[str, str]:
 
 def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str | None:
     kept = run.provenance.get("command")
-    if (run.provenance.get("card") or run.provenance.get("preset")) and isinstance(kept, list):
-        return shlex.join(map(str, kept))  # lmms-eval's own command would lack the preset
+    if any(run.provenance.get(key) for key in ("card", "preset", "imported")) and isinstance(kept, list):
+        return shlex.join(map(str, kept))  # lmms-eval's own command would lack the preset, or the import
     if not config.get("model"):
         return None
     given = ",".join(f"{key}={value}" for key, value in arguments.items())
