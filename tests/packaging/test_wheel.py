@@ -162,7 +162,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     others.mkdir()
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         ours = path.name.lower().startswith(("safecot", "_safecot", "__editable__")) or path.suffix == ".pth"
-        if not ours and path.name not in ("pip", "setuptools", "__pycache__"):
+        if not ours and path.name not in ("pip", "__pycache__"):
             (others / path.name).symlink_to(path)
     (site,) = (root / "env" / "lib").glob("python*/site-packages")
     (site / "others.pth").write_text(f"{others}\n")
@@ -176,7 +176,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "install",
             "--no-index",
             "--disable-pip-version-check",
-            "--no-cache-dir",
+            "--no-deps",
             wheel,
         ],
         cwd=root,
