@@ -2,7 +2,7 @@
 
 ``python benchmarks/bench_scale.py [--full]`` makes run folders of its own (as ``bench_report.py``: four different samples
 files with a judge and people beside them, hard-linked under the other models' names), runs each pass in a process of its
-own, and prints wall time, the largest resident memory of that process and its children together, and the growth from one
+own, and prints wall time, CPU time (which other work on the machine hardly changes), the largest resident memory of that process and its children together, and the growth from one
 size to the next. ``--full`` goes on to 1,000,000 and 5,000,000 samples.
 
 - read: ``safecot_eval.runs.scan_runs``, every row of every sample and verdict as Arrow batches, one process;
@@ -14,10 +14,12 @@ size to the next. ``--full`` goes on to 1,000,000 and 5,000,000 samples.
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -45,8 +47,18 @@ print(sum(len(run_metrics(columns)) for columns in read_all(find_runs([sys.argv[
 """
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds and MiB of a command."""
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: wall seconds, CPU seconds of it and its children, and MiB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(command: list[str]) -> Cost:
+    """Run a command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = 0
@@ -56,10 +68,13 @@ def measure(command: list[str]) -> tuple[float, float]:
     if process.returncode:
         said = process.stderr.read() if process.stderr is not None else ""
         raise SystemExit(f"{command[:4]} ended with status {process.returncode}: {said[-2000:]}")
-    return time.perf_counter() - started, peak / 2**20
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall, cpu, peak / 2**20)
 
 
-def passes(folder: Path, *, index: bool) -> dict[str, tuple[float, float]]:
+def passes(folder: Path, *, index: bool) -> dict[str, Cost]:
     """Measure every pass over one folder."""
     runs = str(folder / "runs")
     python = [sys.executable, "-c"]
@@ -79,21 +94,21 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="go on to 1,000,000 and 5,000,000 samples")
     parser.add_argument("--index", action="store_true", help="measure the Parquet index as well")
     arguments = parser.parse_args()
-    before: tuple[int, dict[str, tuple[float, float]]] | None = None
+    before: tuple[int, dict[str, Cost]] | None = None
     for models, samples in SIZES if arguments.full else SIZES[:2]:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make(folder / "runs", models, samples)
             found = passes(folder, index=arguments.index and models * samples <= 1_000_000)
         count = models * samples
-        for key, (seconds, memory) in found.items():
-            line = f"{count:>9,} samples  {key:<10} {seconds:>7.1f} s  {memory:>6.0f} MiB"
+        for key, cost in found.items():
+            line = f"{count:>9,} samples  {key:<10} {cost.wall:>7.1f} s  {cost.cpu:>7.1f} CPU s  {cost.memory:>6.0f} MiB"
             if before is not None and key in before[1]:
-                times = seconds / before[1][key][0]
-                more = memory / before[1][key][1]
+                earlier = before[1][key]
                 line += (
-                    f"   {count / before[0]:g} x the samples: {times:.1f} x the time, {more:.2f} x the memory"
+                    f"   {count / before[0]:g} x the samples: {cost.cpu / earlier.cpu:.1f} x the CPU time, "
                 )
+                line += f"{cost.memory / earlier.memory:.2f} x the memory"
             print(line, flush=True)
         before = (count, found)
 
