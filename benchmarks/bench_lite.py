@@ -1,6 +1,6 @@
 """safecot-lite against other ways to read answers, on models that were left out. Writes ``benchmarks/results/lite.md``.
 
-    SAFECOT_DATA_DIR=… python benchmarks/bench_lite.py
+    SAFECOT_DATA_DIR=… python benchmarks/bench_lite.py [WORD IN A SECTION'S TITLE …]
 
 Every way is trained without the answers of the model that it is tested on (XSTest: three, MSTS: six), and lite again
 also without the tested questions (XSTest). Only lite is tuned (penalty and temperature, nested); the others' settings were fixed before
@@ -214,6 +214,7 @@ def published(suffix: str, column: str) -> tuple[dict[str, float], float]:
     for path in sorted((data_root() / "xstest").glob(f"completions_*_{suffix}.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        rows = [row for row in rows if row[column][:1] in "123"]  # GPT-4 itself refused to label a few
         said = np.array([row[column][:1] != "1" for row in rows])
         truth = np.array([row["final_label"][:1] != "1" for row in rows])
         readings[path.stem.split("_")[1]] = (said, truth)
@@ -302,12 +303,21 @@ def data_root() -> Path:
     return root
 
 
-def section(title: str, text: str, make: Callable[[], list[str]]) -> list[str]:
-    """A heading, a sentence and a table, timed on the terminal."""
+def section(title: str, text: str, make: Callable[[], list[str]]) -> str:
+    """A heading, a sentence and a table; timed on the terminal."""
     started = time.monotonic()
     lines = make()
     print(f"{title}: {time.monotonic() - started:.0f} s", flush=True)
-    return [f"## {title}", "", text, "", *lines, ""]
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    return "\n".join([f"## {title}", "", f"{text} ({today})", "", *lines, ""])
+
+
+def written() -> dict[str, str]:
+    """Sections of the results file as it is, by title."""
+    if not OUTPUT.exists():
+        return {}
+    parts = OUTPUT.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
 
 
 def classes(corpus: Corpus) -> list[str]:
@@ -323,17 +333,13 @@ def classes(corpus: Corpus) -> list[str]:
 
 
 def main() -> None:
-    """Run everything; the results file is written anew after each section."""
+    """Run the sections whose title contains one of the arguments (all without any); the others stay as they are."""
     root = data_root()
     corpus = make_corpus(load(root))
-    lines = [
-        "# safecot-lite",
-        "",
-        f"Written by `python benchmarks/bench_lite.py` on {datetime.datetime.now(tz=datetime.UTC).date()}; do not edit. κ is "
-        "Cohen's, with people.",
-        f"XSTest's question: refused, in full or in part. MSTS's: refusal only. Shipped file: {lite.load().judge_id}.",
-        "",
-    ]
+    head = (
+        "# safecot-lite\n\nWritten by `python benchmarks/bench_lite.py`; do not edit. κ is Cohen's, with people. XSTest's "
+        f"question: refused, in full or in part. MSTS's: refusal only. Shipped file: {lite.load().judge_id}.\n"
+    )
     part = functools.partial
     sections: tuple[tuple[str, str, Callable[[], list[str]]], ...] = (
         (
@@ -379,10 +385,12 @@ def main() -> None:
         ),
         ("XSTest's three classes", "Each model left out, no answer unsure.", part(classes, corpus)),
     )
+    done = written()
     for title, text, make in sections:
-        lines += section(title, text, make)
-        OUTPUT.write_text("\n".join(lines), encoding="utf-8")
-    print(f"wrote {OUTPUT.name}")
+        if len(sys.argv) == 1 or any(word.lower() in title.lower() for word in sys.argv[1:]):
+            done[title] = section(title, text, make)
+            known = [done[name] for name, _, _ in sections if name in done]
+            OUTPUT.write_text("\n".join([head, *known]), encoding="utf-8")
 
 
 if __name__ == "__main__":
