@@ -178,6 +178,12 @@ def test_directions_of_the_papers_world_hold():
     assert {direction.outcome for direction in found} == {Outcome.HOLDS}
 
 
+def test_a_size_that_was_not_run_is_said_not_to_be():
+    found = check(_world(0.0, 0.6, 0.8), Mixture.UNSAFE, 1600, 500, few_is_run=False)
+    assert found[3].outcome is Outcome.NOT_RUN
+    assert {direction.outcome for direction in found if direction.number != 4} == {Outcome.HOLDS}
+
+
 def test_directions_of_a_world_without_over_refusal_do_not_hold():
     found = check(_world(0.8, 0.8, 0.8), Mixture.UNSAFE, 2000, 500)
     assert found[0].outcome is Outcome.FAILS

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     HOLDS = "holds"
     FAILS = "does not hold"
     UNDECIDED = "undecided"
+    NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Direction:
     def outcome(self) -> Outcome:
         """What the claims say together."""
         outcomes = {claim.outcome for claim in self.claims}
+        if not outcomes:
+            return Outcome.NOT_RUN
         if Outcome.FAILS in outcomes:
             return Outcome.FAILS
         return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.HOLDS
@@ -149,7 +152,9 @@ def order(view: View, where: str) -> tuple[Claim, ...]:
     return (*over_refusal(view, where), *thoughts_help(view, where), *templates_refuse_more(view, where))
 
 
-def check(lookup: Lookup, mixture: Mixture, full: int, few: int) -> list[Direction]:
+def check(
+    lookup: Lookup, mixture: Mixture, full: int, few: int, *, few_is_run: bool = True
+) -> list[Direction]:
     """Check the six directions for one mixture.
 
     Args:
@@ -157,8 +162,10 @@ def check(lookup: Lookup, mixture: Mixture, full: int, few: int) -> list[Directi
         mixture: Whose runs.
         full: The full size.
         few: The size of direction 4 (the paper's 500).
+        few_is_run: Whether there are answers at that size.
     """
     main = View(lookup, mixture, full)
+    at_few = order(View(lookup, mixture, few), f", n = {few}") if few_is_run else ()
     elsewhere = [
         (View(lookup, mixture, full, part), f", {part}") for part in (Slice.NEW_CATEGORIES, Slice.NEW_STYLE)
     ]
@@ -169,9 +176,7 @@ def check(lookup: Lookup, mixture: Mixture, full: int, few: int) -> list[Directi
         Direction(1, "v0 has a CAR near 0 on near-miss benign items, with a high CRR", over_refusal(main)),
         Direction(2, "v1 and v2 raise CAR and keep CRR high", thoughts_help(main)),
         Direction(3, "CRR(v1) is at least CRR(v2)", templates_refuse_more(main)),
-        Direction(
-            4, f"the order holds with {few} samples", order(View(lookup, mixture, few), f", n = {few}")
-        ),
+        Direction(4, f"the order holds with {few} samples", at_few),
         Direction(5, "the order holds out of distribution", _all(elsewhere)),
         Direction(6, "the order holds under both evaluators", _all(judged)),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from safecot_training.files import write_text
 from safecot_training.study import figures, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice, read_answers
 from safecot_training.study.directions import Direction, Lookup, View, check
+from safecot_training.study.evaluation import finished
 from safecot_training.study.intervals import Interval
 from safecot_training.study.plan import (
     HELD_OUT_CATEGORIES,
@@ -48,16 +50,28 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         The dated report.
 
     Raises:
-        SafecotError: runs are missing.
+        SafecotError: the full size of the first mixture is not evaluated with every seed.
     """
     lookup = _lookup(plan, runs)
     base = _read(runs, "mini-base", plan.task)
-    found = {mixture: check(lookup, mixture, plan.full, FEW) for mixture in plan.mixtures}
-    drawn = _figures(plan, lookup, base)
+    sizes = _evaluated(plan, runs)
+    whole, plan = (
+        plan,
+        replace(plan, mixtures=tuple(mixture for mixture in plan.mixtures if plan.full in sizes[mixture])),
+    )
+    if not plan.mixtures:
+        raise SafecotError(
+            f"{runs}: the runs at full size are not all evaluated; `make study` goes on where it stopped."
+        )
+    found = {
+        mixture: check(lookup, mixture, plan.full, FEW, few_is_run=FEW in sizes[mixture])
+        for mixture in plan.mixtures
+    }
+    drawn = _figures(plan, lookup, base, sizes)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     text = "\n".join(
         [
-            *_head(plan, out),
+            *_head(whole, out, runs),
             *_directions(found),
             *_tables(plan, lookup, base),
             *_design(plan, out),
@@ -81,6 +95,22 @@ def _read(runs: Path, name: str, task: str) -> Answers:
         ) from error
 
 
+def _evaluated(plan: Plan, runs: Path) -> Sizes:
+    """Sizes of each mixture at which every variant is evaluated with every seed."""
+    return {
+        mixture: tuple(
+            size
+            for size in plan.sizes_of(mixture)
+            if all(
+                finished(runs / Run(variant, mixture, size, seed).name, plan.task)
+                for variant in Variant
+                for seed in plan.seeds
+            )
+        )
+        for mixture in plan.mixtures
+    }
+
+
 def _lookup(plan: Plan, runs: Path) -> Lookup:
     @cache
     def lookup(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
@@ -89,7 +119,10 @@ def _lookup(plan: Plan, runs: Path) -> Lookup:
     return lookup
 
 
-def _figures(plan: Plan, lookup: Lookup, base: Answers) -> dict[str, str]:
+Sizes = dict[Mixture, tuple[int, ...]]
+
+
+def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[str, str]:
     def only_base(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
         return [base]
 
@@ -109,7 +142,7 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers) -> dict[str, str]:
     def by_size(group: Group) -> dict[str, dict[str, dict[int, Interval]]]:
         return {
             title: {
-                v.value: {size: view(mixture, size).rate(v, group) for size in plan.sizes_of(mixture)}
+                v.value: {size: view(mixture, size).rate(v, group) for size in sizes[mixture]}
                 for v in Variant
             }
             for mixture, title in titles.items()
@@ -134,10 +167,18 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers) -> dict[str, str]:
     return drawn
 
 
-def _head(plan: Plan, out: Path) -> list[str]:
+def _head(plan: Plan, out: Path, runs: Path) -> list[str]:
     spent = sum(json.loads(path.read_text())["cpu_minutes"] for path in (out / "spending").glob("*.json"))
     started = json.loads((out / "started.json").read_text(encoding="utf-8"))
     sizes = ", ".join(str(size) for size in plan.sizes)
+    everything = plan.runs()
+    missing = [run.name for run in everything if not finished(runs / run.name, plan.task)]
+    incomplete = (
+        f" **{len(missing)} of {len(everything)} runs are still to come** (`make study` goes on where it stopped): "
+        f"{missing[0]} to {missing[-1]}; sizes without all seeds are left out below."
+        if missing
+        else ""
+    )
     return [
         "# The mini study",
         "",
@@ -146,8 +187,8 @@ def _head(plan: Plan, out: Path) -> list[str]:
         "it again and rewrites this page; only *Reading* is written by hand.",
         "",
         f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {', '.join(map(str, plan.seeds))}; "
-        f"sizes {sizes} (nested); {len(plan.runs())} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
-        f"examples each; {spent:.0f} CPU minutes.",
+        f"sizes {sizes} (nested); {len(everything)} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
+        f"examples each; {spent:.0f} CPU minutes.{incomplete}",
         "",
         *(READING.read_text(encoding="utf-8").rstrip().splitlines() if READING.is_file() else []),
         "",
