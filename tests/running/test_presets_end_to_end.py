@@ -10,6 +10,7 @@ import pytest
 
 from safecot_eval import catalogue
 from safecot_eval.running import presets
+from safecot_eval.running.presets import self_check
 from safecot_eval.runs import find_runs
 from tests.running.fault_server import FaultServer
 from tests.running.in_process import provenance_of, records_of, safecot_run
@@ -96,7 +97,11 @@ def test_the_self_check_of_an_endpoint_answers_again(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("preset", presets.names())
-def test_presets_of_a_checkpoint(preset: str, checkpoint: Path, tmp_path: Path) -> None:
+def test_presets_of_a_checkpoint(
+    preset: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("CHECK_TOKENS", "DESCRIPTION_TOKENS"):  # random weights never stop by themselves
+        monkeypatch.setattr(self_check, limit, 8)
     done = safecot_run(
         *(
             "--model",
