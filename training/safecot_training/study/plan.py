@@ -89,15 +89,10 @@ class Plan:
         return self.sizes if mixture is self.mixtures[0] else self.sizes[-2:]
 
     def runs(self) -> list[Run]:
-        """All runs, in order of weight: the full size of every mixture and seed first, then from large to small."""
-        cells = [(mixture, size) for mixture in self.mixtures for size in self.sizes_of(mixture)]
-        cells.sort(key=lambda cell: -cell[1])
-        return [
-            Run(variant, mixture, size, seed)
-            for mixture, size in cells
-            for seed in self.seeds
-            for variant in Variant
-        ]
+        """All runs, from large to small, one seed after the other: what is interrupted can be reported."""
+        cells = [(m, size, seed) for m in self.mixtures for size in self.sizes_of(m) for seed in self.seeds]
+        cells.sort(key=lambda cell: (-cell[1], cell[2]))
+        return [Run(variant, mixture, size, seed) for mixture, size, seed in cells for variant in Variant]
 
 
 LONG = Plan()

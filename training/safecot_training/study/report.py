@@ -50,7 +50,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         The dated report.
 
     Raises:
-        SafecotError: the full size of the first mixture is not evaluated with every seed.
+        SafecotError: the first mixture is not evaluated at full size with any seed.
     """
     lookup = _lookup(plan, runs)
     base = _read(runs, "mini-base", plan.task)
@@ -59,7 +59,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         plan,
         replace(plan, mixtures=tuple(mixture for mixture in plan.mixtures if plan.full in sizes[mixture])),
     )
-    if not plan.mixtures:
+    if not plan.seeds or not plan.mixtures:
         raise SafecotError(
             f"{runs}: the runs at full size are not all evaluated; `make study` goes on where it stopped."
         )
@@ -71,7 +71,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     text = "\n".join(
         [
-            *_head(whole, out, runs),
+            *_head(whole, out, runs, plan.seeds),
             *_directions(found),
             *_tables(plan, lookup, base),
             *_design(plan, out),
@@ -93,6 +93,16 @@ def _read(runs: Path, name: str, task: str) -> Answers:
         raise SafecotError(
             f"{runs / name}: not evaluated yet; `python -m safecot_training.study` goes on where it stopped."
         ) from error
+
+
+def _whole_seeds(plan: Plan, runs: Path) -> tuple[int, ...]:
+    """Seeds with which every variant of the first mixture is evaluated at full size."""
+    first = plan.mixtures[0]
+    return tuple(
+        seed
+        for seed in plan.seeds
+        if all(finished(runs / Run(v, first, plan.full, seed).name, plan.task) for v in Variant)
+    )
 
 
 def _evaluated(plan: Plan, runs: Path) -> Sizes:
@@ -167,7 +177,7 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[st
     return drawn
 
 
-def _head(plan: Plan, out: Path, runs: Path) -> list[str]:
+def _head(plan: Plan, out: Path, runs: Path, seeds: Sequence[int]) -> list[str]:
     spent = sum(json.loads(path.read_text())["cpu_minutes"] for path in (out / "spending").glob("*.json"))
     started = json.loads((out / "started.json").read_text(encoding="utf-8"))
     sizes = ", ".join(str(size) for size in plan.sizes)
@@ -175,7 +185,7 @@ def _head(plan: Plan, out: Path, runs: Path) -> list[str]:
     missing = [run.name for run in everything if not finished(runs / run.name, plan.task)]
     incomplete = (
         f" **{len(missing)} of {len(everything)} runs are still to come** (`make study` goes on where it stopped): "
-        f"{missing[0]} to {missing[-1]}; sizes without all seeds are left out below."
+        f"{missing[0]} to {missing[-1]}; what lacks a seed or a variant is left out below."
         if missing
         else ""
     )
@@ -186,7 +196,7 @@ def _head(plan: Plan, out: Path, runs: Path) -> list[str]:
         "fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`. `make study` does all of "
         "it again and rewrites this page; only *Reading* is written by hand.",
         "",
-        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {', '.join(map(str, plan.seeds))}; "
+        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {', '.join(map(str, seeds))}; "
         f"sizes {sizes} (nested); {len(everything)} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
         f"examples each; {spent:.0f} CPU minutes.{incomplete}",
         "",
