@@ -48,7 +48,7 @@ def _judge_options(function: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--concurrency",
             type=click.IntRange(min=1),
-            default=256,
+            default=512,
             show_default=True,
             help="Requests in flight at most.",
         ),

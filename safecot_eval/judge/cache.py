@@ -12,7 +12,7 @@ from safecot_eval.errors import SafecotError
 from safecot_eval.judge.replies import Reading
 from safecot_eval.paths import cache_dir
 
-COMMIT_EVERY = 32
+COMMIT_EVERY = 64
 _SELECT_AT_ONCE = 500
 _SCHEMA = 1
 

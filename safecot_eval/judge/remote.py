@@ -19,7 +19,7 @@ from safecot_eval.judge.replies import Reading, read
 from safecot_eval.judge.work import Emit, Work
 from safecot_eval.verdicts import Unscored
 
-MOST_IN_FLIGHT = 256
+MOST_IN_FLIGHT = 512
 TIMEOUT_S = 120.0
 RETRIES = 5
 BACKOFF_S = 0.5
