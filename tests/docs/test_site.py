@@ -66,7 +66,11 @@ def test_every_page_is_in_the_navigation_or_linked_from_there() -> None:
     listed = set(re.findall(r"[\w-]+\.md", json.dumps(content["nav"])))
     there = {path.name for path in (ROOT / "docs").glob("*.md")}
     assert listed <= there
-    linked = {name for page in listed for name in re.findall(r"\]\(([\w-]+\.md)", (ROOT / "docs" / page).read_text())}
+    linked = {
+        name
+        for page in listed
+        for name in re.findall(r"\]\(([\w-]+\.md)", (ROOT / "docs" / page).read_text())
+    }
     assert there <= listed | linked
 
 
