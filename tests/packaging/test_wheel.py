@@ -158,8 +158,10 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("empty")
     venv.create(root / "env", with_pip=True)
     python = root / "env" / "bin" / "python"
-    others = root / "others"
-    others.mkdir()
+    others = (
+        root / "others" / "site-packages"
+    )  # dill takes only files below a folder of this name for installed
+    others.mkdir(parents=True)
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         ours = path.name.lower().startswith(("safecot", "_safecot", "__editable__")) or path.suffix == ".pth"
         if not ours and path.name not in ("pip", "__pycache__"):
