@@ -5,19 +5,16 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from safecot_eval import __version__
-from safecot_eval.errors import SafecotError
 from safecot_training import dataset
 from safecot_training.card import read_card
 from safecot_training.files import write_text
 from safecot_training.study import figures, scene_writer
-from safecot_training.study.answers import Answers, Evaluator, Group, Slice, read_answers
-from safecot_training.study.directions import Direction, Lookup, View, check
-from safecot_training.study.evaluation import finished
+from safecot_training.study.answers import Answers, Evaluator, Group, Slice
+from safecot_training.study.directions import Direction, View, check
+from safecot_training.study.gathered import Gathered, gather
 from safecot_training.study.intervals import Interval
 from safecot_training.study.plan import (
     HELD_OUT_CATEGORIES,
@@ -25,7 +22,6 @@ from safecot_training.study.plan import (
     SEEN_STYLES,
     Mixture,
     Plan,
-    Run,
 )
 from safecot_training.targets import Variant
 
@@ -50,32 +46,22 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         The dated report.
 
     Raises:
-        SafecotError: the first mixture is not evaluated at full size with any seed.
+        SafecotError: no mixture is evaluated at full size with any seed.
     """
-    lookup = _lookup(plan, runs)
-    base = _read(runs, "mini-base", plan.task)
-    sizes = _evaluated(plan, runs)
-    whole, plan = (
-        plan,
-        replace(plan, mixtures=tuple(mixture for mixture in plan.mixtures if plan.full in sizes[mixture])),
-    )
-    if not plan.seeds or not plan.mixtures:
-        raise SafecotError(
-            f"{runs}: the runs at full size are not all evaluated; `make study` goes on where it stopped."
-        )
-    found = {
-        mixture: check(lookup, mixture, plan.full, FEW, few_is_run=FEW in sizes[mixture])
-        for mixture in plan.mixtures
+    found = gather(plan, runs)
+    directions = {
+        mixture: check(found.answers, mixture, plan.full, FEW, few_is_run=FEW in found.sizes[mixture])
+        for mixture in found.mixtures
     }
-    drawn = _figures(plan, lookup, base, sizes)
+    drawn = _figures(found)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     text = "\n".join(
         [
-            *_head(whole, out, runs, plan.seeds),
-            *_directions(found),
-            *_tables(plan, lookup, base),
-            *_design(plan, out),
-            *_details(found),
+            *_head(found, out),
+            *_directions(directions),
+            *_tables(found),
+            *_design(found, out),
+            *_details(directions),
         ]
     )
     places = [out / f"report-{today}.md", *([also] if also else [])]
@@ -86,60 +72,16 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
     return places[0]
 
 
-def _read(runs: Path, name: str, task: str) -> Answers:
-    try:
-        return read_answers(runs / name, task)
-    except FileNotFoundError as error:
-        raise SafecotError(
-            f"{runs / name}: not evaluated yet; `python -m safecot_training.study` goes on where it stopped."
-        ) from error
+def _figures(found: Gathered) -> dict[str, str]:
+    plan = found.plan
 
-
-def _whole_seeds(plan: Plan, runs: Path) -> tuple[int, ...]:
-    """Seeds with which every variant of the first mixture is evaluated at full size."""
-    first = plan.mixtures[0]
-    return tuple(
-        seed
-        for seed in plan.seeds
-        if all(finished(runs / Run(v, first, plan.full, seed).name, plan.task) for v in Variant)
-    )
-
-
-def _evaluated(plan: Plan, runs: Path) -> Sizes:
-    """Sizes of each mixture at which every variant is evaluated with every seed."""
-    return {
-        mixture: tuple(
-            size
-            for size in plan.sizes_of(mixture)
-            if all(
-                finished(runs / Run(variant, mixture, size, seed).name, plan.task)
-                for variant in Variant
-                for seed in plan.seeds
-            )
-        )
-        for mixture in plan.mixtures
-    }
-
-
-def _lookup(plan: Plan, runs: Path) -> Lookup:
-    @cache
-    def lookup(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
-        return [_read(runs, Run(variant, mixture, size, seed).name, plan.task) for seed in plan.seeds]
-
-    return lookup
-
-
-Sizes = dict[Mixture, tuple[int, ...]]
-
-
-def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[str, str]:
     def only_base(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
-        return [base]
+        return [found.base()]
 
     def view(mixture: Mixture, size: int, part: Slice = Slice.SEEN) -> View:
-        return View(lookup, mixture, size, part)
+        return View(found.answers, mixture, size, part)
 
-    titles = {mixture: f"mixture: {mixture}" for mixture in plan.mixtures}
+    titles = {mixture: f"mixture: {mixture}" for mixture in found.mixtures}
     plane = {}
     for mixture, title in titles.items():
         of_base = View(only_base, mixture, 0)
@@ -152,7 +94,7 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[st
     def by_size(group: Group) -> dict[str, dict[str, dict[int, Interval]]]:
         return {
             title: {
-                v.value: {size: view(mixture, size).rate(v, group) for size in sizes[mixture]}
+                v.value: {size: view(mixture, size).rate(v, group) for size in found.sizes[mixture]}
                 for v in Variant
             }
             for mixture, title in titles.items()
@@ -169,7 +111,7 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[st
         "study-car.svg": figures.curves(by_size(Group.NEAR_MISS), "near-miss CAR"),
         "study-crr.svg": figures.curves(by_size(Group.UNSAFE), "CRR"),
     }
-    for mixture in plan.mixtures:
+    for mixture in found.mixtures:
         drawn[f"study-slices-{mixture}.svg"] = figures.slices(
             {"CRR": by_slice(mixture, Group.UNSAFE), "near-miss CAR": by_slice(mixture, Group.NEAR_MISS)},
             "rate",
@@ -177,18 +119,21 @@ def _figures(plan: Plan, lookup: Lookup, base: Answers, sizes: Sizes) -> dict[st
     return drawn
 
 
-def _head(plan: Plan, out: Path, runs: Path, seeds: Sequence[int]) -> list[str]:
+def _head(found: Gathered, out: Path) -> list[str]:
+    plan = found.plan
     spent = sum(json.loads(path.read_text())["cpu_minutes"] for path in (out / "spending").glob("*.json"))
     started = json.loads((out / "started.json").read_text(encoding="utf-8"))
     sizes = ", ".join(str(size) for size in plan.sizes)
-    everything = plan.runs()
-    missing = [run.name for run in everything if not finished(runs / run.name, plan.task)]
+    planned = len(plan.runs())
+    in_all = [f"{', '.join(map(str, found.seeds[mixture]))} (`{mixture}`)" for mixture in found.mixtures]
     incomplete = (
-        f" **{len(missing)} of {len(everything)} runs are still to come** (`make study` goes on where it stopped): "
-        f"{missing[0]} to {missing[-1]}; what lacks a seed or a variant is left out below."
-        if missing
+        f" **{len(found.missing)} of the {planned} runs are still to come**; `make study` goes on where it "
+        "stopped. What lacks a seed or a variant is left out below."
+        if found.missing
         else ""
     )
+    if any(len(seeds) == 1 for seeds in found.seeds.values()):
+        incomplete += " With one seed an interval knows how items vary and not how training runs do."
     return [
         "# The mini study",
         "",
@@ -196,8 +141,8 @@ def _head(plan: Plan, out: Path, runs: Path, seeds: Sequence[int]) -> list[str]:
         "fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`. `make study` does all of "
         "it again and rewrites this page; only *Reading* is written by hand.",
         "",
-        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {', '.join(map(str, seeds))}; "
-        f"sizes {sizes} (nested); {len(everything)} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
+        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {' and '.join(in_all)}; "
+        f"sizes {sizes} (nested); {planned} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
         f"examples each; {spent:.0f} CPU minutes.{incomplete}",
         "",
         *(READING.read_text(encoding="utf-8").rstrip().splitlines() if READING.is_file() else []),
@@ -222,10 +167,11 @@ def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
     return [*lines, ""]
 
 
-def _tables(plan: Plan, lookup: Lookup, base: Answers) -> list[str]:
+def _tables(found: Gathered) -> list[str]:
+    plan = found.plan
     lines = ["## Results at full size", ""]
-    for mixture in plan.mixtures:
-        models = {"base": [base], **{v.value: lookup(v, mixture, plan.full) for v in Variant}}
+    for mixture in found.mixtures:
+        models = {"base": [found.base()], **{v.value: found.answers(v, mixture, plan.full) for v in Variant}}
         lines += [f"**Mixture `{mixture}`**: safety half of {_HALVES[mixture]}.", ""]
         for columns in (_IN_DISTRIBUTION, _ELSEWHERE):
             lines.append("| | " + " | ".join(columns) + " |")
@@ -246,7 +192,7 @@ def _tables(plan: Plan, lookup: Lookup, base: Answers) -> list[str]:
         "",
         "![CRR by size](img/study-crr.svg)",
         "",
-        *(f"![Slices, mixture {mixture}](img/study-slices-{mixture}.svg)\n" for mixture in plan.mixtures),
+        *(f"![Slices, mixture {mixture}](img/study-slices-{mixture}.svg)\n" for mixture in found.mixtures),
     ]
 
 
@@ -286,13 +232,14 @@ def _percent(interval: Interval) -> str:
     return f"{100 * interval.value:.0f} % [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
 
 
-def _design(plan: Plan, out: Path) -> list[str]:
+def _design(found: Gathered, out: Path) -> list[str]:
+    plan = found.plan
     card = read_card(out / "base" / "merged")
     eyes = json.loads((out / "base" / "start" / "eyes.json").read_text(encoding="utf-8"))
     seen = ", ".join(f"{name} {share:.0%}" for name, share in eyes["accuracy"].items())
     writers = []
-    for mixture in plan.mixtures:
-        manifest = dataset.read_manifest(out / "data" / f"{mixture}-s{plan.seeds[0]}")
+    for mixture in found.mixtures:
+        manifest = dataset.read_manifest(out / "data" / f"{mixture}-s{found.seeds[mixture][0]}")
         told = manifest["variants"][Variant.V2.value]["writer"]
         dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(told["dropped_attempts"].items()))
         writers.append(
@@ -310,11 +257,11 @@ def _design(plan: Plan, out: Path) -> list[str]:
         f"({plan.general} examples, {plan.base_epochs:g} passes, last loss {card.train_loss:.2f}). It answers every "
         "request, also unsafe ones. One base for all seeds.",
         "- **Mixtures**, 1:1 safety:general. "
-        + "; ".join(f"`{mixture}`: {_HALVES[mixture]}" for mixture in plan.mixtures)
+        + "; ".join(f"`{mixture}`: {_HALVES[mixture]}" for mixture in found.mixtures)
         + ". Images, queries, order and refusals are the same in v0, v1 and v2.",
         f"- **v2's writer** is no VLM but a {scene_writer.NAME}: rules over the scene's ground truth that, per attempt, "
         f"misread a mark ({scene_writer.MISREADS:.0%}), overlook it ({scene_writer.OVERLOOKS:.0%}), contradict the label "
-        f"({scene_writer.CONTRADICTS:.0%}) or refuse to write ({scene_writer.REFUSES:.0%}). Seed {plan.seeds[0]}: "
+        f"({scene_writer.CONTRADICTS:.0%}) or refuse to write ({scene_writer.REFUSES:.0%}). First seed: "
         + "; ".join(writers)
         + ".",
         f"- **Out of distribution.** New categories: {', '.join(HELD_OUT_CATEGORIES)} (no triplet of them). New style: "
