@@ -109,7 +109,7 @@ def test_safecot_run_tells_the_truth(tmp_path: Path) -> None:
 
 def test_safecot_run_exits_non_zero_when_lmms_eval_fails(tmp_path: Path) -> None:
     """lmms-eval itself exits 0 here."""
-    broken = ["--model", "dummy", "--model_args", "no_such_argument=1", "--tasks", "safecot_mini_tiny"]
+    broken = ["--model", "no_such_back_end", "--tasks", "safecot_mini_tiny"]
     done = run(["safecot_eval", "run", *broken, "--limit", "2"], tmp_path)
     assert done.returncode == 1
     assert "lmms-eval failed" in done.stderr
