@@ -99,34 +99,24 @@ def wait(server: Server, seconds: float = 600) -> None:
         if server.process.poll() is not None:
             break
         time.sleep(0.5)
-    pytest.fail(f"vLLM did not start:\n{server.log.read_text(errors='replace')[-3000:]}")
+    pytest.fail(f"vLLM did not start:\n{server.log.read_text(errors='replace')[-6000:]}")
 
 
-@pytest.fixture(scope="module")
-def servers(
-    trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Server]]:
-    """Real vLLM servers, started together: each merged checkpoint, and one base with its adapter."""
+@contextlib.contextmanager
+def served(model: Path, log: Path, *options: str) -> Iterator[Server]:
+    """A real vLLM server, one at a time: several that start together on two cores wait for each other."""
     pytest.importorskip("vllm", reason="vLLM is not installed")
-    logs = tmp_path_factory.mktemp("vllm")
-    found = {name: start(folder / "merged", logs / f"{name}.log") for name, folder in trained.items()}
-    folder = trained[ADAPTER_SERVED]
-    lora = ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"adapted={folder / 'adapter'}"]
-    base = folder.parent / f"{ADAPTER_SERVED}-base"
-    found["adapter"] = start(base, logs / "adapter.log", *lora)
+    server = start(model, log, *options)
     try:
-        for server in found.values():
-            wait(server)
-        yield found
+        wait(server)
+        yield server
     finally:
-        for server in found.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.process.pid, signal.SIGTERM)
-        for server in found.values():
-            try:
-                server.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.process.pid, signal.SIGTERM)
+        try:
+            server.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.process.pid, signal.SIGKILL)
 
 
 def asked_of_hf(**arguments: str) -> list[str]:
@@ -186,17 +176,19 @@ def test_adapter_and_merged_answer_alike_in_safecot_hf(architecture: str, traine
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_real_vllm_server_answers_as_safecot_hf(
-    architecture: str, trained: dict[str, Path], servers: dict[str, Server]
+    architecture: str, trained: dict[str, Path], tmp_path: Path
 ) -> None:
-    expected = asked_of_hf(pretrained=str(trained[architecture] / "merged"))
-    assert asked_of_vllm(servers[architecture], "whole") == expected
+    merged = trained[architecture] / "merged"
+    with served(merged, tmp_path / "log") as server:
+        answers = asked_of_vllm(server, "whole")
+    assert answers == asked_of_hf(pretrained=str(merged))
 
 
-def test_vllm_serves_the_adapter_beside_its_base(
-    trained: dict[str, Path], servers: dict[str, Server]
-) -> None:
+def test_vllm_serves_the_adapter_beside_its_base(trained: dict[str, Path], tmp_path: Path) -> None:
     folder = trained[ADAPTER_SERVED]
-    adapted = asked_of_vllm(servers["adapter"], "adapted")
-    assert adapted == asked_of_hf(pretrained=str(folder / "merged"))
     base = folder.parent / f"{ADAPTER_SERVED}-base"
-    assert asked_of_vllm(servers["adapter"], "whole") == asked_of_hf(pretrained=str(base)) != adapted
+    lora = ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"adapted={folder / 'adapter'}"]
+    with served(base, tmp_path / "log", *lora) as server:
+        adapted, plain = asked_of_vllm(server, "adapted"), asked_of_vllm(server, "whole")
+    assert adapted == asked_of_hf(pretrained=str(folder / "merged"))
+    assert plain == asked_of_hf(pretrained=str(base)) != adapted

@@ -175,6 +175,23 @@ def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Pat
     assert adapter["base_model_name_or_path"] == make_recipe().base_model
 
 
+def test_the_merge_command_gives_the_merged_form_again(make_recipe, tmp_path: Path, train) -> None:
+    from click.testing import CliRunner
+
+    from safecot_eval.cli.train import command
+
+    out = train(make_recipe(method="lora", max_steps=2), tmp_path / "out").folder
+    arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(tmp_path / "again")]
+    assert CliRunner().invoke(command, arguments, catch_exceptions=False).exit_code == 0
+    first, second = weights(out / "merged"), weights(tmp_path / "again")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert read_card(tmp_path / "again") == read_card(out / "merged")
+    done = CliRunner().invoke(command, [*arguments, "--base-model", str(tmp_path / "nowhere")])
+    assert isinstance(done.exception, SafecotError)
+    assert "cannot be merged" in str(done.exception)
+
+
 def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path, train) -> None:
     """Every key that the training view shows is in the card."""
     from safecot_reports.provenance import _TRAINING_KEYS
