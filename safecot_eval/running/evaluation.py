@@ -30,6 +30,8 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
         RuntimeError: lmms-eval failed otherwise.
     """
     started = time.monotonic()
+    if not plan.other_tasks:
+        host.defer_metric_hub()  # before anything below imports lmms-eval
     journal = plan.output / FOLDER
     name = results_name(plan.model_args)
     first = rank() == 0
