@@ -119,6 +119,11 @@ def served(model: Path, log: Path, *options: str) -> Iterator[Server]:
             os.killpg(server.process.pid, signal.SIGKILL)
 
 
+def whole(text: str) -> str:
+    """A text without the bytes of a character that the token limit cut: transformers shows them, vLLM does not."""
+    return text.rstrip("\ufffd")
+
+
 def asked_of_hf(**arguments: str) -> list[str]:
     """Greedy answers of ``safecot_hf``, asked as lmms-eval asks."""
     from lmms_eval.api.instance import Instance
@@ -143,7 +148,7 @@ def asked_of_hf(**arguments: str) -> list[str]:
         )
         for number, (text, _) in enumerate(QUESTIONS)
     ]
-    return [answer.text for answer in model.generate_until(requests)]
+    return [whole(answer.text) for answer in model.generate_until(requests)]
 
 
 def asked_of_vllm(server: Server, model: str) -> list[str]:
@@ -161,7 +166,7 @@ def asked_of_vllm(server: Server, model: str) -> list[str]:
         }
         reply = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=120)
         assert reply.status_code == 200, reply.text
-        answers.append(reply.json()["choices"][0]["message"]["content"])
+        answers.append(whole(reply.json()["choices"][0]["message"]["content"]))
     return answers
 
 
