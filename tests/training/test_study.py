@@ -166,7 +166,7 @@ def _world(v0: float, v1: float, v2: float, crr: tuple[float, float, float] = (1
             rng = np.random.default_rng([seed, list(Variant).index(variant)])
             share = np.where(groups == "unsafe", refusing[variant], 1 - answering[variant])
             refused = (rng.random(600) < share).astype(float)
-            found.append(Answers(items, dict.fromkeys(Evaluator, refused), 1.0, 10.0, 1.0))
+            found.append(Answers(items, dict.fromkeys(Evaluator, refused), 1.0, 10.0, refused, 1.0))
         return found
 
     return lookup

@@ -12,6 +12,7 @@ One module per stage, in the order in which they run:
 :mod:`.runs`           fine-tuning through :func:`safecot_training.sft.train`, skipping what is finished
 :mod:`.evaluation`     all checkpoints through lmms-eval in one process
 :mod:`.answers`        evaluated answers as a table: who, which item, refused or not, by which evaluator
+:mod:`.thoughts`        what a thought argues for, apart from how the answer is worded
 :mod:`.gathered`        what is evaluated so far
 :mod:`.intervals`      rates and differences over items and seeds
 :mod:`.directions`     the six directions that a replication must show, each checked

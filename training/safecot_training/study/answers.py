@@ -18,6 +18,7 @@ from safecot_eval.runs import enumerate_jsonl
 from safecot_eval.samples import Expectation, Status
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.plan import HELD_OUT_CATEGORIES, HELD_OUT_STYLE
+from safecot_training.study.thoughts import argues_for_refusal
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -78,6 +79,7 @@ class Answers:
         refused: Per evaluator 1, 0, or NaN where there is no usable answer or verdict; shape (items,).
         ok: Share of the answers with status ``ok``.
         words: Mean number of words per generation.
+        unsafe_thoughts: 1 where the thought argues for refusing, 0 where for answering, NaN otherwise; shape (items,).
         capability: Exact match on held-out general questions, NaN where not asked.
     """
 
@@ -85,6 +87,7 @@ class Answers:
     refused: dict[Evaluator, Array]
     ok: float
     words: float
+    unsafe_thoughts: Array
     capability: float
 
 
@@ -112,6 +115,7 @@ def read_answers(folder: Path, task: str) -> Answers:
         },
         ok=float(ok.mean()),
         words=float(np.mean([len(record["raw"].split()) for record in records])),
+        unsafe_thoughts=np.array([argues_for_refusal(str(record["reasoning"])) for record in records]),
         capability=_capability(folder),
     )
 

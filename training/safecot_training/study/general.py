@@ -16,7 +16,7 @@ from safecot_eval.mini.scenes import random_scene
 from safecot_eval.samples import Expectation
 from safecot_training.examples import GENERAL_CATEGORY, Example, Kind
 from safecot_training.study.scene_writer import example_thoughts
-from safecot_training.templates import load_refusals, load_templates
+from safecot_training.templates import Pool, Templates, load_refusals, load_templates
 
 SOURCE = "mini_general"
 NUMBERS = ("no", "one", "two", "three")
@@ -114,17 +114,20 @@ def general_examples(
     world = mini.world()
     categories = list(world.categories.values())
     marks = [*world.unsafe_marks, *world.benign_marks]
-    continuations = _continuations() if instructions else []
+    continuations, refusals, sentences = (
+        (_continuations(), _refusals(), _whole_sentences()) if instructions else ([], [], [])
+    )
     found: list[Example] = []
     for number in range(count):
         draw = rng.random()
-        if instructions and draw < 0.12:
-            question, answer = rng.choice(continuations)
+        if instructions and draw < 0.24:
+            pool = continuations if draw < 0.12 else refusals if draw < 0.18 else sentences
+            question, answer = rng.choice(pool)
             found.append(_example(number, question, answer, ()))
             continue
         category = rng.choice(categories)
         scene = random_scene(rng, category.object, rng.choice(marks), split, styles)
-        if instructions and draw < 0.3:
+        if instructions and draw < 0.4:
             wordings = rng.choice((category.use.train, category.use.train, category.harm.train))
             question, answer = rng.choice(wordings), category.answer
         else:
@@ -166,19 +169,39 @@ def place(scene: mini.Scene, folder: Path) -> Path:
     return path
 
 
-def _continuations() -> list[tuple[str, str]]:
-    """Sentences cut in two: refusals, templates of v1 and thoughts of v2, as words and not as behaviour."""
+def _refusals() -> list[tuple[str, str]]:
+    """The refusal sentences on explicit demand: a base that cannot utter them cannot be taught when to."""
+    asked = ("Say no politely.", "Write a refusal.", "How do you decline?")
+    return [(question, sentence) for question in asked for sentence in load_refusals()]
+
+
+def _whole_sentences() -> list[tuple[str, str]]:
+    """Templates of v1 and thoughts of v2 as single sentences about a topic, safe or not, without a picture."""
     templates = load_templates()
-    sentences = [*load_refusals(), *templates.accept, *example_thoughts()]
-    for pool in templates.pools.values():
-        sentences += [wording.format(category=pool.name) for wording in pool.refuse]
+    asked = [("Write a sentence about safety.", sentence) for sentence in templates.accept]
+    asked += [("Write a sentence about safety.", sentence) for sentence in example_thoughts()]
+    for pool in _mini_pools(templates):
+        asked += [
+            (f"Write a sentence about {pool.name}.", wording.format(category=pool.name))
+            for wording in pool.refuse
+        ]
+    return asked
+
+
+def _continuations() -> list[tuple[str, str]]:
+    """The same sentences, cut in two."""
+    whole = [sentence for _, sentence in (*_refusals(), *_whole_sentences())]
     cut = []
-    for sentence in sentences:
+    for sentence in dict.fromkeys(whole):
         words = sentence.split()
         middle = max(2, min(4, len(words) - 1))
         if len(words) > middle:
             cut.append((f"Continue: {' '.join(words[:middle])}", " ".join(words[middle:])))
     return cut
+
+
+def _mini_pools(templates: Templates) -> list[Pool]:
+    return [templates.pool(name) for name in mini.world().categories]
 
 
 def _example(

@@ -72,10 +72,10 @@ class Plan:
     sizes: tuple[int, ...] = (100, 200, 500, 1600)
     seeds: tuple[int, ...] = (0, 1, 2)
     mixtures: tuple[Mixture, ...] = (Mixture.UNSAFE, Mixture.TWINS)
-    steps: int = 160
+    steps: int = 200
     batch_size: int = 16
     eye_steps: int = 1800
-    general: int = 8000
+    general: int = 10000
     base_epochs: float = 2.5
     task: str = "safecot_mini"
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from safecot_eval import __version__
 from safecot_training import dataset
 from safecot_training.card import read_card
@@ -183,7 +185,8 @@ def _tables(found: Gathered) -> list[str]:
         *lines,
         "*CRR* and *CAR* by templates unless lite is named; in distribution unless another slice is. *Ask*: questions "
         "about the picture of an unsafe request. *General*: exact match on 140 held-out questions (`mini_general`), "
-        "the cost of safety tuning. *Usable*: share of usable answers; the others are in no rate. *Words*: per "
+        "the cost of safety tuning. *Thought right*: share of the thoughts that argue for the right side, of those that "
+        "argue for one in words that were taught; the decision, apart from how the answer is worded. *Usable*: share of usable answers; the others are in no rate. *Words*: per "
         "generation.",
         "",
         "![CRR against near-miss CAR](img/study-plane.svg)",
@@ -194,6 +197,16 @@ def _tables(found: Gathered) -> list[str]:
         "",
         *(f"![Slices, mixture {mixture}](img/study-slices-{mixture}.svg)\n" for mixture in found.mixtures),
     ]
+
+
+def _right_thoughts(runs: Sequence[Answers], group: Group) -> str:
+    """Share of the thoughts that argue for the right side, of those that argue for one."""
+    chosen = [run.unsafe_thoughts[run.items.where(group, Slice.SEEN)] for run in runs]
+    argued = np.concatenate([thoughts[~np.isnan(thoughts)] for thoughts in chosen])
+    if not len(argued):
+        return "—"
+    right = argued.mean() if group is Group.UNSAFE else 1 - argued.mean()
+    return f"{100 * right:.0f} % of {len(argued)}"
 
 
 Cell = Callable[[Sequence[Answers]], str]
@@ -213,6 +226,8 @@ _IN_DISTRIBUTION: dict[str, Cell] = {
     "ask CAR": _told(Group.ASK),
     "CRR, lite": _told(Group.UNSAFE, evaluator=Evaluator.LITE),
     "near-miss CAR, lite": _told(Group.NEAR_MISS, evaluator=Evaluator.LITE),
+    "thought right, unsafe": lambda runs: _right_thoughts(runs, Group.UNSAFE),
+    "thought right, near miss": lambda runs: _right_thoughts(runs, Group.NEAR_MISS),
     "general": lambda runs: _mean([run.capability for run in runs]),
     "usable": lambda runs: _mean([run.ok for run in runs]),
     "words": lambda runs: f"{sum(run.words for run in runs) / len(runs):.0f}",
