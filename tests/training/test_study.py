@@ -140,7 +140,14 @@ def test_unscored_answers_are_in_no_rate():
     clusters = np.array(["a", "b", "c", "d"])
     outcomes = np.array([[1.0, np.nan, 0.0, 1.0]])
     assert rate(outcomes, clusters).value == pytest.approx(2 / 3)
-    assert np.isnan(difference(np.full((1, 4), np.nan), outcomes, clusters).value)
+    nothing = np.full((1, 4), np.nan)
+    assert np.isnan(difference(nothing, outcomes, clusters).value)
+    unknown = rate(nothing, clusters)
+    assert np.isnan(unknown.value)
+    assert (unknown.low, unknown.high) == (0.0, 1.0)
+    assert at_least("", unknown, 0.8).outcome is Outcome.UNDECIDED
+    assert "nan" not in figures.curves({"a": {"v0": {100: unknown, 200: unknown}}}, "CRR")
+    assert "nan" not in figures.plane({"a": {"v0": (unknown, unknown)}})
 
 
 def test_claims_need_the_whole_interval():

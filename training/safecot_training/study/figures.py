@@ -64,12 +64,16 @@ class Panel:
         self.parts.append(_text(self.x(share), TOP + PANEL + 17, text, size=11))
 
     def bar(self, x: float, interval: Interval, name: str) -> None:
-        """A vertical interval with its mark."""
+        """A vertical interval with its mark; nothing where nothing was scored."""
+        if math.isnan(interval.value):
+            return
         self.parts.append(_line(x, self.y(interval.low), x, self.y(interval.high), COLOURS[name], 1.5))
         self.parts.append(_mark(x, self.y(interval.value), name))
 
     def cross(self, horizontal: Interval, vertical: Interval, name: str) -> None:
-        """A point with both intervals."""
+        """A point with both intervals; nothing where nothing was scored."""
+        if math.isnan(horizontal.value) or math.isnan(vertical.value):
+            return
         x, y = self.x(horizontal.value), self.y(vertical.value)
         colour = COLOURS[name]
         self.parts.append(_line(self.x(horizontal.low), y, self.x(horizontal.high), y, colour, 1.5))
@@ -129,7 +133,11 @@ def curves(series: Mapping[str, Mapping[str, Mapping[int, Interval]]], y_label: 
             panel.x_tick(at(size), str(size))
         for shift, (name, by_size) in enumerate(models.items()):
             places = [(panel.x(at(size)) + 5 * (shift - 1), by_size[size]) for size in sorted(by_size)]
-            path = " ".join(f"{x:.1f},{panel.y(interval.value):.1f}" for x, interval in places)
+            path = " ".join(
+                f"{x:.1f},{panel.y(interval.value):.1f}"
+                for x, interval in places
+                if not math.isnan(interval.value)
+            )
             panel.parts.append(
                 f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="1.5"/>'
             )

@@ -34,7 +34,12 @@ def rate(outcomes: Array, clusters: NDArray[np.str_]) -> Interval:
     Args:
         outcomes: Shape (seeds, items); NaN is unscored.
         clusters: Twin of each item, shape (items,).
+
+    Returns:
+        NaN in [0, 1] where nothing is scored.
     """
+    if np.isnan(outcomes).all():
+        return Interval(float("nan"), 0.0, 1.0)
     low, high = _bootstrap(outcomes, clusters)
     flat = outcomes.ravel()
     wilson = clustered_rate(flat, np.tile(clusters, len(outcomes)))

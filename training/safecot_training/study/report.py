@@ -244,6 +244,8 @@ def _mean(shares: Sequence[float]) -> str:
 
 
 def _percent(interval: Interval) -> str:
+    if np.isnan(interval.value):
+        return "—"
     return f"{100 * interval.value:.0f} % [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
 
 
