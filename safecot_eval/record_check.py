@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,16 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
             return f"status {status} does not go with refusal.matched {str(matched)[:10]}"
         if record["refusal"]["list"].__class__ is not str:
             return "'refusal.list' is not text"
+        phrase, span = record["refusal"]["phrase"], record["refusal"]["span"]
+        if phrase is not None and phrase.__class__ is not str:
+            return "'refusal.phrase' is neither text nor null"
+        if span is not None and [part.__class__ for part in span] != [int, int]:
+            return "'refusal.span' is not two whole numbers"
+        for key in ("image_sha256", "rubrics"):
+            if record[key].__class__ is not list or not all(part.__class__ is str for part in record[key]):
+                return f"{key!r} is not a list of texts"
+        if record["extra"].__class__ is not dict:
+            return "'extra' is not an object"
         if record["pair_id"] is not None and record["pair_id"].__class__ is not str:
             return "'pair_id' is neither text nor null"
         if record["core"] is not None and record["core"].__class__ is not bool:
@@ -174,6 +185,12 @@ class RunCheck:
             )
 
 
+def _finite(text: str) -> float | None:
+    """A number; NaN, infinity and what is too large for a float become None, as JSON has none of them."""
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
 def read_small_json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty dict where the file is missing, broken, a link elsewhere or oversized."""
     try:
@@ -181,7 +198,8 @@ def read_small_json(path: Path) -> dict[str, Any]:
             return {}
         if path.stat().st_size > MAX_RESULTS_BYTES:
             return {}
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

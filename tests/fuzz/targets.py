@@ -48,6 +48,18 @@ def samples_file(data: bytes, folder: Path) -> str:
     return f"{rows} {len(columns)} {sorted(columns.evaluators)}"
 
 
+def page_of_samples(data: bytes, folder: Path) -> str:
+    """The whole page from a samples file."""
+    from safecot_reports.build import Options, build
+    from safecot_reports.page import page_html
+
+    (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
+    built = build([str(folder)], Options())
+    page = page_html(built)
+    assert "<script>alert" not in page
+    return f"{len(built['cells'])} {len(built['samples'])}"
+
+
 def results_file(data: bytes, folder: Path) -> str:
     """A results file beside sound samples, read by the whole page."""
     from safecot_reports.build import Options, build
@@ -308,6 +320,7 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
     recipes = b"base_model: org/m\ndata: data\nvariant: v1\nmethod: lora\nlearning_rate: 1.0e-4\nprocessor: {min_pixels: 4}\n"
     return {
         "samples_file": (samples_file, [samples_seed()]),
+        "page_of_samples": (page_of_samples, [samples_seed()]),
         "results_file": (results_file, [json.dumps(results).encode()]),
         "verdict_file": (verdict_file, [_jsonl(verdict, {**verdict, "sample_id": "cd", "probability": 0.5})]),
         "replay_file": (replay_file, [_jsonl(replayed, {"task": TASK, "id": 2, "response": ""})]),

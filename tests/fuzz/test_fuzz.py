@@ -7,7 +7,14 @@ import pytest
 from tests.fuzz import targets
 from tests.fuzz.engine import fuzz
 
-RUNS = {"samples_file": 250, "results_file": 25, "verdict_file": 60, "journal_file": 60, "recipe": 150}
+RUNS = {
+    "samples_file": 250,
+    "results_file": 25,
+    "page_of_samples": 40,
+    "verdict_file": 60,
+    "journal_file": 60,
+    "recipe": 150,
+}
 
 
 @pytest.mark.parametrize("name", sorted(targets.seeds()))
