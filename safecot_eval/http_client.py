@@ -158,6 +158,9 @@ class ChatClient:
                 timeout=httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None),
                 limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
                 follow_redirects=False,
+                verify=not base_url.lower().startswith(
+                    "http://"
+                ),  # no certificates to load where there is no TLS
             )
             address = httpx.URL(self.url)
             if address.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", address.host):
