@@ -1,4 +1,4 @@
-"""What the study runs. Everything here was fixed before the first result was seen; the report prints it.
+"""What the study runs; the report prints it, and its *Reading* tells what was changed after earlier runs.
 
 *Mixtures.* The paper's sources are collections of unsafe requests (MM-SafetyBench, MultiTrust) and general data
 (ShareGPT4V). The ``unsafe`` mixture copies that: its safety half holds unsafe requests only. Other safety sets also hold

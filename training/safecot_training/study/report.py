@@ -266,7 +266,7 @@ def _design(found: Gathered, out: Path) -> list[str]:
     return [
         "## Design",
         "",
-        "Fixed before the first fine-tuned model was evaluated (`training/safecot_training/study/plan.py`).",
+        "In `training/safecot_training/study/plan.py`; what was changed after earlier runs is told under *Reading*.",
         "",
         f"- **Base.** Idefics3 from its configuration, {eyes['parameters'] / 1e6:.2f} million parameters, own tokenizer. "
         f"The vision encoder learnt to name what a picture shows ({plan.eye_steps} steps of 64 pictures; on unseen "
