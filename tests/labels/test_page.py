@@ -110,33 +110,27 @@ def test_the_scripts_keys_and_download(page):
 
 
 @pytest.mark.slow
-def test_labelling_with_the_keyboard_in_a_browser(page, tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
+def test_labelling_with_the_keyboard_in_a_browser(browser, page, tmp_path):
     path = tmp_path / "labels.html"
     path.write_text(page, encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch()
-        except sync_api.Error as error:
-            pytest.skip(f"no browser for playwright here: {str(error).splitlines()[0]}")
-        tab = browser.new_page()
-        problems, requests = [], []
-        tab.on("console", lambda message: problems.append(message.text))
-        tab.on("pageerror", lambda error: problems.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(path.as_uri())
-        assert tab.locator("#answer").text_content() == HOSTILE
-        assert tab.evaluate("window.owned") is None
-        for key in KEYS:
-            tab.keyboard.press(key)
-        tab.fill("#annotator", "Ann 1")
-        with tab.expect_download() as download:
-            tab.click("#download")
-        saved = tmp_path / download.value.suggested_filename
-        download.value.save_as(saved)
-        tab.reload()
-        assert "2 labelled" in tab.locator("#count").text_content()
-        browser.close()
+    tab = browser.new_page()
+    problems, requests = [], []
+    tab.on("console", lambda message: problems.append(message.text))
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(path.as_uri())
+    assert tab.locator("#answer").text_content() == HOSTILE
+    assert tab.evaluate("window.owned") is None
+    for key in KEYS:
+        tab.keyboard.press(key)
+    tab.fill("#annotator", "Ann 1")
+    with tab.expect_download() as download:
+        tab.click("#download")
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    tab.reload()
+    assert "2 labelled" in tab.locator("#count").text_content()
+    tab.close()
     assert saved.name == "labels_Ann_1.csv"
     with saved.open(encoding="utf-8", newline="") as stream:
         labels = {row["row"]: row["label"] for row in csv.DictReader(stream)}

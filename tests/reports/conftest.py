@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from tests.reports.make_runs import make_runs
 
-ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MODELS = {"refuse_all": (1.0, 1.0), "answer_all": (0.0, 0.0), "Alpha": (0.9, 0.3), "Beta": (0.6, 0.05)}
 
 
@@ -43,18 +40,3 @@ def page(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("page") / "leaderboard.html"
     path.write_text(page_html(data), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, without its own traffic."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    found = next(
-        (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
-    )
-    if found is None:
-        pytest.skip("no Chromium here: `make browser` installs it")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGS)
-        yield chromium
-        chromium.close()
