@@ -100,7 +100,7 @@ def test_nothing_else_is_there(names: set[str], wheel: Path) -> None:
     assert wheel.stat().st_size < 5 * 2**20
     with zipfile.ZipFile(wheel) as archive:
         for name in names:
-            assert not re.search(rb"/work/(?:main|shared)|/tmp/w", archive.read(name)), name
+            assert str(ROOT).encode() not in archive.read(name), f"{name} names a folder of this machine"
 
 
 def metadata(wheel: Path) -> email.message.Message:
