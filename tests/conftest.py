@@ -44,9 +44,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, without its own traffic."""
+    """Debian's Chromium, without its own traffic.
+
+    One per module: while it is open, Playwright's event loop counts as running in this thread, and nothing
+    else here could call ``asyncio.run``.
+    """
     sync_api = pytest.importorskip("playwright.sync_api")
     found = next(
         (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
