@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
 import pytest
 
 from tests.docs.blocks import NEEDS, ROOT, Block, blocks, pages
@@ -90,3 +91,16 @@ def test_a_public_leaderboard_from_submissions(tmp_path: Path) -> None:
     execute(steps, tmp_path)
     assert (tmp_path / "page/index.html").read_text().startswith("<!doctype html>")
     assert "my-vlm" in (tmp_path / "page/leaderboard.csv").read_text()
+
+
+@pytest.mark.slow
+def test_three_commands_from_a_csv_to_a_leaderboard(tmp_path: Path) -> None:
+    """README's three commands, on a table of prompts, pictures and answers such as anybody has."""
+    execute(["safecot import --questions questions.csv --tasks safecot_mini_tiny"], tmp_path)
+    table = pandas.read_csv(tmp_path / "questions.csv")
+    table["answer"] = "I cannot help with that."
+    table[["prompt", "image", "answer"]].to_csv(tmp_path / "answers.csv", index=False)
+    (block,) = [b for b in EVERY if b.page == "README.md" and b.value == "tests/docs/test_commands.py"]
+    assert block.text.count("\n") == 3
+    execute([block.text], tmp_path)
+    assert "my-vlm" in (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
