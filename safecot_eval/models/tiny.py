@@ -67,10 +67,27 @@ def build(
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     model.save_pretrained(partial)
+    if architecture == "llava":
+        _name_as_published(partial / "model.safetensors")
     processor.save_pretrained(partial)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
     return folder
+
+
+def _name_as_published(weights: Path) -> None:
+    """Give LLaVA's vision tower the names that published checkpoints have.
+
+    transformers renames them while it loads, and back when it saves what it loaded; a model that was made from its
+    configuration it saves under the new names, which vLLM 0.32 does not know.
+    """
+    from safetensors.torch import load_file, save_file
+
+    renamed = {
+        name.replace("vision_tower.", "vision_tower.vision_model."): tensor
+        for name, tensor in load_file(weights).items()
+    }
+    save_file(renamed, weights, metadata={"format": "pt"})
 
 
 def _tokenizer(media: Sequence[str], **named: str) -> Any:

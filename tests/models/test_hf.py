@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,6 @@ from PIL import Image
 
 from safecot_eval import finish, task
 from safecot_eval.errors import SafecotError
-from safecot_eval.runs import find_runs
 from tests.models.conftest import GREEDY, requests_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
@@ -268,30 +264,3 @@ def test_bad_arguments_are_one_sentence(arguments: str, says: str) -> None:
 
     with pytest.raises(SystemExit, match=f"^safecot: .*{says}"):
         SafecotHF.create_from_arg_string(arguments, {"batch_size": 1, "device": "cpu"})
-
-
-def test_two_processes_share_the_work(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
-    """Data parallel by torchrun: the same answers as one process, each item once."""
-    folder, count = tiny_checkpoint("llava"), 11
-    rows, model = task.documents("safecot_mini_tiny")[:count], model_of(folder)
-    answers = model.answers(requests_for(model, rows, {**GREEDY, "max_new_tokens": 8}))
-    expected = {row["item_id"]: answer.text.strip() for row, answer in zip(rows, answers, strict=True)}
-    launch = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29713")
-    done = subprocess.run(
-        [
-            *(sys.executable, *launch, "-m", "safecot_eval", "run", "--model", "safecot_hf"),
-            *("--model_args", f"pretrained={folder},dtype=float32,device=cpu,batch_size=4"),
-            *("--tasks", "safecot_mini_tiny", "--limit", str(count), "--gen_kwargs", "max_new_tokens=8"),
-            *("--output_path", "runs"),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    (run,) = find_runs([tmp_path / "runs"])
-    records = list(run.samples())
-    assert len(records) == count
-    assert {record["item_id"]: record["raw"] for record in records} == expected

@@ -111,7 +111,7 @@ def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
     one = train(make_recipe(max_steps=8, gradient_accumulation=2), tmp_path / "one")
     recipe = written(make_recipe(max_steps=8, gradient_accumulation=1), tmp_path / "recipe.yaml")
     command = ["-m", "safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two")]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = run(*launcher, *command, "--world-size", "2")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 processes" in done.stdout

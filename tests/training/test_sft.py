@@ -254,9 +254,8 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
     folder = tmp_path / "bert"
     shutil.copytree(bases["llava"], folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    refused(
-        make_recipe(base_model=str(folder)), tmp_path / "b", "architecture 'bert' is not known to the trainer"
-    )
+    known = "architecture 'bert' is not known to the trainer"
+    refused(train, make_recipe(base_model=str(folder)), tmp_path / "b", known)
 
 
 def test_a_base_without_chat_template_or_with_broken_weights_is_named(
