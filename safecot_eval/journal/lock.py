@@ -6,12 +6,11 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from safecot_eval.errors import SafecotError
+from safecot_eval.locking import locked
 
 NAMING_ARGUMENTS = (
     "peft",
@@ -50,23 +49,20 @@ def hold(folder: Path, name: str) -> Iterator[None]:
     """
     path = folder / f"{name}.lock"
     owner = folder / f"{name}.owner"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise SafecotError(
-            f"{folder.parent}: another safecot run writes {name} here{_who(owner)}; wait for it, or give this one "
-            "another --output_path."
-        ) from error
-    except OSError as error:
-        raise SafecotError(f"{path}: the lock cannot be made ({error.strerror}).") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(path))
+        except BlockingIOError as error:
+            raise SafecotError(
+                f"{folder.parent}: another safecot run writes {name} here{_who(owner)}; wait for it, or give this one "
+                "another --output_path."
+            ) from error
+        except OSError as error:
+            raise SafecotError(f"{path}: the lock cannot be made ({error.strerror}).") from error
+        stack.callback(owner.unlink, missing_ok=True)
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
 
 
 def _who(owner: Path) -> str:

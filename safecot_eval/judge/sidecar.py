@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import filelock
 import orjson
 
 from safecot_eval.errors import SafecotError
+from safecot_eval.locking import locked
 from safecot_eval.verdicts import Unscored
 
 
@@ -52,14 +52,15 @@ class Sidecar:
     def __init__(self, folder: Path, judge_id: str, hashes: Mapping[str, str]) -> None:
         self.path = folder / "verdicts" / file_name(judge_id)
         self._hashes = dict(hashes)
-        self._lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        self._lock_path = self.path.with_name(f".{self.path.name}.lock")
+        self._held = contextlib.ExitStack()
         self.done: set[Place] = set()
 
     def __enter__(self) -> Self:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
+            self._held.enter_context(locked(self._lock_path))
+        except BlockingIOError as error:
             raise SafecotError(
                 f"{self.path}: another process is writing verdicts of this judge; wait for it, or stop it."
             ) from error
@@ -69,20 +70,18 @@ class Sidecar:
             self._load()
             self._stream = self.path.open("ab")
         except BaseException:
-            self._lock.release()
+            self._held.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            with contextlib.suppress(
-                OSError
-            ):  # what a full disk did not take was reported when it was written
+            with contextlib.suppress(OSError):  # what a full disk did not take was reported on writing
                 self._stream.close()
             if not self.path.stat().st_size:
                 self.path.unlink()
         finally:
-            self._lock.release()
+            self._held.close()
 
     def _load(self) -> None:
         if not self.path.is_file():

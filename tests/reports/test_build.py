@@ -31,6 +31,7 @@ def numbers(data: dict[str, Any], names: dict[str, str]) -> list[str]:
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
+@pytest.mark.slow
 @given(order=st.permutations(range(3)), labels=st.permutations(["p", "q", "r"]))
 @QUICK
 def test_permuting_runs_and_renaming_models_changes_no_number(

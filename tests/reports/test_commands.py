@@ -13,6 +13,7 @@ from safecot_eval.cli import card, compare, report
 from safecot_eval.cli import main as safecot
 
 
+@pytest.mark.slow
 def test_report_writes_by_the_ending_and_leaves_no_other_file(runs_dir: Path, tmp_path: Path) -> None:
     for name in ("a.html", "a.csv", "a.json", "a.md", "a.tex", "a.parquet"):
         done = CliRunner().invoke(report.command, [str(runs_dir), "-o", str(tmp_path / name)])

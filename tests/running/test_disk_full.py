@@ -81,6 +81,7 @@ def test_merge(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     fails(capsys, "merge", runs, "-o", "/proc/nowhere")
 
 
+@pytest.mark.slow
 def test_judge(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FaultServer() as server:
         server.reply_of = lambda body: (body.get("structured_outputs") or {"choice": ["x"]})["choice"][0]

@@ -116,6 +116,7 @@ def test_clusters_widen_the_interval_and_raise_the_p_value():
     assert questions.p == pytest.approx(mcnemar(6, 0, mid_p=False))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_agrees_with_statsmodels(pvalues):

@@ -53,6 +53,7 @@ def test_a_tag_asks_for_what_is_there(invented: Path) -> None:
     assert set(leaves) | set(left_out) == set(selections.tags()["safecot_overrefusal"])
 
 
+@pytest.mark.slow
 def test_a_wildcard_that_matches_a_tag_and_leaves(invented: Path) -> None:
     leaves, _, _ = plan.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
     assert "safecot_quick" not in leaves

@@ -73,10 +73,12 @@ def start(model: Path, log: Path, *options: str) -> Server:
         "512",
     ]
     command += ["--max-num-seqs", "4", "--limit-mm-per-prompt", '{"image":1}', "--skip-mm-profiling"]
+    command += ["--distributed-executor-backend", "uni"]
     command += ["--host", "127.0.0.1", "--port", str(port), *options]
     environment = {
         **os.environ,
         "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # with "uni": the engine computes itself, one process less to start
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": "500",

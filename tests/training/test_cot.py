@@ -185,6 +185,7 @@ def _serve(fail_after: int | None = None) -> Iterator[tuple[str, type[_Endpoint]
         server.server_close()
 
 
+@pytest.mark.slow
 def test_v2_resumes_after_the_endpoint_went_down(folder: Path) -> None:
     with _serve(fail_after=12) as (url, _):
         config = WriterConfig(url, "writer", retries=1, backoff_s=0.01, concurrency=2)

@@ -59,6 +59,7 @@ def test_general_half_of_fine_tuning_has_no_instruction_and_no_held_out_style(tm
     assert not uses & {e.query for e in examples}
 
 
+@pytest.mark.slow
 def test_base_diet_has_instructions_and_refusals_as_words_to_continue(tmp_path: Path):
     examples = general.general_examples(1500, tmp_path, seed=0)
     asked = {e.query for e in examples}
