@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             study = ("--out", str(out / "study"), "--runs", str(runs), "--short")
             run_command([sys.executable, "-m", "safecot_training.study", *study], logs / "study.log")
         stage("the embedded judge reads every answer")
-        safecot("judge", "runs", str(runs), "--judge", "lite", log=logs / "judge.log")
+        safecot("judge", str(runs), "--judge", "lite", log=logs / "judge.log")
         stage("leaderboard")
         safecot("report", str(runs), "-o", str(page), log=logs / "report.log")
     except SafecotError as error:

@@ -54,7 +54,7 @@ def command(
     partial: bool,
     questions: Path | None,
 ) -> None:
-    r"""Score answers that another tool recorded: FILES of one model (.csv .tsv .xlsx .json .jsonl .eval).
+    """Score answers that another tool recorded: FILES of one model (.csv .tsv .xlsx .json .jsonl .eval).
 
     Exit status: 0 every answer has an item and every item an answer, 3 written, but something is left over, 2 a mistake.
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 3
 INTERRUPTED = 130
-_DEFAULT = "runs"
+_DEFAULT = "existing"
 
 
 class _Group(click.Group):
-    """``safecot judge RUNS`` is ``safecot judge runs RUNS``."""
+    """``safecot judge RUNS`` is ``safecot judge existing RUNS``: most folders of runs are called "runs"."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
@@ -33,11 +33,11 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def command() -> None:
-    r"""Judge existing runs; nothing is generated (docs/judge.md).
+    """Judge existing runs; nothing is generated (docs/judge.md).
 
     \b
-    safecot judge runs/                     by the judge that SAFECOT_JUDGE_URL names
-    safecot judge runs/ --judge lite        by the embedded classifier
+    safecot judge runs                      by the judge that SAFECOT_JUDGE_URL names
+    safecot judge runs --judge lite         by the embedded classifier
     safecot judge serve                     start Llama-3-8B-Instruct with vLLM
     """
 

@@ -62,7 +62,7 @@ def command(
     cluster_size: int,
     icc: float,
 ) -> None:
-    r"""Say how many items a paired comparison needs, or what it can detect.
+    """Say how many items a paired comparison needs, or what it can detect.
 
     \b
     safecot power --n 1680                  the smallest difference that 1,680 items show

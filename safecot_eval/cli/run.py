@@ -84,7 +84,7 @@ def command(
     emit: str | None,
     report: Path | None,
 ) -> None:
-    r"""Evaluate a model on our tasks. Every other option goes to lmms-eval unchanged.
+    """Evaluate a model on our tasks. Every other option goes to lmms-eval unchanged.
 
     Answers are kept in OUTPUT/.journal as they come; the same command continues where an earlier one stopped. Exit
     status: 0 all answered, 3 written but some requests have no answer, 2 a mistake in the command, 1 lmms-eval failed.

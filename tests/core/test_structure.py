@@ -100,3 +100,15 @@ def test_no_metric_name_is_part_of_another() -> None:
     assert not [(a, b) for a in names for b in names if a != b and a in b]
     assert template["generation_kwargs"]["until"] == []
     json.dumps(template["generation_kwargs"])
+
+
+def test_help_keeps_the_lines_of_its_examples() -> None:
+    import click
+
+    from safecot_eval import cli
+
+    for name in cli.COMMANDS:
+        command = cli.cli.get_command(click.Context(cli.cli), name)
+        assert command is not None
+        told = command.get_help(click.Context(command, info_name=name))
+        assert "\\b" not in told, f"safecot {name} --help"

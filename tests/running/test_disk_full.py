@@ -85,7 +85,7 @@ def test_merge(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_judge(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FaultServer() as server:
         server.reply_of = lambda body: (body.get("structured_outputs") or {"choice": ["x"]})["choice"][0]
-        command = ("judge", "runs", runs, "--url", server.url, "--judge", "served", "--no-cache", "--quiet")
+        command = ("judge", runs, "--url", server.url, "--judge", "served", "--no-cache", "--quiet")
         before = state(runs)
         with room_for(3000):
             fails(capsys, *command)

@@ -364,6 +364,21 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(make_recipe, tmp_p
     assert "merged" not in listing.read_text()
 
 
+def test_a_folder_that_cannot_be_written_is_one_sentence(make_recipe, tmp_path: Path) -> None:
+    import yaml
+
+    from tests.running.test_read_only import read_only
+
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
+    recipe.write_text(yaml.safe_dump(make_recipe().as_dict()))
+    out.mkdir()
+    done = read_only(out, f"{sys.executable} -m safecot_eval train sft --recipe {recipe} --out {out}")
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "Read-only file system" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("safecot: ")
+    assert not list(out.iterdir())
+
+
 def test_a_full_disk_at_export_leaves_no_half_checkpoint(
     make_recipe, tmp_path: Path, monkeypatch, train
 ) -> None:

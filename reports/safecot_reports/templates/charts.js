@@ -109,21 +109,24 @@ function plane(panel, redraw) {
         d: front.map((p, i) => `${i ? "L" : "M"}${X(p.x.value)} ${Y(p.y.value)}`).join(""),
       }),
     );
-  points.forEach((p, i) => {
-    const right = p.x.value < 0.8;
+  for (const p of points)
     svg.append(
       s(
         "circle",
         { class: p.reference ? "point ref" : "point", cx: X(p.x.value), cy: Y(p.y.value), r: 6 },
         s("title", null, p.x.model),
       ),
-      s(
-        "text",
-        { x: X(p.x.value) + (right ? 10 : -10), y: Y(p.y.value) - 8, "text-anchor": right ? "start" : "end" },
-        points.length > 24 ? i + 1 : p.x.model.slice(0, 28),
-      ),
     );
-  });
+  svg.append(
+    ...labels(
+      points.map((p, i) => ({
+        x: X(p.x.value),
+        y: Y(p.y.value),
+        text: points.length > 24 ? String(i + 1) : p.x.model.slice(0, 28),
+        right: p.x.value < 0.8,
+      })),
+    ),
+  );
   const span = (c) => `${percent(c.value)} [${percent(c.low)}\u2013${percent(c.high)}]`;
   panel.append(
     h("div", { class: "controls" }, task.node, evaluator.node),
@@ -218,6 +221,24 @@ function categories(panel, redraw) {
     ),
   );
 }
+// Names beside points: one that would cover another goes further down, and a thin line leads back to its point.
+function labels(wanted) {
+  const placed = [];
+  return wanted.flatMap(({ x, y, text, right }) => {
+    const width = 7 * text.length;
+    const start = right ? x + 10 : x - 10 - width;
+    const covers = (top) =>
+      placed.some((o) => start < o.start + o.width && o.start < start + width && Math.abs(top - o.top) < 14);
+    let top = y - 8;
+    while (covers(top)) top += 4;
+    placed.push({ start, width, top });
+    const edge = right ? start - 2 : start + width + 2;
+    return [
+      ...(top > y + 12 ? [s("path", { class: "axis", d: `M${x} ${y}L${edge} ${top - 4}` })] : []),
+      s("text", { x: right ? start : start + width, y: top, "text-anchor": right ? "start" : "end" }, text),
+    ];
+  });
+}
 function lineChart(label, series, xName, yName) {
   const all = series.flatMap((o) => o.points),
     xs = all.map((p) => p[0]),
@@ -236,19 +257,28 @@ function lineChart(label, series, xName, yName) {
     s("text", { x: 330, y: 290, "text-anchor": "middle" }, xName),
     s("text", { x: 64, y: 14 }, yName),
   );
-  for (const o of series) {
+  // Names stand in one column on the right, from the lowest upwards, none over another.
+  const height = new Map();
+  let free = 262;
+  for (const o of [...series].sort((a, b) => a.points.at(-1)[1] - b.points.at(-1)[1])) {
+    free = Math.min(free - 14, Y(o.points.at(-1)[1]) + 4);
+    height.set(o, free);
+  }
+  series.forEach((o, number) => {
     const last = o.points.at(-1);
     svg.append(
+      s("path", { class: "axis", d: `M${X(last[0])} ${Y(last[1])}L612 ${height.get(o) - 4}` }),
       s("path", {
         class: "line",
+        "stroke-dasharray": ["none", "7 3", "2 3", "9 3 2 3"][number % 4],
         d: o.points.map((p, i) => `${i ? "L" : "M"}${X(p[0])} ${Y(p[1])}`).join(""),
       }),
       ...(o.points.length < 30
         ? o.points.map((p) => s("circle", { class: "point", cx: X(p[0]), cy: Y(p[1]), r: 4 }))
         : []),
-      s("text", { x: X(last[0]) + 8, y: Y(last[1]) + 4 }, o.name.slice(0, 20)),
+      s("text", { x: 616, y: height.get(o) }, o.name.slice(0, 20)),
     );
-  }
+  });
   return svg;
 }
 // What two recipes must share for their checkpoints to be points of one curve.
@@ -260,6 +290,9 @@ function recipeBesidesSize(recipe) {
       .filter(([key]) => !silent.includes(key))
       .sort(),
   );
+}
+function shortPath(name) {
+  return name.startsWith("/") ? name.split("/").slice(-2).join("/") : name;
 }
 function capabilityOf(found) {
   if (!found) return "\u2014";
@@ -296,7 +329,7 @@ function training(panel) {
         capabilityOf(m.training.capability),
         String(m.training.seed ?? "\u2014"),
         String(m.training.recipe_hash ?? m.training.recipe ?? "\u2014").slice(0, 12),
-        String(m.training.base_model ?? "\u2014"),
+        shortPath(String(m.training.base_model ?? "\u2014")),
       ]),
     ),
   );
