@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from safecot_eval import task
+from safecot_eval import finish, task
 from safecot_eval.models.policies import POLICIES
 
 LEAF = "safecot_mini_tiny"
@@ -37,6 +37,7 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
         (run / f"{_STAMP}_results.json").write_text(json.dumps(results), encoding="utf-8")
         with (run / f"{_STAMP}_samples_{LEAF}.jsonl").open("w", encoding="utf-8") as stream:
             for number, document in enumerate(documents):
+                finish.note_sample(document["sample_id"], finish.STOP)
                 line = {"doc_id": number, "filtered_resps": [answer]} | task.process_results(
                     document, [answer]
                 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +71,7 @@ def open_image(path: Path) -> Image.Image:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SafecotError(f"{path.name}: the image file is larger than {MAX_BYTES // 2**20} MiB.")
-        with warnings.catch_warnings():
+        with _whole_images_only(), warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is stricter
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -88,6 +91,33 @@ def open_image(path: Path) -> Image.Image:
         raise SafecotError(f"{path.name}: the file is not an image that can be read.") from error
     except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
         raise SafecotError(f"{path.name}: the image is truncated or damaged ({error}).") from error
+
+
+_strict = threading.Lock()
+_readers = 0
+_others_wish = False
+
+
+@contextmanager
+def _whole_images_only() -> Iterator[None]:
+    """Have Pillow report truncated files: ``lmms_eval.api.task`` tells it, for the whole process, to pad them with grey.
+
+    The first reader takes the switch over and the last puts it back, so that threads decode side by side.
+    """
+    global _readers, _others_wish
+    from PIL import ImageFile
+
+    with _strict:
+        if not _readers:
+            _others_wish, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _strict:
+            _readers -= 1
+            if not _readers:
+                ImageFile.LOAD_TRUNCATED_IMAGES = _others_wish
 
 
 def _on_white(image: Image.Image) -> Image.Image:

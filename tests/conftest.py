@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import refusal
+from safecot_eval import finish, refusal
 from safecot_eval.per_sample import sample_metrics
 from safecot_eval.scoring import make_record
 
@@ -40,7 +40,8 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's cache, and no judge of the environment is used."""
+    """No test reads or writes the user's cache, uses a judge of the environment, or sees an earlier test's notes."""
+    finish._reasons.clear()
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_REFUSAL_LIST"):
         monkeypatch.delenv(name, raising=False)

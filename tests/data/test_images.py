@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from safecot_eval import images
 from safecot_eval.errors import SafecotError
@@ -40,7 +40,11 @@ def test_a_good_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.1])
 @pytest.mark.parametrize("kind", ["png", "jpg"])
-def test_a_truncated_image_is_named(tmp_path: Path, kind: str, keep: float) -> None:
+@pytest.mark.parametrize("padding", [True, False], ids=["as lmms-eval wants it", "as Pillow has it"])
+def test_a_truncated_image_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, keep: float, padding: bool
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", padding)
     path = tmp_path / f"cut.{kind}"
     Image.effect_noise((200, 200), 90).save(path)
     content = path.read_bytes()
@@ -51,6 +55,7 @@ def test_a_truncated_image_is_named(tmp_path: Path, kind: str, keep: float) -> N
     assert len(info.sha256) == 64
     with pytest.raises(SafecotError, match=f"cut.{kind}"):
         images.open_image(path)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is padding
 
 
 @pytest.mark.parametrize(("width", "height"), [(9_000, 9_000), (40_000, 40_000)])
