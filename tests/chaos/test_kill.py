@@ -141,7 +141,6 @@ def test_judge(driver: Driver, tmp_path: Path) -> None:
         ]
         command = [
             "judge",
-            "runs",
             "--url",
             judge.url,
             "--judge",
