@@ -132,19 +132,26 @@ def _missing_work(
     for run in runs:
         done = files[run.folder].sidecar.done
         for record in run.samples():
-            in_run = {
-                v["rubric"]
-                for v in record["verdicts"]
-                if v["judge"] == judge_id
-                and v["label"] != Unscored.MISSING
-                and v["rubric"] in sets
-                and v.get("rubric_hash") == sets[v["rubric"]].hash
+            # What is done is left out before anything is worked out for it: a second pass is mostly this line.
+            wanted = {
+                name: rubrics
+                for name, rubrics in _applicable(record, sets, every_rubric).items()
+                if Place(run.task, run.stamp, record["sample_id"], rubrics.id) not in done
             }
-            for work in work_of(record, _applicable(record, sets, every_rubric), run):
-                place = Place(run.task, run.stamp, record["sample_id"], work.set.id)
-                if place not in done and work.set.id not in in_run:
-                    done.add(place)
-                    yield work
+            if not wanted:
+                continue
+            for verdict in record["verdicts"]:
+                rubrics = wanted.get(verdict["rubric"])
+                if (
+                    rubrics is not None
+                    and verdict["judge"] == judge_id
+                    and verdict["label"] != Unscored.MISSING
+                    and verdict.get("rubric_hash") == rubrics.hash
+                ):
+                    del wanted[verdict["rubric"]]
+            for work in work_of(record, wanted, run):
+                done.add(Place(run.task, run.stamp, record["sample_id"], work.set.id))
+                yield work
 
 
 def _applicable(record: Record, sets: Mapping[str, RubricSet], every_rubric: bool) -> Mapping[str, RubricSet]:
