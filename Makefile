@@ -59,6 +59,7 @@ bench: setup
 ## fuzz: every parser of outside input, SECONDS each (a quarter of an hour)
 SECONDS_EACH ?= 900
 fuzz: setup
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz.engine --seconds $(SECONDS_EACH)
 
 ## docs: the documentation site, in site/; readable and searchable from the file system
@@ -68,7 +69,7 @@ docs: setup
 
 ## lock: resolve the requirements again (names, versions and hashes; no addresses)
 lock: setup
-	for name in runtime dev; do $(UV) pip compile requirements/$$name.in --override requirements/overrides.txt \
+	for name in runtime dev fuzz; do $(UV) pip compile requirements/$$name.in --override requirements/overrides.txt \
 	  --python-version 3.11 --universal --generate-hashes --quiet -o requirements/$$name.txt; done
 
 clean:
