@@ -9,6 +9,7 @@ the inputs that together reach as much. The tests run the whole corpus.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -33,10 +34,10 @@ def fuzz(name: str, seconds: int, seed: int) -> tuple[str, str | None]:
         for number, data in enumerate(one.kept(name)):
             (reached / f"kept-{number}").write_bytes(data)
         limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-print_final_stats=1"]
-        ran = _guided(name, *LIMITS, *limits, str(reached))
+        ran = _guided(name, folder, *limits, str(reached))
         crashed = ran.returncode != 0
         spent = time.monotonic() - started
-        if not crashed and _guided(name, *LIMITS, "-merge=1", str(reduced), str(reached)).returncode == 0:
+        if not crashed and _guided(name, folder, "-merge=1", str(reduced), str(reached)).returncode == 0:
             one.keep(name, reduced)
     inputs = re.findall(r"stat::number_of_executed_units: (\d+)", ran.stderr) or ["0"]
     edges = re.findall(r"cov: (\d+)", ran.stderr) or ["0"]
@@ -47,9 +48,12 @@ def fuzz(name: str, seconds: int, seed: int) -> tuple[str, str | None]:
     return line, ran.stderr[-5000:] if crashed else None
 
 
-def _guided(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.fuzz.guided", name, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+def _guided(name: str, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.fuzz.guided", name, *LIMITS, *arguments]
+    environment = {**os.environ, "TMPDIR": folder}  # libFuzzer leaves by _exit, and tidies nothing
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=environment, check=False
+    )
 
 
 def main() -> int:
