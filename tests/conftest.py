@@ -18,6 +18,8 @@ from safecot_eval.scoring import make_record
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Two workers with two threads each on two cores wait for each other actively: tiny models took twenty times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell that starts us in the background has us ignore Ctrl-C, and what we start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

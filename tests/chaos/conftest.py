@@ -21,7 +21,7 @@ class Driver:
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "chaos.log"
-        environment = {**os.environ, "SAFECOT_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "SAFECOT_CACHE_DIR": str(folder / "cache")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.driver"],
             cwd=Path(__file__).parents[2],

@@ -90,7 +90,6 @@ def vllm_server(tiny_judge: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     plan = Plan(str(tiny_judge), port=free_port(), extra=options)
     log = tmp_path_factory.getbasetemp() / "vllm.log"
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
     started = time.monotonic()
     with Server(plan, log, timeout_s=800) as server:
         print(f"vLLM ready after {time.monotonic() - started:.0f} s")

@@ -21,7 +21,7 @@ def run(command: list[str], folder: Path, data: Path) -> subprocess.CompletedPro
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env={**os.environ, "SAFECOT_DATA_DIR": str(data), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "SAFECOT_DATA_DIR": str(data)},
         capture_output=True,
         text=True,
         timeout=300,

@@ -76,7 +76,6 @@ def start(cards: list[str], folder: Path) -> subprocess.Popen[str]:
             *("--output_path", "runs", "--report", "leaderboard.html"),
         ],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

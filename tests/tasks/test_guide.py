@@ -60,7 +60,6 @@ def test_following_the_guide(tmp_path: Path) -> None:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "SAFECOT_CACHE_DIR": str(tmp_path / "cache"),
-        "OMP_NUM_THREADS": "1",
     }
     environment.pop("SAFECOT_DATA_DIR", None)
     done = subprocess.run(

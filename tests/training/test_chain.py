@@ -83,7 +83,6 @@ def start(model: Path, log: Path, *options: str) -> Server:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": "500",
         "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
     }
     with log.open("wb") as stream:
         process = subprocess.Popen(
