@@ -127,8 +127,10 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
         wildcard = name not in ours
         matched = selections.leaves_of(name)
         if not matched and name.startswith(benchmarks.LEAF_PREFIX):
-            close = get_close_matches(name, ours, n=1)
-            hint = f"did you mean {close[0]}?" if close else "`safecot data list` shows all."
+            prefix = benchmarks.LEAF_PREFIX  # what all names share says nothing of how close they are
+            known = [leaf.removeprefix(prefix) for leaf in ours]
+            close = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=0.5)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "`safecot data list` shows all."
             raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
         if not matched or ("*" in name and not name.startswith(benchmarks.LEAF_PREFIX)):
             others.append(name)

@@ -37,6 +37,7 @@ def test_the_group_is_all_leaves_and_others_pass() -> None:
     ("asked", "says"),
     [
         ("safecot_toyy", "did you mean safecot_toy"),
+        ("safecot_qqqq", "`safecot data list` shows all"),
         ("safecot_nothing_like_it_at_all", "safecot data list"),
         ("safecot_toy_gone", "toy shop"),
         ("safecot_*_gone", "nothing of it can run here"),
