@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from safecot_eval.stats.clusters import design_effect
 from safecot_eval.stats.estimates import normal_quantile
@@ -63,10 +63,10 @@ def mcnemar(b: int, c: int, *, mid_p: bool = True) -> float:
         raise ValueError(f"counts cannot be negative: {b}, {c}")
     if b + c == 0:
         return 1.0
-    exact = min(1.0, 2 * float(stats.binom.cdf(min(b, c), b + c, 0.5)))
+    exact = min(1.0, 2 * float(special.betainc(max(b, c), min(b, c) + 1, 0.5)))
     if not mid_p or b == c:
         return exact
-    return exact - float(stats.binom.pmf(min(b, c), b + c, 0.5))
+    return exact - float(math.comb(b + c, b) / 2 ** (b + c))
 
 
 def paired_difference(

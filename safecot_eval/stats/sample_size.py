@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize, special
 
 
 def power(n: float, effect: float, discordant: float, alpha: float = 0.05) -> float:
@@ -26,10 +26,10 @@ def power(n: float, effect: float, discordant: float, alpha: float = 0.05) -> fl
     delta = abs(effect)
     if not (0 < discordant <= 1 and delta <= discordant and n > 0 and 0 < alpha < 1):
         raise ValueError("need n > 0, 0 < alpha < 1 and 0 <= effect <= discordant <= 1")
-    z = float(stats.norm.isf(alpha / 2))
+    z = -float(special.ndtri(alpha / 2))
     gap, spread = math.sqrt(n) * delta, math.sqrt(max(discordant - delta**2, 1e-15))
     reject = z * math.sqrt(discordant)
-    return float(stats.norm.sf((reject - gap) / spread) + stats.norm.cdf((-reject - gap) / spread))
+    return float(special.ndtr((gap - reject) / spread) + special.ndtr((-reject - gap) / spread))
 
 
 def minimum_detectable_difference(
@@ -64,7 +64,7 @@ def items_needed(effect: float, discordant: float, alpha: float = 0.05, power: f
     delta = abs(effect)
     if not 0 < delta <= discordant <= 1:
         raise ValueError("need 0 < effect <= discordant <= 1")
-    z_alpha, z_power = float(stats.norm.isf(alpha / 2)), float(stats.norm.ppf(power))
+    z_alpha, z_power = -float(special.ndtri(alpha / 2)), float(special.ndtri(power))
     root = z_alpha * math.sqrt(discordant) + z_power * math.sqrt(max(discordant - delta**2, 0.0))
     return math.ceil((root / delta) ** 2 - 1e-9)
 
