@@ -1,7 +1,7 @@
-"""YAML from other people: plain values only, and no document that unfolds to more than it is.
+"""YAML from other people: plain values only, keys that are text, and no document that unfolds to more than it is.
 
 ``yaml.safe_load`` makes no objects, and yet nine lines of aliases can stand for a billion values, which the first message
-that prints one would unfold.
+that prints one would unfold; and it reads ``? :`` as a key that is nothing, where whoever reads the keys expects names.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import yaml
 
 MAX_CHARACTERS = 4 * 2**20
 MAX_VALUES = 200_000
+_KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
 
 def load(text: str) -> Any:
     r"""Read a YAML document.
 
     Raises:
-        yaml.YAMLError: not YAML, object tags, too large, or aliases that unfold to over ``MAX_VALUES`` values.
+        yaml.YAMLError: not YAML, object tags, a key that is not text, too large, or aliases that unfold to over
+            ``MAX_VALUES`` values.
 
     >>> load("a: &x [1, 2]\nb: *x")
     {'a': [1, 2], 'b': [1, 2]}
@@ -46,6 +48,10 @@ def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
         raise yaml.YAMLError("an alias that holds itself")
     if isinstance(node, yaml.ScalarNode):
         return 1
+    if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if key.tag not in _KEYS:
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: a key is not text; write it in quotes")
     open_nodes.add(name)
     parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
     known[name] = 1 + sum(_size(part, known, open_nodes) for part in parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def picture(given: str, folders: tuple[Path, ...]) -> Picture:
     if len(given) < 4096:
         for folder in folders:
             path = folder / given
-            if path.is_file() and path.stat().st_size <= images.MAX_BYTES:
+            if os.path.isfile(path) and path.stat().st_size <= images.MAX_BYTES:
                 return Picture(hashlib.sha256(path.read_bytes()).hexdigest())
     return _embedded(given) if len(given) >= _SHORTEST_BASE64 else Picture("")
 

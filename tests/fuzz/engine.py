@@ -45,7 +45,8 @@ def fuzz(name: str, seconds: int, seed: int) -> tuple[str, str | None]:
         f"{name:<18} {int(inputs[-1]):>10,} inputs, {edges[-1]:>4} edges, {len(one.found(name)):>4} kept, "
         f"{'A CRASH' if crashed else 'no crash'} in {spent:,.0f} s"
     )
-    return line, ran.stderr[-5000:] if crashed else None
+    # The traceback is on standard output, libFuzzer's own words are on standard error.
+    return line, f"{ran.stdout[-3000:]}\n{ran.stderr[-1500:]}" if crashed else None
 
 
 def _guided(name: str, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ returns a short text that describes the outcome, so that a mutated input that le
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 import zlib
@@ -25,6 +26,7 @@ from safecot_eval.per_sample import sample_metrics
 from safecot_eval.scoring import make_record
 from safecot_eval.verdicts import Unscored
 from tests.conftest import make_doc
+from tests.fuzz import exchanged
 from tests.reports.make_runs import make_runs
 
 Target = Callable[[bytes, Path], str]
@@ -277,6 +279,7 @@ def _jsonl(*rows: object) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+@functools.cache
 def seeds() -> dict[str, tuple[Target, list[bytes]]]:
     """Every target with sound inputs to start from."""
     verdict = {
@@ -361,6 +364,7 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
             json_data,
             [json.dumps([{"id": 1}, {"id": 2}]).encode(), json.dumps({"a": {"id": 1}}).encode()],
         ),
+        **exchanged.seeds(),
     }
 
 

@@ -17,6 +17,10 @@ RUNS = {
     "verdict_file": 60,
     "journal_file": 60,
     "recipe": 150,
+    "submission_file": 60,
+    "run_record": 25,
+    "checkpoint_card": 25,
+    "templates": 50,
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from safecot_eval import images, refusal, runs, yaml_file
@@ -225,6 +226,10 @@ class TestHostileFolders:
                             )
                             assert known, f"{path} reads YAML without safecot_eval.yaml_file"
         assert yaml_file.load("a: 1") == {"a": 1}
+
+    def test_a_key_that_is_not_text_is_named_with_its_line(self) -> None:
+        with pytest.raises(yaml.YAMLError, match="line 2: a key is not text"):
+            yaml_file.load("a: 1\n404: 2")
 
 
 class _Payload:

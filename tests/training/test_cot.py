@@ -61,7 +61,8 @@ def test_wordings_are_not_shared_between_categories() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("comes under {category}", "comes under it"), ("comes under {category}", "comes under {categry}"), ("I can answer it.", "I can {answer}.")],
+    [("comes under {category}", "comes under it"), ("comes under {category}", "comes under {categry}"),
+     ("comes under {category}", "comes under {category:>999999999}"), ("I can answer it.", "I can {answer}.")],
 )  # fmt: skip
 def test_a_template_with_a_wrong_placeholder_is_named(tmp_path: Path, old: str, new: str) -> None:
     text = TEMPLATES.read_text()
@@ -70,6 +71,22 @@ def test_a_template_with_a_wrong_placeholder_is_named(tmp_path: Path, old: str, 
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(SafecotError, match=r"mine\.yaml.*wording"):
         load_templates(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("categories: 5", "categories must be a mapping"),
+        (
+            "categories: {fraud: {refuse: ['no {category}'], aliases: 3}}",
+            "category 'fraud': aliases must be a list",
+        ),
+    ],
+)
+def test_a_template_file_of_another_shape_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(SafecotError, match=words):
+        load_templates(tmp_path / "mine.yaml")
 
 
 def test_refusals_hold_the_phrases_of_the_list() -> None:

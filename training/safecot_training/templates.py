@@ -82,10 +82,17 @@ def load_templates(path: Path = TEMPLATES) -> Templates:
     """
     content = _load_yaml(path)
     pools: dict[str, Pool] = {}
-    for key, entry in (content.get("categories") or {}).items():
-        refuse = _wordings(entry, "refuse", f"{path}, category {key!r}", {PLACEHOLDER})
+    categories = content.get("categories") or {}
+    if not isinstance(categories, dict):
+        raise SafecotError(f"{path}: categories must be a mapping of a category to its wordings.")
+    for key, entry in categories.items():
+        where = f"{path}, category {key!r}"
+        refuse = _wordings(entry, "refuse", where, {PLACEHOLDER})
         pool = Pool(str(entry.get("name") or key), refuse)
-        for alias in (key, entry.get("name") or key, *(entry.get("aliases") or ())):
+        aliases = entry.get("aliases") or []
+        if not isinstance(aliases, list):
+            raise SafecotError(f"{where}: aliases must be a list of spellings.")
+        for alias in (key, pool.name, *aliases):
             pools[category_key(str(alias))] = pool
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Templates(
@@ -102,10 +109,11 @@ def _wordings(entry: Any, key: str, where: str, wanted: set[str]) -> tuple[str, 
         raise SafecotError(f"{where}: needs a list {key!r} of wordings.")
     for wording in wordings:
         try:
-            found = {name for _, name, _, _ in string.Formatter().parse(str(wording)) if name is not None}
+            parts = list(string.Formatter().parse(str(wording)))
         except ValueError as error:
             raise SafecotError(f"{where}: wording {wording!r} has unbalanced braces ({error}).") from error
-        if found != wanted:
+        found = {name for _, name, _, _ in parts if name is not None}
+        if found != wanted or any(form or conversion for _, _, form, conversion in parts):
             need = "the placeholder {category}" if wanted else "no placeholder"
             raise SafecotError(f"{where}: wording {wording!r} must hold {need} and nothing else in braces.")
     return tuple(str(wording) for wording in wordings)
@@ -118,6 +126,8 @@ def load_refusals(refusal_list: str = DEFAULT_LIST, path: Path = REFUSALS) -> tu
         SafecotError: no such list, or a sentence that does not hold its phrase.
     """
     sentences = _load_yaml(path).get("sentences") or {}
+    if not isinstance(sentences, dict):
+        raise SafecotError(f"{path}: sentences must be a mapping of a phrase to its sentence.")
     refusals = []
     for phrase in load_list(refusal_list).phrases:
         sentence = str(sentences.get(phrase, phrase))
