@@ -7,10 +7,13 @@ as the leaves' do; a wildcard is therefore read as the leaves behind everything 
 from __future__ import annotations
 
 import fnmatch
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from safecot_eval import benchmarks
+from safecot_eval.errors import SafecotError
 
 GROUP = "safecot"
 ALL = "safecot-leaf"
@@ -25,10 +28,27 @@ def tags() -> dict[str, list[str]]:
             path = benchmark.folder / f"{leaf}.yaml"
             if not path.is_file():
                 continue
-            given = yaml.safe_load(path.read_text(encoding="utf-8")).get("tag", [ALL])
+            given = _read(path).get("tag", [ALL])
             for tag in [given] if isinstance(given, str) else given or ():
                 found.setdefault(str(tag), []).append(leaf)
     return {tag: sorted(found[tag]) for tag in sorted(found)}
+
+
+class _Loader(yaml.SafeLoader):
+    """lmms-eval's own tags (``!function``) are none of our business."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise SafecotError(f"{path}: a task file is a mapping (task: …, tag: …).")
+    return content
 
 
 def leaves_of(asked: str) -> list[str]:

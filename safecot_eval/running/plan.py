@@ -68,7 +68,7 @@ class Plan:
         lines.append(
             f"tasks   {', '.join(tasks)}{limited}; {count} items in all" if tasks else "tasks   none"
         )
-        lines += [f"left out  {leaf}: {reason}" for leaf, reason in self.left_out.items()]
+        lines += [f"left out  {reason}" for reason in by_reason(self.left_out)]
         lines += list(self.notes)
         lines.append(f"output  {self.output}")
         return "\n".join(lines)
@@ -143,9 +143,25 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
             else:
                 raise SafecotError(f"{leaf}: {reason}")
     if not leaves and not others:
-        reasons = "; ".join(f"{leaf}: {reason}" for leaf, reason in left_out.items())
-        raise SafecotError(f"--tasks {asked}: nothing of it can run here. {reasons}".rstrip())
+        raise SafecotError(
+            "\n  ".join([f"--tasks {asked}: nothing of it can run here.", *by_reason(left_out)])
+        )
     return leaves, tuple(others), left_out
+
+
+def by_reason(left_out: Mapping[str, str]) -> list[str]:
+    """One line for each reason, with the leaves that it holds for.
+
+    >>> by_reason({"a_x": "no data.", "a_y": "no data.", "a_z": "no data.", "b": "no images."})
+    ['a_x and 2 more: no data.', 'b: no images.']
+    """
+    leaves: dict[str, list[str]] = {}
+    for leaf, reason in left_out.items():
+        leaves.setdefault(reason, []).append(leaf)
+    return [
+        f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {reason}"
+        for reason, found in leaves.items()
+    ]
 
 
 def why_not(leaf: str, *, recorded: bool) -> str | None:

@@ -18,6 +18,8 @@ def test_wildcard_leaves_out_what_cannot_run() -> None:
     assert others == ()
     assert "toy shop" in left_out["safecot_toy_gone"]
     assert "safecot_replay" in left_out["safecot_toy_urls"]
+    planned = plan.Plan("m", {}, leaves, (), {"safecot_b": "no data.", "safecot_c": "no data."}, Path("runs"))
+    assert "left out  safecot_b and 1 more: no data.\n" in planned.describe()
 
 
 def test_recorded_answers_need_no_images() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.data import root
 from safecot_eval.errors import SafecotError
 from safecot_eval.paths import tasks_dir
@@ -211,6 +211,19 @@ def test_what_a_folder_of_the_users_own_lacks(own_tasks: Path) -> None:
     for name in ("_safecot_leaf", "_stub.json"):
         (own_tasks.parent / name).write_text("{}", encoding="utf-8")
     assert plan.expand_tasks("safecot_tea", recorded=False)[0] == {"safecot_tea": 1}
+
+
+def test_a_task_file_of_the_users_own(own_tasks: Path) -> None:
+    path = own_tasks / "safecot_tea.yaml"
+    path.write_text("task: safecot_tea\ntag: mine\nprocess_docs: !function utils.chosen\n", encoding="utf-8")
+    assert selections.tags()["mine"] == ["safecot_tea"]
+    for text, says in (
+        ("tag: [a\nb", r"safecot_tea\.yaml: not a readable YAML file"),
+        ("- 1", "is a mapping"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(SafecotError, match=says):
+            selections.tags()
 
 
 @pytest.mark.parametrize(
