@@ -6,13 +6,15 @@ import errno
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from safecot_eval.cli import cli
 from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, Item
-from safecot_training import contamination, files
+from safecot_training import contamination, examples, files
 from safecot_training.contamination import EvalSet, Ground
 from safecot_training.dataset import OnContamination, Plan, build, read_examples, read_manifest
 from safecot_training.examples import Kind, read_triplets
@@ -58,6 +60,25 @@ def test_parquet_and_jsonl_read_the_same(triplets: Path) -> None:
     parquet = triplets.with_suffix(".parquet")
     frame.to_parquet(parquet)
     assert read_triplets(parquet) == read_triplets(triplets)
+
+
+def test_a_parquet_file_that_unfolds_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.parquet"
+    row_group = pa.table({"query": pa.nulls(400_000, pa.string()), "category": ["x"] * 400_000})
+    with pq.ParquetWriter(path, row_group.schema, compression="zstd") as writer:
+        for _ in range(5):
+            writer.write_table(row_group)
+    assert path.stat().st_size < 50_000
+    read = []
+    monkeypatch.setattr(examples, "example_from", lambda *given: read.append(given))
+    rows = examples.enumerate_records(path)
+    assert next(rows) == (1, {"query": None, "category": "x"})
+    monkeypatch.setattr(examples, "MAX_ROWS", 1_000_000)
+    with pytest.raises(SafecotError, match="2,000,000 rows; a triplet file holds at most 1,000,000"):
+        read_triplets(path)
+    assert not read
 
 
 def test_questions_stay_together_and_do_not_depend_on_the_rest(triplets: Path) -> None:

@@ -30,6 +30,7 @@ from safecot_eval.samples import Expectation
 from safecot_training.sanitise import sanitise
 
 GENERAL_CATEGORY = "general"
+MAX_ROWS = 10_000_000
 
 
 class Kind(StrEnum):
@@ -97,20 +98,30 @@ def enumerate_records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         SafecotError: neither of the two formats, or not readable as such.
     """
     if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            rows = pq.read_table(path).to_pylist()
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise SafecotError(
-                f"{path}: not a readable Parquet file ({' '.join(str(error).split())})."
-            ) from error
-        yield from enumerate(rows, start=1)
+        yield from enumerate(_parquet_rows(path), start=1)
     elif path.suffix == ".jsonl":
         yield from enumerate_jsonl(path)
     else:
         raise SafecotError(f"{path}: triplet files end in .jsonl or .parquet.")
+
+
+def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows in batches: a few kilobytes can declare billions of equal rows, and the first bad one ends the reading."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows > MAX_ROWS:
+                raise SafecotError(
+                    f"{path}: {file.metadata.num_rows:,} rows; a triplet file holds at most {MAX_ROWS:,}. Split it."
+                )
+            for batch in file.iter_batches(batch_size=1000):
+                yield from batch.to_pylist()
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise SafecotError(
+            f"{path}: not a readable Parquet file ({' '.join(str(error).split())})."
+        ) from error
 
 
 def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind, source: str) -> Example:
