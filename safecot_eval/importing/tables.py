@@ -17,6 +17,8 @@ from safecot_eval.runs import enumerate_jsonl
 Row = tuple[int, dict[str, Any]]
 MAX_TABLE_BYTES = 2 * 2**30
 MAX_CELL = 64 * 2**20
+MOST_COLUMNS = 1000
+"""Of a workbook's header that are looked at."""
 LONGEST_XLSX_CELL = 32_767
 """Characters that a cell of a workbook can hold; Excel's own limit. An answer of this length was cut."""
 
@@ -102,8 +104,11 @@ def _workbook(path: Path) -> Iterator[Row]:
         # Formulas are wanted as they are: an answer that begins with "=" was stored as one.
         book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=False)
         sheet = book.worksheets[0]
-        rows = ((n, [_text(cell) for cell in cells]) for n, cells in enumerate(sheet.values, start=1))
-        yield from _named(((n, _padded(cells, sheet.max_column)) for n, cells in rows), path)
+        # A stray cell far out makes every row as wide as a sheet can be; what has no name is not read.
+        rows = sheet.iter_rows(max_col=_named_width(sheet), values_only=True)
+        yield from _named(
+            ((n, [_text(cell) for cell in cells]) for n, cells in enumerate(rows, start=1)), path
+        )
         book.close()
     except SafecotError:
         raise
@@ -113,8 +118,12 @@ def _workbook(path: Path) -> Iterator[Row]:
         ) from error
 
 
-def _padded(cells: list[Any], width: int | None) -> list[Any]:
-    return cells + [None] * ((width or 0) - len(cells))
+def _named_width(sheet: Any) -> int:
+    """Columns up to the last that the first row with any content names."""
+    for cells in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
+        if filled := [n for n, cell in enumerate(cells, start=1) if cell not in (None, "")]:
+            return filled[-1]
+    return 1
 
 
 def _text(cell: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,16 @@ def test_damaged_logs_are_named(tmp_path: Path) -> None:
         archive.writestr("samples/1_epoch_1.json", json.dumps(sample(1)))
     with pytest.raises(SafecotError, match="inspect log convert"):
         read(tmp_path / "bz.eval")
+
+
+def test_a_stray_cell_far_out_does_not_make_a_sheet_of_billions_of_cells(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (("prompt", "response"), ("Hi?", "Ho.")):
+        book.active.append(row)
+    book.active["XFD100000"] = "x"
+    book.save(tmp_path / "a.xlsx")
+    started = time.monotonic()
+    (answer,) = read(tmp_path / "a.xlsx").answers
+    assert (answer.prompt, answer.response) == ("Hi?", "Ho.")
+    assert time.monotonic() - started < 20  # minutes, before
