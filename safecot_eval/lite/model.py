@@ -194,7 +194,7 @@ def _load(name: str) -> LiteModel:
             raise SafecotError(
                 f"{path}: trained for other features; train again with `safecot lite train` or use the shipped file."
             )
-        return LiteModel(
+        model = LiteModel(
             header=content["header"],
             ngrams={gram: column for column, gram in enumerate(content["ngrams"]["names"])},
             ngram_weights=np.array(content["ngrams"]["weights"], dtype=float).reshape(-1, len(HEADS))
@@ -207,8 +207,31 @@ def _load(name: str) -> LiteModel:
             unsure_below=float(content["unsure_below"]),
             sha256=hashlib.sha256(raw).hexdigest(),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise SafecotError(f"{path}: not a trained file of safecot lite ({error}).") from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SafecotError(f"{path}: not a trained file of safecot lite ({said}).") from error
+    _require_shapes(model, path)
+    return model
+
+
+def _require_shapes(model: LiteModel, path: Path) -> None:
+    heads, dense = len(HEADS), len(dense_names())
+    wanted = {
+        "ngram_weights": (len(model.ngrams), heads),
+        "mean": (dense,),
+        "scale": (dense,),
+        "dense_weights": (dense, heads),
+        "bias": (heads,),
+        "temperature": (heads,),
+    }
+    for name, shape in wanted.items():
+        values = getattr(model, name)
+        if values.shape != shape or values.dtype.kind not in "fi" or not np.isfinite(values).all():
+            raise SafecotError(f"{path}: {name} must be {shape} finite numbers; train again.")
+    if not (model.scale > 0).all() or not (model.temperature > 0).all() or not isinstance(model.header, dict):
+        raise SafecotError(
+            f"{path}: scale and temperature must be above 0, and header an object; train again."
+        )
 
 
 def dump(model: LiteModel) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import tempfile
@@ -112,6 +113,63 @@ def checkpoint_card(data: bytes, folder: Path) -> str:
     return f"{read_card(run).variant}"
 
 
+def conversations(data: bytes, folder: Path) -> str:
+    """General training data in LLaVA's format, and VLGuard's training list."""
+    from safecot_training.examples import Kind
+    from safecot_training.sources import read_source
+
+    (folder / "train.json").write_bytes(data)
+    outcomes = []
+    for spec in (f"llava={folder / 'train.json'}", f"vlguard={folder}"):
+        try:
+            outcomes.append(str(len(read_source(spec, Kind.GENERAL, folder))))
+        except SafecotError as error:
+            outcomes.append(str(error)[-30:])
+    return " ".join(outcomes)
+
+
+def data_manifest(data: bytes, folder: Path) -> str:
+    """The manifest of a folder of training data."""
+    from safecot_training.dataset import read_examples, read_manifest
+    from safecot_training.recipe import recipe_from
+    from safecot_training.training_data import load_rows
+
+    (folder / "manifest.json").write_bytes(data)
+    for name in ("examples", "v1"):
+        (folder / f"{name}.jsonl").write_bytes(b"")
+    read_manifest(folder)
+    with contextlib.suppress(SafecotError):
+        read_examples(folder)
+    recipe = recipe_from({"base_model": "org/m", "data": str(folder), "variant": "v1", "method": "lora"}, "r")
+    return f"{len(load_rows(recipe)[0])}"
+
+
+def lite_file(data: bytes, folder: Path) -> str:
+    """A trained file of safecot-lite."""
+    from safecot_eval.lite import model
+
+    path = folder / "lite.json"
+    path.write_bytes(data)
+    model._load.cache_clear()
+    found = model.load(path)
+    logits, known = found.logits(["I'm sorry, but I can't help with that.", ""])
+    assert logits.shape == (2, 3)
+    assert known.shape == (2,)
+    return f"{len(found.ngrams)}"
+
+
+def label_table(data: bytes, folder: Path) -> str:
+    """A table of somebody's labels, to import as verdicts."""
+    from safecot_eval.judge.importing import import_labels, read_labels
+    from safecot_eval.runs import find_runs
+
+    make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)
+    (folder / "labels.csv").write_bytes(data)
+    labels = read_labels(folder / "labels.csv", judge="human:me", rubric="refusal")
+    result = import_labels(labels, find_runs([folder]))
+    return f"{len(labels)} {len(result.written)} {result.unmatched}"
+
+
 def seeds() -> dict[str, tuple[Any, list[bytes]]]:
     """Every target with sound inputs to start from."""
     from safecot_training.templates import REFUSALS, TEMPLATES
@@ -149,6 +207,22 @@ def seeds() -> dict[str, tuple[Any, list[bytes]]]:
         "in_distribution_categories": ["fraud"],
         "in_distribution_benchmarks": [],
     }
+    nothing = hashlib.sha256(b"").hexdigest()
+    manifest = {
+        "seed": 0,
+        "files": {"examples.jsonl": nothing},
+        "variants": {"v1": {"sha256": nothing, "order": "ab"}},
+        "contamination": {"checked": [{"set": "mini", "items": 3}], "dropped": 0},
+        "categories": [],
+        "benchmarks": [],
+    }
+    turns = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cat."}]
+    talk = [{"id": "1", "conversations": turns}, {"id": "2", "conversations": turns}]
+    pairs = [
+        {"safe_instruction": "What is it?", "response": "A cat."},
+        {"unsafe_instruction": "How?", "response": "No."},
+    ]
+    guard = [{"id": 1, "image": "a.png", "safe": True, "harmful_category": "risk", "instr-resp": pairs}]
     return {
         "submission_file": (submission_file, [_submission()]),
         "answer_table": (
@@ -160,6 +234,16 @@ def seeds() -> dict[str, tuple[Any, list[bytes]]]:
         "inspect_archive": (inspect_archive, [_archive()]),
         "run_record": (run_record, [json.dumps(record).encode()]),
         "templates": (templates, [TEMPLATES.read_bytes(), REFUSALS.read_bytes()]),
+        "conversations": (conversations, [json.dumps(talk).encode(), json.dumps(guard).encode()]),
+        "data_manifest": (data_manifest, [json.dumps(manifest).encode()]),
+        "lite_file": (lite_file, [_lite()]),
+        "label_table": (
+            label_table,
+            [
+                b"item_id,label,model\n0,full,m\n1,none,m\n",
+                b"sample_id,label,judge,rubric\nab,unsafe,j,harm\n",
+            ],
+        ),
         "checkpoint_card": (checkpoint_card, [json.dumps(card).encode()]),
     }
 
@@ -179,6 +263,16 @@ def _submission() -> bytes:
         path = Path(name) / "toy.safecot.json"
         CliRunner().invoke(command, [str(Path(name) / "toy"), "-o", str(path)], catch_exceptions=False)
         return path.read_bytes()
+
+
+def _lite() -> bytes:
+    """The shipped file with its first hundred n-grams."""
+    from safecot_eval.lite.model import HEADS, MODEL_FILE
+
+    content = json.loads(MODEL_FILE.read_bytes())
+    grams = content["ngrams"]
+    grams["names"], grams["weights"] = grams["names"][:100], grams["weights"][: 100 * len(HEADS)]
+    return json.dumps(content).encode()
 
 
 def _archive() -> bytes:

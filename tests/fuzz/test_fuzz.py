@@ -18,6 +18,8 @@ RUNS = {
     "journal_file": 60,
     "recipe": 150,
     "submission_file": 60,
+    "label_table": 60,
+    "lite_file": 100,
     "run_record": 25,
     "checkpoint_card": 25,
     "templates": 50,

@@ -111,6 +111,22 @@ def test_a_file_for_other_features_is_refused(tmp_path):
         lite.load(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("bias", [1.0], "bias must be"),
+        ("temperature", [0, 1, 1], "above 0"),
+        ("bias", [1e999, 0, 0], "bias must be"),
+    ],
+)
+def test_a_file_whose_numbers_do_not_fit(tmp_path, name, value, words):
+    content = json.loads(MODEL_FILE.read_text())
+    content[name] = value
+    (tmp_path / "lite.json").write_text(json.dumps(content))
+    with pytest.raises(SafecotError, match=words):
+        lite.load(tmp_path / "lite.json")
+
+
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(SafecotError, match="cannot be read"):
         lite.load(tmp_path / "none.json")

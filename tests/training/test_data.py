@@ -249,3 +249,25 @@ def test_the_command_builds_and_explains(triplets: Path, general: Path, tmp_path
 def test_mossbench_is_refused(spec: str, tmp_path: Path) -> None:
     with pytest.raises(SafecotError, match="MOSSBench must not be trained on"):
         read_source(spec.format(tmp_path), Kind.SAFETY, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["a"]', "the list must hold JSON objects"),
+        ('[{"conversations": ["Hi?", "Ho."]}]', "record 1: 'conversations' must hold JSON objects"),
+        ('[{"conversations": [{}, {}], "image": {"path": "a.png"}}]', "record 1: 'image' must be a path"),
+    ],
+)
+def test_conversations_of_another_shape_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text(text)
+    with pytest.raises(SafecotError, match=words):
+        read_source(f"llava={path}", Kind.GENERAL, tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"seed": 0}', '{"seed": 0, "files": [], "variants": {}}'])
+def test_a_manifest_of_another_shape_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(SafecotError, match="'files' is missing or of the wrong kind"):
+        read_manifest(tmp_path)

@@ -33,6 +33,14 @@ from safecot_training.mixture import mix, split_by_question
 from safecot_training.templates import choose_refusal, load_refusals
 
 SCHEMA = 1
+_MANIFEST = {
+    "seed": int,
+    "files": dict,
+    "variants": dict,
+    "contamination": dict,
+    "categories": list,
+    "benchmarks": list,
+}
 
 
 class OnContamination(StrEnum):
@@ -172,12 +180,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a data folder's manifest.
 
     Raises:
-        SafecotError: there is none.
+        SafecotError: there is none, or it is not one of ours.
     """
     path = folder / "manifest.json"
     if not path.is_file():
         raise SafecotError(f"{folder}: no manifest.json; build the data with `safecot train data` first.")
-    return read_json(path)
+    manifest = read_json(path)
+    for key, kind in _MANIFEST.items():
+        if not isinstance(manifest.get(key), kind):
+            raise SafecotError(f"{path}: {key!r} is missing or of the wrong kind; build the data again.")
+    for variant, entry in manifest["variants"].items():
+        if not isinstance(entry, dict):
+            raise SafecotError(f"{path}: the entry of variant {variant!r} is not an object; write it again.")
+    return manifest
 
 
 def manifest_hash(manifest: dict[str, Any], variant: str) -> str:
@@ -196,7 +211,7 @@ def read_examples(folder: Path) -> list[tuple[Example, str]]:
         SafecotError: the file is missing or differs from the manifest.
     """
     manifest = read_manifest(folder)
-    require_hash(folder / "examples.jsonl", manifest["files"]["examples.jsonl"])
+    require_hash(folder / "examples.jsonl", manifest["files"].get("examples.jsonl", ""))
     pairs = []
     for _, row in enumerate_jsonl(folder / "examples.jsonl"):
         example = Example(

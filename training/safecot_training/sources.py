@@ -133,7 +133,8 @@ def _from_vlguard(root: Path) -> Iterator[Example]:
         harm = "/".join(
             str(record[key]) for key in ("harmful_category", "harmful_subcategory") if record.get(key)
         )
-        for turn, pair in enumerate(record.get("instr-resp") or ()):
+        pairs = _objects(record.get("instr-resp"), f"{path}, record {number}: 'instr-resp'")
+        for turn, pair in enumerate(pairs):
             key = next(
                 (k for k in ("instruction", "unsafe_instruction", "safe_instruction") if k in pair), ""
             )
@@ -157,11 +158,13 @@ def _from_vlguard(root: Path) -> Iterator[Example]:
 
 def _from_llava(path: Path, images: Path, kind: Kind) -> Iterator[Example]:
     for number, record in enumerate(_json_list(path), start=1):
-        turns = record.get("conversations") or []
+        turns = _objects(record.get("conversations"), f"{path}, record {number}: 'conversations'")
         if len(turns) < 2:
             raise SafecotError(f"{path}, record {number}: 'conversations' needs a question and an answer.")
-        given = record.get("image")
-        names = [given] if isinstance(given, str) else list(given or ())
+        given = record.get("image") or []
+        names = [given] if isinstance(given, str) else given
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise SafecotError(f"{path}, record {number}: 'image' must be a path or a list of paths.")
         yield example_from(
             {
                 "id": f"{path.stem}:{record.get('id', number)}:{number}",
@@ -236,6 +239,15 @@ def _json_list(path: Path) -> list[dict[str, Any]]:
         raise SafecotError(f"{path}: not a JSON file ({error}).") from error
     if not isinstance(content, list):
         raise SafecotError(f"{path}: must be a JSON list of records.")
+    return _objects(content, f"{path}: the list")
+
+
+def _objects(content: Any, where: str) -> list[dict[str, Any]]:
+    """A list of JSON objects; nothing is an empty one."""
+    if content is None:
+        return []
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        raise SafecotError(f"{where} must hold JSON objects ({{…}}) and nothing else.")
     return content
 
 

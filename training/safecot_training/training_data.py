@@ -31,13 +31,13 @@ def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         raise SafecotError(
             f"{folder}: variant {variant} is not written yet; run `safecot train cot --data {folder} --variant {variant}`."
         )
-    if not manifest["contamination"]["checked"] and not recipe.allow_unchecked:
+    if not manifest["contamination"].get("checked") and not recipe.allow_unchecked:
         raise SafecotError(
             f"{folder}: checked against no evaluation set; build the data with --eval-set LEAF=DIR, or set "
             "allow_unchecked: true in the recipe."
         )
     path = folder / f"{variant}.jsonl"
-    require_hash(path, manifest["variants"][variant]["sha256"])
+    require_hash(path, manifest["variants"][variant].get("sha256", ""))
     rows = [row for _, row in enumerate_jsonl(path)]
     wanted = recipe.max_samples or len(rows)
     if wanted > len(rows):
