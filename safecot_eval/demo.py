@@ -11,7 +11,6 @@ that came with them.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval import paths
+from safecot_eval import environment, paths
 from safecot_eval.errors import SafecotError
 
 TINY = ("llava", "qwen2_5_vl")
@@ -139,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if runs.exists():
         shutil.rmtree(runs)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    environment.prepare()
     stage = Stage(time.monotonic())
     try:
         stage(f"two tiny VLMs and two baselines on {given.tasks}, through lmms-eval")

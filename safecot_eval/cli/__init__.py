@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from safecot_eval import __version__
+from safecot_eval import __version__, environment
 from safecot_eval.errors import SafecotError
 from safecot_eval.terminal import printable
 
@@ -77,6 +77,7 @@ def cli(log_format: str | None) -> None:
 
 def main(argv: list[str] | None = None) -> Any:
     """Run the command line; a user's mistake becomes one sentence on stderr and exit status 2."""
+    environment.prepare()
     try:
         return cli.main(args=argv, prog_name="safecot", standalone_mode=True)
     except SafecotError as error:

@@ -166,7 +166,6 @@ def command(
     from safecot_eval.journal.session import FOLDER, Session, world_size
     from safecot_eval.running import evaluation
 
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     share = world_size()
     session = Session(
         folder=None if no_journal or model in plan.RECORDED else planned.output / FOLDER,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from safecot_eval import environment
 from safecot_eval.errors import SafecotError
 
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", type=Path, help="write the report here too, figures into img/ beside it")
     parser.add_argument("--report-only", action="store_true", help="write the report from what is there")
     arguments = parser.parse_args(argv)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    environment.prepare()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from safecot_training.study import plan, report, study
 
