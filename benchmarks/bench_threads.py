@@ -1,6 +1,6 @@
 """How threads should wait on a CPU: spinning, for a moment or not, alone and where other work has the cores.
 
-``safecot`` sets ``GOMP_SPINCOUNT`` (safecot_eval/environment.py): threads that wait spin for a moment, then sleep. This
+``safecot`` sets ``GOMP_SPINCOUNT`` (safecot_eval/util/environment.py): threads that wait spin for a moment, then sleep. This
 measures what that costs alone and saves in company. One round is forward and backward passes of a tiny LLaVA over four texts of 600
 tokens, in a process of its own, for each policy, once with the machine to itself and once beside as many busy
 processes as there are cores.
@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from safecot_eval.environment import DEFAULTS
+from safecot_eval.util.environment import DEFAULTS
 
 POLICIES = {
     "spin (the default)": {},

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval import refusal
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import data_dir
 from safecot_eval.stats import Estimate, Target, corrected_rate, ppi, rate, rogan_gladen
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import data_dir
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "methods.md"
 BEGIN, END = "<!-- msts table: begin -->", "<!-- msts table: end -->"

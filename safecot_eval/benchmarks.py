@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import extra_tasks_dirs, tasks_dir
 from safecot_eval.samples import Item
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
 LEAF_PREFIX = "safecot_"
 

@@ -6,8 +6,8 @@ from functools import cache
 
 from safecot_eval import benchmarks
 from safecot_eval.data import root
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Item
+from safecot_eval.util.errors import SafecotError
 
 
 def is_leaf(name: str) -> bool:

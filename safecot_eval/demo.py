@@ -21,8 +21,8 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval import environment, paths
-from safecot_eval.errors import SafecotError
+from safecot_eval.util import environment, paths
+from safecot_eval.util.errors import SafecotError
 
 TINY = ("llava", "qwen2_5_vl")
 POLICIES = ("refuse_all", "answer_all")

@@ -13,8 +13,8 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from safecot_eval import benchmarks, catalogue
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir, data_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir, data_dir
 
 
 class State(StrEnum):
@@ -164,7 +164,7 @@ def _models() -> Finding:
 
 def _endpoint() -> Iterator[Finding]:
     """The endpoint that safecot_openai would ask, where the environment names one."""
-    from safecot_eval.running.preflight import served_models
+    from safecot_eval.util.chat_client import served_models
 
     url = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
     if not url:

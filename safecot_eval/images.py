@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from PIL import Image

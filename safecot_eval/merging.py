@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from safecot_eval.atomic import write_whole
-from safecot_eval.errors import SafecotError
 from safecot_eval.record_check import RunCheck, read_small_json
 from safecot_eval.runs import Run, enumerate_jsonl, find_runs
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_bytes
 
 CHECKPOINT_CARD = "safecot_checkpoint.json"
 
@@ -114,7 +114,7 @@ def _place(folder: Path, stamp: str, runs: Sequence[Run], target: Path) -> int:
         files = provenance.get("files")
         if isinstance(files, dict):
             provenance["files"] = {renamed[name]: value for name, value in files.items() if name in renamed}
-        write_whole(target / f"{free}_run.json", (json.dumps(provenance, indent=1) + "\n").encode())
+        write_bytes(target / f"{free}_run.json", (json.dumps(provenance, indent=1) + "\n").encode())
     if (folder / CHECKPOINT_CARD).is_file() and not (target / CHECKPOINT_CARD).exists():
         _link(folder / CHECKPOINT_CARD, target / CHECKPOINT_CARD)
     count = _join_verdicts(runs, target, free)
@@ -161,7 +161,7 @@ def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
                         lines.append(line)
         if lines:
             mine.parent.mkdir(exist_ok=True)
-            write_whole(mine, ("\n".join([*before, *lines]) + "\n").encode())
+            write_bytes(mine, ("\n".join([*before, *lines]) + "\n").encode())
         count += len(lines)
     return count
 

@@ -14,9 +14,9 @@ from typing import Any
 from loguru import logger
 
 from safecot_eval import catalogue, selections
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import extra_tasks_dirs, tasks_dir
 from safecot_eval.running.plan import RECORDED, why_not
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
 FALLBACK = 'use --include_path "$(safecot tasks-path)" instead'
 _MARK = "_safecot_hooked"

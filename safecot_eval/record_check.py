@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, Status
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 
 if TYPE_CHECKING:
     from safecot_eval.runs import Run
@@ -176,7 +177,7 @@ class RunCheck:
         changed = None
         if self.digest is not None and self.digest.hexdigest() != self._expected:
             changed = self.path
-        elif self._results_expected and _sha256(self._results) != self._results_expected:
+        elif self._results_expected and sha256(self._results) != self._results_expected:
             changed = self._results
         if changed is not None:
             raise SafecotError(
@@ -203,11 +204,3 @@ def read_small_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval import yaml_file
-from safecot_eval.errors import SafecotError
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
 
 LISTS_DIR = Path(__file__).parent / "refusal_lists"
 MAX_PHRASE = 300
@@ -127,7 +127,7 @@ def load_list(name_or_path: str) -> RefusalList:
         known = ", ".join(available_lists())
         raise SafecotError(f"Refusal list {name_or_path!r} is neither a file nor one of: {known}.")
     try:
-        content = yaml_file.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):

@@ -15,10 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.record_check import RunCheck, read_small_json, verdict_problem
 from safecot_eval.samples import Record, Status
-from safecot_eval.terminal import printable
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from safecot_eval import benchmarks
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 GROUP = "safecot"
 ALL = "safecot-leaf"

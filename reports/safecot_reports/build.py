@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from safecot_eval import __version__, benchmarks
-from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import METRICS, Columns, run_metrics
 from safecot_eval.refusal import available_lists
 from safecot_eval.runs import Run
 from safecot_eval.stats import Estimate, IntervalMethod, macro_mean
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.columns import read_all
 from safecot_reports.judges import judge_views
 from safecot_reports.pairs import pair_views

@@ -8,7 +8,7 @@ import re
 from typing import Any
 from xml.sax.saxutils import escape
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import to_json
 
 FORMATS = ("html", "csv", "json", "md", "latex", "parquet")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import catalogue
-from safecot_eval.errors import SafecotError
 from safecot_eval.images import inspect, open_image
+from safecot_eval.util.errors import SafecotError
 
 SIDE = 384
 """Longest side of a copy, in pixels."""

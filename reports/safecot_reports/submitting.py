@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from safecot_eval import submissions
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import Run
 from safecot_eval.submissions.provenance import shareable
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.columns import read_all
 from safecot_reports.provenance import provenance
 from safecot_reports.submitted import SubmittedRun

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from safecot_eval import yaml_file
-from safecot_eval.errors import SafecotError
-from safecot_eval.terminal import printable
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 FOLDER = Path(__file__).parent / "models"
 LONGEST_NAME = 120
@@ -149,7 +149,7 @@ def load(path: Path) -> ModelCard:
         SafecotError: the file is missing or no card (file and key are named).
     """
     try:
-        content = yaml_file.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: the model card cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -173,7 +173,7 @@ def parse(content: Mapping[str, Any], where: str) -> ModelCard:
     >>> parse({"id": "m", "backend": "safecot_baseline", "arguments": {"policy": "refuse_all"}}, "m.yaml").name
     'm'
     """
-    from safecot_eval.running.plan import is_secret
+    from safecot_eval.util.secrets import is_secret
 
     unknown = [str(key) for key in content if key not in ModelCard.__dataclass_fields__]
     if unknown:

@@ -14,9 +14,10 @@ from typing import Any
 
 import click
 
-from safecot_eval import __version__, environment
-from safecot_eval.errors import SafecotError
-from safecot_eval.terminal import printable
+from safecot_eval import __version__
+from safecot_eval.util import environment
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 # name -> one-line help. Listed here, so that `safecot --help` imports no subcommand.
 COMMANDS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from safecot_eval.cli.submit import RELATIONSHIPS
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 @click.group()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 LEFT_OVER = 3
 
@@ -65,8 +65,8 @@ def command(
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
     from safecot_eval import catalogue, importing
-    from safecot_eval.atomic import write_whole as write
-    from safecot_eval.terminal import printable
+    from safecot_eval.util.files import write_bytes as write
+    from safecot_eval.util.terminal import printable
 
     if questions is not None:
         from safecot_eval.importing.questions import questions as table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.judge.evaluating import Row
@@ -144,7 +144,7 @@ def serve(
     from safecot_eval.judge.endpoint import MODEL, URL
     from safecot_eval.judge.server import MODEL as DEFAULT_MODEL
     from safecot_eval.judge.server import Plan, Server
-    from safecot_eval.paths import cache_dir
+    from safecot_eval.util.paths import cache_dir
 
     plan = Plan(model or DEFAULT_MODEL, revision, host, port, tensor_parallel, data_parallel, ray, extra)
     where = log or cache_dir() / "judge" / f"server-{port}.log"
@@ -216,7 +216,7 @@ def audit(
 ) -> None:
     """Measure how firm a judge is: verdict flips under injections, repetition, other wordings and cut answers."""
     from safecot_eval.judge.audit import audit as run_audit
-    from safecot_eval.labels.sheet import write_atomically
+    from safecot_eval.util.files import write_text
 
     wanted = rubric or (("refusal",) if name == "lite" else ("refusal", "harm"))
     sets = _rubrics(wanted, official)
@@ -235,7 +235,7 @@ def audit(
             "A classifier sees no rubric: repetition and paraphrase cannot change its label.", err=True
         )
     if output is not None:
-        write_atomically(output, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
+        write_text(output, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
         click.echo(f"Details: {output}")
 
 
@@ -266,8 +266,8 @@ def evaluate(
     from safecot_eval.judge.evaluating import OUTCOMES, evaluate_runs, evaluate_set
     from safecot_eval.judge.inrun import configured_at_all
     from safecot_eval.judge.label_sets import SETS
-    from safecot_eval.labels.sheet import write_atomically
     from safecot_eval.runs import find_runs
+    from safecot_eval.util.files import write_text
 
     if labels in SETS:
         judge = _judge(name, url, concurrency, no_cache) if name or url or configured_at_all() else None
@@ -289,7 +289,7 @@ def evaluate(
     for line in _table(rows, per_model):
         click.echo(line)
     if output is not None:
-        write_atomically(output, json.dumps([_row_content(row) for row in rows], indent=1) + "\n")
+        write_text(output, json.dumps([_row_content(row) for row in rows], indent=1) + "\n")
 
 
 def _rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.labels import Adjudicated
@@ -78,8 +78,8 @@ def export(
         sheet_text,
         write_key,
     )
-    from safecot_eval.labels.sheet import write_atomically
     from safecot_eval.runs import find_runs
+    from safecot_eval.util.files import write_text
 
     asked = question(rubric)
     key_path = _key_path(output)
@@ -94,12 +94,12 @@ def export(
         )
     rows, key = blind_sample(found, draw(pool, count, seed), rubric, seed)
     write_key(key_path, key)
-    write_atomically(output, "\ufeff" + sheet_text(rows))
+    write_text(output, "\ufeff" + sheet_text(rows))
     click.echo(
         f"{len(rows)} of {len(pool):,} scored answers of {len({c.model for c in pool})} models: {output}"
     )
     if page is not None:
-        write_atomically(page, page_html(asked, rows))
+        write_text(page, page_html(asked, rows))
         click.echo(f"The same as a page: {page}")
     click.echo(f"Key, not for annotators: {key_path}")
     click.echo(f"Labels: {', '.join(asked.labels)}. {asked.text}")
@@ -214,7 +214,8 @@ def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, s
 
 def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -> None:
     """Name what is not settled, and write the conflicts as a sheet for a third person."""
-    from safecot_eval.labels.sheet import Row, read_texts, sheet_text, write_atomically
+    from safecot_eval.labels.sheet import Row, read_texts, sheet_text
+    from safecot_eval.util.files import write_text
 
     if result.unlabelled:
         click.echo(f"{len(result.unlabelled)} rows lack a label and were left out.")
@@ -226,7 +227,5 @@ def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -
     original = key_path.with_name(key_path.name.removesuffix(".key.json") + ".csv")
     texts = read_texts(original if original.is_file() else sheets[0])
     path = key_path.with_name(key_path.name.removesuffix(".key.json") + ".conflicts.csv")
-    write_atomically(
-        path, "\ufeff" + sheet_text(texts.get(row, Row(row, "", "")) for row in result.conflicts)
-    )
+    write_text(path, "\ufeff" + sheet_text(texts.get(row, Row(row, "", "")) for row in result.conflicts))
     click.echo(f"Let a third person label {path}, then import again with --decisions {path}")

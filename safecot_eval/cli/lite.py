@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.lite.evaluate import Row

@@ -17,7 +17,7 @@ def command(runs: tuple[str, ...], output: Path, index: bool) -> None:
     """Join RUNS (folders of jobs, at any depth): the newest run of every model and task, with its verdicts."""
     from safecot_eval.merging import merge
     from safecot_eval.runs import find_runs
-    from safecot_eval.terminal import printable
+    from safecot_eval.util.terminal import printable
 
     done = merge(runs, output)
     if index:

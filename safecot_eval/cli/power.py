@@ -6,7 +6,7 @@ import math
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 SHARES = (0.05, 0.1, 0.2, 0.3)
 

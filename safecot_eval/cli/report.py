@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
-from safecot_eval.atomic import write_whole
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_bytes
 
 
 @click.command()
@@ -85,11 +85,11 @@ def command(
     if split:
         write_split(data, runs, target, samples=not no_samples, images=images)
     elif kind == "html":
-        write_whole(target, page_html(data).encode())
+        write_bytes(target, page_html(data).encode())
     else:
-        write_whole(target, export(data, kind))
+        write_bytes(target, export(data, kind))
     if badge and baseline:
-        write_whole(badge, badge_svg(data, baseline).encode())
+        write_bytes(badge, badge_svg(data, baseline).encode())
     for sentence in data["conflicts"] + data["omitted"]:
         click.echo(f"note: {plain(sentence)}", err=True)
     shown = f"{len(data['models'])} models, {len(data['tasks'])} tasks, {len(data['samples'])} samples on the page"

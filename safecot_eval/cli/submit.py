@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -41,7 +41,7 @@ def command(
     from safecot_eval import submissions
     from safecot_eval.refusal import available_lists
     from safecot_eval.runs import find_runs
-    from safecot_eval.terminal import printable
+    from safecot_eval.util.terminal import printable
     from safecot_reports.submitting import blocks_of
 
     found = find_runs(runs)

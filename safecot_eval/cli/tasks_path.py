@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from safecot_eval.paths import tasks_dir
+from safecot_eval.util.paths import tasks_dir
 
 
 @click.command("tasks-path")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 @click.group(name="train")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 @click.command()
@@ -19,7 +19,7 @@ def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
     Exit status: 0 all are sound, 2 at least one is not (every reason is printed).
     """
     from safecot_eval.submissions import ENDING, load, validate
-    from safecot_eval.terminal import printable
+    from safecot_eval.util.terminal import printable
 
     paths = [p for given in files for p in (sorted(given.rglob(f"*{ENDING}")) if given.is_dir() else [given])]
     if not paths:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from safecot_eval.data.sources import Source
 from safecot_eval.data.verify import sha256_of
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
 ATTEMPTS = 4

@@ -11,8 +11,8 @@ from safecot_eval.data.replays import write_replays
 from safecot_eval.data.roots import cached, folder_of, present
 from safecot_eval.data.sources import Source, source
 from safecot_eval.data.verify import verify
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir
 
 
 @dataclass(frozen=True)

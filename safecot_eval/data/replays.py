@@ -8,8 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from safecot_eval.benchmarks import Benchmark
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir
 
 
 def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:

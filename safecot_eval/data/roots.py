@@ -6,8 +6,8 @@ from pathlib import Path
 
 from safecot_eval import benchmarks
 from safecot_eval.data.sources import source
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir, data_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir, data_dir
 
 
 def root(name: str) -> Path:

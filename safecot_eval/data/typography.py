@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from PIL import ImageFont

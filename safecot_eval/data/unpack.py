@@ -10,7 +10,7 @@ from typing import Any
 
 from safecot_eval.data.download import open_zip
 from safecot_eval.data.sources import Source
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 IMAGES = "images"
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}

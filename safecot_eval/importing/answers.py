@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval import images
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Status
+from safecot_eval.util.errors import SafecotError
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$", re.IGNORECASE)
 _DATA_URI = re.compile(r"^data:image/[\w.+-]+;base64,", re.IGNORECASE)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 MAX_MEMBERS = 200_000
 MAX_MEMBER_BYTES = 256 * 2**20

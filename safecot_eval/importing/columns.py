@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing.answers import Answer, Picture, picture
 from safecot_eval.importing.tables import LONGEST_XLSX_CELL
 from safecot_eval.samples import Status
+from safecot_eval.util.errors import SafecotError
 
 NAMES: dict[str, tuple[str, ...]] = {
     # A table with both a prediction and an answer keeps the reference in the latter (VLMEvalKit).

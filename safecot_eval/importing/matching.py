@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing.answers import Answer, Picture, pixel_hash
 from safecot_eval.samples import ImageSource, Item
+from safecot_eval.util.errors import SafecotError
 
 _PLACEHOLDER = re.compile(r"<\s*image(?:_?\d+)?\s*>", re.IGNORECASE)
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing import inspect_log
 from safecot_eval.importing.answers import Answer
 from safecot_eval.importing.columns import choose, to_answer
 from safecot_eval.importing.tables import read_table
+from safecot_eval.util.errors import SafecotError
 
 _VLMEVALKIT = {"index", "prediction"}
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing.archives import open_archive
 from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.util.errors import SafecotError
 
 Row = tuple[int, dict[str, Any]]
 MAX_TABLE_BYTES = 2 * 2**30

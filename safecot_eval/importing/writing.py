@@ -16,13 +16,13 @@ from typing import Any
 
 from safecot_eval import __version__, finish
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing.answers import Answer
 from safecot_eval.importing.matching import Matched
 from safecot_eval.importing.reading import Source
 from safecot_eval.per_sample import rate
 from safecot_eval.samples import Status
 from safecot_eval.task import documents, process_results
+from safecot_eval.util.errors import SafecotError
 
 MODEL = "safecot_import"
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.running.plan import is_secret
+from safecot_eval.util.secrets import is_secret
 
 SCHEMA = 1
 _WHOLE_UP_TO = 64 * 2**20

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.locking import locked
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import locked
 
 NAMING_ARGUMENTS = (
     "peft",

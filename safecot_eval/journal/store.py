@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 MAX_LINE_BYTES = 64 * 2**20
 

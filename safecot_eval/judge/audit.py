@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet, paraphrases
 from safecot_eval.judge.work import Judge, Work
 from safecot_eval.stats import Estimate, rate
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import Unscored
 
 _HERE = Path(__file__).parent

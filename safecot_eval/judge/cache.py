@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge.replies import Reading
-from safecot_eval.paths import cache_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir
 
 COMMIT_EVERY = 64
 _SELECT_AT_ONCE = 500

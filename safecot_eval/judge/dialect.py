@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.http_client import ChatClient, Failure
 from safecot_eval.judge.rubrics import Rubric
+from safecot_eval.util.chat_client import ChatClient, Failure
+from safecot_eval.util.errors import SafecotError
 
 _WORDS = ["quillfrost", "marrowdeep"]
 CHOICE_TOKENS, FREE_TOKENS, REASONED_TOKENS = 32, 96, 768

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 URL, MODEL, KEY = "SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY"
 
@@ -77,7 +77,7 @@ def configured(
         )
     wanted = model or environment.get(MODEL)
     if not wanted:
-        from safecot_eval.running.preflight import served_models
+        from safecot_eval.util.chat_client import served_models
 
         listed = served_models(address, key, URL)
         if not listed:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from safecot_eval import refusal
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
@@ -15,6 +14,7 @@ from safecot_eval.judge.work import Judge, Work
 from safecot_eval.runs import Run
 from safecot_eval.samples import Status
 from safecot_eval.stats import Agreement, Estimate, cohen_kappa, rate, sensitivity_specificity
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 ALL_MODELS = "(all models)"

@@ -17,7 +17,6 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge import rubrics
 from safecot_eval.judge.cache import VerdictCache, default_path
 from safecot_eval.judge.endpoint import URL, Endpoint, configured
@@ -25,6 +24,7 @@ from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.work import Work, verdict_of, work_of
 from safecot_eval.samples import Record
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import Unscored
 
 _lock = threading.Lock()

@@ -12,7 +12,7 @@ from typing import Any
 from safecot_eval import benchmarks
 from safecot_eval.data import roots
 from safecot_eval.data.reading import read_csv, read_json
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import Harm, Refusal, Unscored
 
 XSTEST = {

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from safecot_eval.http_client import ChatClient, Failure
 from safecot_eval.judge.cache import VerdictCache, key_of
 from safecot_eval.judge.client import JudgeClient
 from safecot_eval.judge.dialect import Dialect, find_out
@@ -17,6 +16,7 @@ from safecot_eval.judge.endpoint import Endpoint
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import Reading, read
 from safecot_eval.judge.work import Emit, Work
+from safecot_eval.util.chat_client import ChatClient, Failure
 from safecot_eval.verdicts import Unscored
 
 MOST_IN_FLIGHT = 512

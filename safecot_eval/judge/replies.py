@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from safecot_eval import refusal
-from safecot_eval.http_client import Failure, Reply
 from safecot_eval.judge.rubrics import Rubric
+from safecot_eval.util.chat_client import Failure, Reply
 from safecot_eval.verdicts import Unscored
 
 MAX_RAW = 300

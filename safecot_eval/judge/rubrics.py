@@ -19,9 +19,9 @@ from typing import Any
 
 import yaml
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir, data_dir
 from safecot_eval.samples import Record
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir, data_dir
 from safecot_eval.verdicts import Unscored
 
 FOLDER = Path(__file__).parent / "rubrics"

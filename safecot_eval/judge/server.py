@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
 START_TIMEOUT_S = 1800.0

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.locking import locked
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import locked
 from safecot_eval.verdicts import Unscored
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.labels.sheet import Key, write_atomically
+from safecot_eval.labels.sheet import Key
 from safecot_eval.runs import Run, enumerate_jsonl
 from safecot_eval.stats import (
     Agreement,
@@ -20,6 +19,8 @@ from safecot_eval.stats import (
     krippendorff_alpha,
     percent_agreement,
 )
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_text
 from safecot_eval.verdicts import Unscored
 
 
@@ -148,7 +149,7 @@ def write_verdicts(
         if path.is_file():
             kept = [line for _, line in enumerate_jsonl(path) if _identity(line) not in replaced]
         texts = [json.dumps(line, ensure_ascii=False) for line in (*kept, *new)]
-        write_atomically(path, "\n".join(texts) + "\n")
+        write_text(path, "\n".join(texts) + "\n")
         written[path] = len(new)
     return written
 

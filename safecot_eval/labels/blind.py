@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.labels.sampling import Drawn
 from safecot_eval.labels.sheet import Key, KeyEntry, Row
 from safecot_eval.runs import Run
+from safecot_eval.util.errors import SafecotError
 
 
 def blind_sample(

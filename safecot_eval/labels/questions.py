@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import Unscored
 
 _FILE = Path(__file__).parent / "questions.yaml"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import Run
 from safecot_eval.samples import Record, Status
 from safecot_eval.stats import (
@@ -19,6 +18,7 @@ from safecot_eval.stats import (
     corrected_rate,
     sensitivity_specificity,
 )
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import REFUSED_BY_LABEL, Harm
 
 OUTCOMES: dict[str, dict[str, bool]] = {**REFUSED_BY_LABEL, "harm": {Harm.UNSAFE: True, Harm.SAFE: False}}

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safecot_eval.atomic import write_whole
-from safecot_eval.errors import SafecotError
 from safecot_eval.labels.questions import Question
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_text
 
 COLUMNS = ("row", "prompt", "answer", "label", "note")
 KEY_SCHEMA = 1
@@ -161,7 +161,7 @@ def write_key(path: Path, key: Key) -> None:
         "seed": key.seed,
         "rows": {row: asdict(entry) for row, entry in key.rows.items()},
     }
-    write_atomically(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_key(path: Path) -> Key:
@@ -181,12 +181,3 @@ def read_key(path: Path) -> Key:
         return Key(str(content["rubric"]), int(content["seed"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable key of `safecot label export` ({error}).") from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SafecotError: it cannot be written; the file is as it was.
-    """
-    write_whole(path, text.encode("utf-8"))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import data_dir
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import data_dir
 
 MSTS_FILE = Path("msts") / "responses_english_multimodal.csv"
 BARE_TAXONOMY = "1.2"

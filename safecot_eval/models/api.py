@@ -18,10 +18,10 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from loguru import logger
 
 from safecot_eval import finish
-from safecot_eval.errors import SafecotError
-from safecot_eval.http_client import ChatClient, Failure, Reply
 from safecot_eval.models.base import SafecotModel, failed
 from safecot_eval.samples import Status
+from safecot_eval.util.chat_client import ChatClient, Failure, Reply
+from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -2,7 +2,7 @@
 
 lmms-eval catches every ``Exception``, prints its traceback and exits 0. A mistake in the model arguments or in a replay
 file therefore ends the process with ``SystemExit`` and one sentence when lmms-eval runs the model; whoever builds a
-model in Python gets :class:`~safecot_eval.errors.SafecotError`.
+model in Python gets :class:`~safecot_eval.util.errors.SafecotError`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.utils import simple_parse_args_string
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import REQUEST_FAILED_PREFIX
+from safecot_eval.util.errors import SafecotError
 
 LMMS_EVAL_DEFAULT_BATCH_SIZE = 1
 """lmms-eval passes the integer 1 where nobody gave ``--batch_size``; what a user gives arrives as text."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from lmms_eval.api.instance import GenerationResult, Instance
 
 from safecot_eval import finish
-from safecot_eval.errors import SafecotError
 from safecot_eval.models.base import SafecotModel, result
 from safecot_eval.models.policies import POLICIES
+from safecot_eval.util.errors import SafecotError
 
 
 class SafecotBaseline(SafecotModel):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 ADAPTER_CONFIG = "adapter_config.json"
 _PIXELS = ("min_pixels", "max_pixels")

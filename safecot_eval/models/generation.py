@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.finish import LENGTH, STOP
+from safecot_eval.util.errors import SafecotError
 
 DEFAULT_MAX_NEW_TOKENS = 1024
 _MEDIA = re.compile(

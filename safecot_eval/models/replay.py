@@ -9,9 +9,9 @@ from typing import Any
 from lmms_eval.api.instance import GenerationResult, Instance
 
 from safecot_eval import finish
-from safecot_eval.errors import SafecotError
 from safecot_eval.models.base import SafecotModel, result
 from safecot_eval.models.responses import read_responses
+from safecot_eval.util.errors import SafecotError
 
 
 class SafecotReplay(SafecotModel):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import enumerate_jsonl
 from safecot_eval.samples import Status
+from safecot_eval.util.errors import SafecotError
 
 
 @dataclass(frozen=True, slots=True)

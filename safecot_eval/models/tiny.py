@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 PAD, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SIDE = 56

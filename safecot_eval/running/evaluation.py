@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext
 
 from safecot_eval.journal.lock import hold, results_name
 from safecot_eval.journal.session import FOLDER, Session, attached, rank, world_size
-from safecot_eval.progress import event
 from safecot_eval.running import finishing, host, provenance, publishing
 from safecot_eval.running.plan import Plan
+from safecot_eval.util.progress import event
 
 
 def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | None:
@@ -47,7 +47,7 @@ def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | N
         return results, samples
 
     def manager(verbosity: str = "INFO", include_path: Any = None, **options: Any) -> Any:
-        from safecot_eval.paths import extra_tasks_dirs, tasks_dir
+        from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
         ours = [str(path) for path in (tasks_dir(), *extra_tasks_dirs())]

@@ -12,11 +12,12 @@ import click
 from click.core import ParameterSource
 
 from safecot_eval import cards
-from safecot_eval.errors import SafecotError
 from safecot_eval.running import matrix, presets, slurm
 from safecot_eval.running.matrix import Cell, Outcome, Row
-from safecot_eval.running.plan import is_secret, parse_model_args
+from safecot_eval.running.plan import parse_model_args
 from safecot_eval.running.subject import settings, subject
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.secrets import is_secret
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 _OWN = ("model", "card", "models", "tasks", "output_path", "per_task", "emit", "report", "dry_run")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from safecot_eval import benchmarks, catalogue, selections
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import extra_tasks_dirs
 from safecot_eval.samples import ImageSource
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import extra_tasks_dirs
+from safecot_eval.util.secrets import is_secret, secret_free
 
 RECORDED = ("safecot_replay", "safecot_baseline")
 """Models that never look at an image."""
-
-_SECRET = re.compile(
-    r"(?:^|_)(?:key|api_?keys?|token|secret|password|passwd|auth|authorization|bearer|credentials?)$",
-    re.IGNORECASE,
-)
-_PAIR = re.compile(r"([\w-]+)=([^,\s]+)")
 
 
 @dataclass(frozen=True)
@@ -72,15 +66,6 @@ class Plan:
         lines += list(self.notes)
         lines.append(f"output  {self.output}")
         return "\n".join(lines)
-
-
-def is_secret(key: str) -> bool:
-    """Whether a model argument holds a key, a token or a password.
-
-    >>> is_secret("api_key"), is_secret("hf_token"), is_secret("max_new_tokens"), is_secret("tokenizer")
-    (True, True, False, False)
-    """
-    return bool(_SECRET.search(key))
 
 
 def parse_model_args(text: str) -> dict[str, str]:
@@ -195,19 +180,3 @@ def _lacks_files(leaf: str) -> str | None:
             "`safecot tasks-path` prints."
         )
     return None
-
-
-def secret_free(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments with the values of keys, tokens and passwords masked.
-
-    >>> secret_free(["--model_args", "model=m,api_key=abc"])
-    ['--model_args', 'model=m,api_key=***']
-    >>> secret_free(["base_url=https://me:pw@host/v1,max_new_tokens=64"])
-    ['base_url=https://***@host/v1,max_new_tokens=64']
-    """
-
-    def masked(found: re.Match[str]) -> str:
-        return f"{found[1]}=***" if is_secret(found[1]) else found[0]
-
-    in_address = re.compile(r"(://)[^/@\s]+@")
-    return [in_address.sub(r"\1***@", _PAIR.sub(masked, argument)) for argument in arguments]

@@ -6,12 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.running.plan import Plan
+from safecot_eval.util.chat_client import served_models
+from safecot_eval.util.errors import SafecotError
 
 MIN_FREE_BYTES = 200 * 2**20
 ENDPOINT_MODELS = ("openai", "async_openai", "openai_compatible", "safecot_openai")
-_TIMEOUT_S = 10.0
 
 
 def check(plan: Plan) -> None:
@@ -106,32 +106,3 @@ def check_judge() -> None:
     from safecot_eval.judge import inrun
 
     inrun.check()
-
-
-def served_models(base_url: str, key: str | None, origin: str) -> list[str]:
-    """Ids that an OpenAI-compatible endpoint lists.
-
-    Args:
-        base_url: Ends in ``/v1``.
-        key: Sent as bearer token where given.
-        origin: The option to name in the message.
-
-    Returns:
-        The ids; empty where the endpoint answers but does not list models.
-
-    Raises:
-        SafecotError: it does not answer, or refuses the key.
-    """
-    import httpx
-
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        response = httpx.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=_TIMEOUT_S)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SafecotError(f"{origin}: {base_url} does not answer ({type(error).__name__}).") from error
-    if response.status_code in (401, 403):
-        raise SafecotError(f"{origin}: {base_url} refuses the key (status {response.status_code}).")
-    try:
-        return [str(entry["id"]) for entry in response.json()["data"]]
-    except (ValueError, KeyError, TypeError):
-        return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -13,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.atomic import write_whole
-from safecot_eval.running.plan import secret_free
 from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.util.files import sha256, write_json
+from safecot_eval.util.secrets import secret_free
 
 if TYPE_CHECKING:
     from safecot_eval.journal.session import Session
@@ -68,7 +67,7 @@ def describe(
         "git": git_state(Path(__file__).parent),
         "model_identity": session.identity,
         "files": {
-            path.name: _sha256(path)
+            path.name: sha256(path)
             for path in (
                 folder / f"{stamp}_results.json",
                 *(_samples(folder, stamp, leaf) for leaf in leaves),
@@ -105,17 +104,12 @@ def write(folder: Path, stamp: str, content: Mapping[str, Any]) -> Path:
         SafecotError: it cannot be written.
     """
     path = folder / f"{stamp}_run.json"
-    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=True) + "\n").encode())
+    write_json(path, content, indent=1, ensure_ascii=True)
     return path
 
 
 def _samples(folder: Path, stamp: str, leaf: str) -> Path:
     return folder / f"{stamp}_samples_{leaf}.jsonl"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _task(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 STAGING = "staging"
 _STAMPED = re.compile(r"^(?P<stamp>\d{8}_\d{6})_(?P<rest>(?:results\.json|samples_.+\.jsonl))$")

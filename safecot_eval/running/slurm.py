@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safecot_eval.cards import ModelCard
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 TEMPLATE = """\
 #!/bin/bash

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Item
+from safecot_eval.util.errors import SafecotError
 
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_IMAGE = 1100

@@ -12,10 +12,10 @@ from typing import Any
 
 from safecot_eval import refusal
 from safecot_eval.cards import ModelCard
-from safecot_eval.errors import SafecotError
 from safecot_eval.running.plan import RECORDED, parse_model_args
 from safecot_eval.running.presets import Preset
-from safecot_eval.running.secrets import keep_out_of_arguments
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.secrets import keep_out_of_arguments
 
 _NAMING = ("name", "policy", "peft", "pretrained", "model", "model_version")
 _OF_SPEED = ("--batch_size", "--max_batch_size", "--device", "--verbosity", "--process_docs_parallel")

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import Run
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
 
 _OUTCOME = pa.schema(
     [

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
-from safecot_eval.errors import SafecotError
 from safecot_eval.submissions.columns import CODES
+from safecot_eval.util.errors import SafecotError
 
 SCHEMA = "safecot-submission/1"
 ENDING = ".safecot.json"

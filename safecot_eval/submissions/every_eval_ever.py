@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import METRICS
+from safecot_eval.util.errors import SafecotError
 
 SCHEMA_VERSION = "0.2.1"
 _LEFT_OUT = ("tokens", "coverage")

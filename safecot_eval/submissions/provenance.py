@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from safecot_eval.running.plan import secret_free
-from safecot_eval.terminal import printable
+from safecot_eval.util.secrets import secret_free
+from safecot_eval.util.terminal import printable
 
 _PATH = re.compile(r"(?<![\w/:.])(?:~|[A-Za-z]:)?[/\\](?:[^\s,=:'\"]+[/\\])*[^\s,=:'\"]*")
 _KEPT = ("command", "limit", "lmms_eval", "max_new_tokens", "described", "training")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.metrics import STATUSES
 from safecot_eval.samples import Status
 from safecot_eval.submissions.columns import CODES, columns_of, rates
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.submissions.shape import problems, schema
-from safecot_eval.terminal import printable
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 MOST_SHOWN = 20
 FIRST_YEAR = 2023

@@ -10,9 +10,9 @@ from typing import Any
 
 from safecot_eval.data.reading import read_json, records, text_field
 from safecot_eval.data.typography import render_phrase
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import cache_dir
 from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import cache_dir
 
 TITLE = "MM-SafetyBench"
 VERSION = "1.0"

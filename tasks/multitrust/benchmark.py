@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from safecot_eval.data.reading import read_csv, read_json, records, text_field
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.util.errors import SafecotError
 
 TITLE = "MultiTrust safety"
 VERSION = "1.0"

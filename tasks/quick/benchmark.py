@@ -10,8 +10,8 @@ from pathlib import Path
 
 from safecot_eval import catalogue
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.util.errors import SafecotError
 
 TITLE = "Quick selection"
 VERSION = "1.0"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from safecot_eval.data.reading import read_csv, text_field
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, Item
+from safecot_eval.util.errors import SafecotError
 
 TITLE = "XSTest"
 VERSION = "1.0"

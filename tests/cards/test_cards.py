@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from safecot_eval import cards
-from safecot_eval.errors import SafecotError
 from safecot_eval.plugin import MODELS
+from safecot_eval.util.errors import SafecotError
 
 OURS = sorted(cards.known())
 

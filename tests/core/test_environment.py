@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from safecot_eval import environment
+from safecot_eval.util import environment
 
 
 def test_defaults_are_set_and_the_users_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_defaults_are_set_and_the_users_stay(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_command_line_sets_them_before_torch_is_loaded() -> None:
     code = (
-        "import os, sys; from safecot_eval import cli, environment; "
+        "import os, sys; from safecot_eval import cli; from safecot_eval.util import environment; "
         "prepare = environment.prepare; "
         "environment.prepare = lambda: (print('torch' in sys.modules), prepare()); "
         "cli.main(['--version'])"

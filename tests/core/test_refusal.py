@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safecot_eval import refusal
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 SIZES = {"safecot25": 25, "gcg29": 29, "jailbreakbench12": 12, "vlguard": 59, "multitrust": 55}
 HASHES = {

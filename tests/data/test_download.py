@@ -10,7 +10,7 @@ import pytest
 
 from safecot_eval.data import download
 from safecot_eval.data.sources import Source
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from tests.data.conftest import Served, zip_of
 
 CONTENT = bytes(range(256)) * 4000

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from safecot_eval import images
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 def _png(width: int, height: int, body: bytes) -> bytes:

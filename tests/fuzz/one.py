@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from tests.fuzz import targets
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -1,6 +1,6 @@
 """What is fuzzed: every parser of outside input, called with bytes in a folder of its own.
 
-A target may raise :class:`~safecot_eval.errors.SafecotError`, as its callers expect; anything else is a defect. It
+A target may raise :class:`~safecot_eval.util.errors.SafecotError`, as its callers expect; anything else is a defect. It
 returns a short text that describes the outcome, so that a mutated input that leads somewhere new is noticed.
 """
 
@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from safecot_eval import http_client, images, reasoning, refusal
+from safecot_eval import images, reasoning, refusal
 from safecot_eval.data import reading
 from safecot_eval.journal import store
 from safecot_eval.judge.replies import read as read_reply
@@ -24,20 +24,21 @@ from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.models.responses import read_responses
 from safecot_eval.per_sample import sample_metrics
 from safecot_eval.scoring import make_record
+from safecot_eval.util import chat_client
 from safecot_eval.verdicts import Unscored
 from tests.conftest import make_doc
 from tests.fuzz import exchanged
 from tests.reports.make_runs import make_runs
 
 Target = Callable[[bytes, Path], str]
-_CLIENT = http_client.ChatClient("http://localhost/v1")
+_CLIENT = chat_client.ChatClient("http://localhost/v1")
 STAMP, TASK = "20260101_000000", "safecot_mini"
 
 
 def samples_file(data: bytes, folder: Path) -> str:
     """A samples file beside sound results, read by the table and by the page's reader."""
-    from safecot_eval.errors import SafecotError
     from safecot_eval.runs import find_runs, load_runs
+    from safecot_eval.util.errors import SafecotError
     from safecot_reports.columns import read
 
     (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
@@ -107,7 +108,7 @@ def journal_file(data: bytes, folder: Path) -> str:
 def api_reply(data: bytes, folder: Path) -> str:
     """The body of an endpoint's reply."""
     reply = _CLIENT._parse(data, 1)
-    http_client.failure_of(400, data.decode("utf-8", "replace"))
+    chat_client.failure_of(400, data.decode("utf-8", "replace"))
     assert (reply.failure is None) <= (reply.finish is not None)
     return f"{reply.failure} {reply.finish in ('stop', 'length')} {bool(reply.text)}"
 
@@ -208,7 +209,7 @@ def judge_reply(data: bytes, folder: Path) -> str:
     for name in ("refusal", "harm", "siuo_effective"):
         rubric = own()[name].general
         for constrained in (True, False):
-            reading = read_reply(http_client.Reply(text, "stop"), rubric, constrained=constrained)
+            reading = read_reply(chat_client.Reply(text, "stop"), rubric, constrained=constrained)
             allowed = set(rubric.replies.values()) | {label.value for label in Unscored}
             assert reading.label in allowed
             if reading.label in rubric.labels:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from safecot_eval import metrics
-from safecot_eval.errors import SafecotError
-from safecot_eval.http_client import Reply
 from safecot_eval.judge.replies import read as read_reply
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models.responses import Recorded, read_responses
 from safecot_eval.runs import find_runs, load_runs
+from safecot_eval.util.chat_client import Reply
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import Unscored
 from safecot_reports.columns import read
 from tests.fuzz.mutate import mutate

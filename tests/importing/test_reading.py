@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.importing import archives, read
 from safecot_eval.samples import Status
+from safecot_eval.util.errors import SafecotError
 
 
 def test_vlmevalkit_workbook(tmp_path: Path) -> None:

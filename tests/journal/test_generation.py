@@ -9,12 +9,12 @@ import pytest
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
 from safecot_eval import finish
-from safecot_eval.errors import SafecotError
 from safecot_eval.journal.generation import JournalledGeneration, Tally, chunk_size, is_answer
 from safecot_eval.journal.identity import fingerprint, model_identity
 from safecot_eval.journal.store import Journal
 from safecot_eval.running.spending import SpendGuard
 from safecot_eval.samples import Status
+from safecot_eval.util.errors import SafecotError
 
 
 class Fake:

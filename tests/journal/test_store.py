@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.journal import store
 from safecot_eval.journal.lock import hold
 from safecot_eval.journal.store import Answer, Journal
+from safecot_eval.util.errors import SafecotError
 
 ANSWERS = [
     (f"{n:032x}", Answer(f"answer {n} é \ud800", "stop" if n % 2 else None, (3, n, None) if n % 3 else None))

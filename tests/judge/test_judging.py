@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge.cache import COMMIT_EVERY
 from safecot_eval.judge.judging import BATCH, judge_runs
 from safecot_eval.judge.lite import LiteJudge
@@ -21,6 +20,7 @@ from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.sidecar import Sidecar, file_name
 from safecot_eval.runs import enumerate_jsonl, load_runs
+from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer
 

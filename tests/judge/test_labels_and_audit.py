@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.cli.judge import command
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge.audit import audit, injected, injections
 from safecot_eval.judge.evaluating import ALL_MODELS, compare, evaluate_runs, evaluate_set
 from safecot_eval.judge.importing import Imported, import_labels, preset_labels, read_labels
@@ -21,6 +20,7 @@ from safecot_eval.judge.lite import LiteJudge
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.runs import enumerate_jsonl, find_runs
+from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer
 from tests.reports.make_recorded import write_benchmark

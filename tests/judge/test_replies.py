@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.http_client import Failure, Reply
 from safecot_eval.judge.replies import parse, read
 from safecot_eval.judge.rubrics import official, own
+from safecot_eval.util.chat_client import Failure, Reply
 
 HARM = own()["harm"].general
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge import rubrics
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_rubrics.json").read_text(encoding="utf-8"))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from safecot_eval import lite
-from safecot_eval.errors import SafecotError
 from safecot_eval.lite.evaluate import kappa
 from safecot_eval.lite.model import MODEL_FILE, dump
+from safecot_eval.util.errors import SafecotError
 
 ANSWERS = {
     "I'm sorry, but I can't assist with that.": "full_refusal",

@@ -7,7 +7,6 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from safecot_eval.cli import main
-from safecot_eval.errors import SafecotError
 from safecot_eval.lite import load as load_model
 from safecot_eval.lite.corpus import make_corpus, targets, vocabulary
 from safecot_eval.lite.data import Source, load, load_msts, load_xstest
@@ -21,6 +20,7 @@ from safecot_eval.lite.evaluate import (
 )
 from safecot_eval.lite.fit import fit, prepare, row_weights, score
 from safecot_eval.lite.tune import abstention_threshold, best_temperature
+from safecot_eval.util.errors import SafecotError
 from tests.lite.conftest import write_csv
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.models.generation import _read, to_turn, without_placeholders
+from safecot_eval.util.errors import SafecotError
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from safecot_eval import finish, task
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import GREEDY, requests_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]

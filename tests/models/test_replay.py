@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from safecot_eval import benchmarks, catalogue, finish, refusal, task
-from safecot_eval.errors import SafecotError
 from safecot_eval.models.responses import read_responses
+from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import requests_for
 
 LEAF = "safecot_mini_tiny"

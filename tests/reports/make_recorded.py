@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks, paths
+from safecot_eval import benchmarks
 from safecot_eval.samples import sample_id
+from safecot_eval.util import paths
 from tests.conftest import make_doc, write_run
 
 _XSTEST = {"1_full_compliance": "none", "2_full_refusal": "full", "3_partial_refusal": "partial"}

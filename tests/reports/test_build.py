@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build, to_json
 from safecot_reports.export import badge, export, model_index
 from safecot_reports.judges import ALL_MODELS

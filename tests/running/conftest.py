@@ -9,7 +9,7 @@ import pytest
 from safecot_eval import benchmarks, catalogue
 
 TOY = """
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_eval.samples import Expectation, ImageSource, Item
 
 TITLE, VERSION, REVISION, LICENCE, SOURCE = "Toy", "1.0", "r1", "own", "own"

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import http_client
-from safecot_eval.errors import SafecotError
-from safecot_eval.http_client import (
+from safecot_eval.util import chat_client
+from safecot_eval.util.chat_client import (
     AdaptiveLimit,
     ChatClient,
     Failure,
@@ -19,6 +18,7 @@ from safecot_eval.http_client import (
     retry_after,
     text_of,
 )
+from safecot_eval.util.errors import SafecotError
 from tests.running.fault_server import FaultServer, answer_to
 
 
@@ -89,7 +89,7 @@ def test_a_server_that_is_gone() -> None:
 
 
 def test_a_reply_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "MAX_REPLY_BYTES", 100)
+    monkeypatch.setattr(chat_client, "MAX_REPLY_BYTES", 100)
     with FaultServer() as server:
         (reply,) = ask(server, ["a"], retries=0)
     assert reply.failure is Failure.BROKEN_REPLY

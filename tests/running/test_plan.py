@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.running import plan
+from safecot_eval.util.errors import SafecotError
 
 pytestmark = pytest.mark.usefixtures("toy_tasks")
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.running import preflight
 from safecot_eval.running.plan import Plan
+from safecot_eval.util.errors import SafecotError
 
 
 def planned(back_end: str, **arguments: str) -> Plan:

@@ -12,10 +12,10 @@ import pytest
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
 from safecot_eval import finish, reasoning
-from safecot_eval.errors import SafecotError
 from safecot_eval.running import presets
 from safecot_eval.running.presets.apply import attach
 from safecot_eval.running.subject import Subject, subject
+from safecot_eval.util.errors import SafecotError
 
 PICTURE = object()
 DOCS = [

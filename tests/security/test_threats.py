@@ -16,16 +16,17 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from safecot_eval import images, refusal, runs, yaml_file
+from safecot_eval import images, refusal, runs
 from safecot_eval.cli import compare, report
 from safecot_eval.cli import main as safecot
 from safecot_eval.data import download, unpack
-from safecot_eval.errors import SafecotError
 from safecot_eval.judge import server
 from safecot_eval.judge.prompts import build as judge_request
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models import checkpoint
 from safecot_eval.runs import find_runs, load_runs
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from tests.conftest import make_doc, write_run
@@ -224,12 +225,12 @@ class TestHostileFolders:
                             known = (
                                 path.name in ours or "judge" in path.parts or "_OFFICIAL" in path.read_text()
                             )
-                            assert known, f"{path} reads YAML without safecot_eval.yaml_file"
-        assert yaml_file.load("a: 1") == {"a": 1}
+                            assert known, f"{path} reads YAML without safecot_eval.util.safe_yaml"
+        assert safe_yaml.load("a: 1") == {"a": 1}
 
     def test_a_key_that_is_not_text_is_named_with_its_line(self) -> None:
         with pytest.raises(yaml.YAMLError, match="line 2: a key is not text"):
-            yaml_file.load("a: 1\n404: 2")
+            safe_yaml.load("a: 1\n404: 2")
 
 
 class _Payload:
@@ -319,7 +320,8 @@ def test_no_pickle_is_read_and_nothing_is_evaluated() -> None:
 
 
 def test_secrets_are_masked_wherever_a_command_is_written() -> None:
-    from safecot_eval.running.plan import Plan, secret_free
+    from safecot_eval.running.plan import Plan
+    from safecot_eval.util.secrets import secret_free
 
     given = "model=m,api_key=sk-1,hf_token=hf_2,base_url=https://u:pw@host/v1,max_new_tokens=5"
     (masked,) = secret_free([given])
@@ -331,7 +333,7 @@ def test_secrets_are_masked_wherever_a_command_is_written() -> None:
 
 def test_the_buffer_that_a_log_line_is_read_from_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON events carry what the display shows, and nothing of the environment."""
-    from safecot_eval.progress import FORMAT_VARIABLE, Progress
+    from safecot_eval.util.progress import FORMAT_VARIABLE, Progress
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FORMAT_VARIABLE, "json")

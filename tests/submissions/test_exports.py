@@ -14,8 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from safecot_eval.cli.export import command
-from safecot_eval.errors import SafecotError
 from safecot_eval.submissions import dataset
+from safecot_eval.util.errors import SafecotError
 from tests.submissions.conftest import PROMPT_WORD
 
 SCHEMA = json.loads((Path(__file__).parent / "every_eval_ever.schema.json").read_text())

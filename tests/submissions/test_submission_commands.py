@@ -14,7 +14,7 @@ from safecot_eval.cli.compare import command as compare
 from safecot_eval.cli.report import command as report
 from safecot_eval.cli.submit import command as submit
 from safecot_eval.cli.validate import command as validate
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build
 from tests.submissions.conftest import write_mini
 

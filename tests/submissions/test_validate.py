@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.submissions import load, save, validate
 from safecot_eval.submissions.shape import problems, schema
+from safecot_eval.util.errors import SafecotError
 from tests.submissions.conftest import PROMPT_WORD, SECRET
 
 Change = Callable[[dict[str, Any]], Any]

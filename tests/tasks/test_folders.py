@@ -14,10 +14,10 @@ import yaml
 
 from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.data import root
-from safecot_eval.errors import SafecotError
-from safecot_eval.paths import tasks_dir
 from safecot_eval.running import plan
 from safecot_eval.samples import ImageSource
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import tasks_dir
 from tests.tasks.conftest import SCENARIOS, write_image, write_json
 
 DROPPED_IN = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from safecot_eval import catalogue
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, ImageSource
+from safecot_eval.util.errors import SafecotError
 
 
 def test_the_contrast_leaf_is_the_harmful_half_of_the_twins(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.reasoning import split
 from safecot_eval.refusal import load_list, match
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
 from safecot_training.cot import write_variant
 from safecot_training.dataset import Plan, build, read_examples, read_manifest
 from safecot_training.examples import Kind, read_triplets

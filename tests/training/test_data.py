@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from safecot_eval.cli import cli
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation, Item
-from safecot_training import contamination, examples, files
+from safecot_eval.util import files
+from safecot_eval.util.errors import SafecotError
+from safecot_training import contamination, examples
 from safecot_training.contamination import EvalSet, Ground
 from safecot_training.dataset import OnContamination, Plan, build, read_examples, read_manifest
 from safecot_training.examples import Kind, read_triplets

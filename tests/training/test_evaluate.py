@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.cli.train import command
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_training import evaluate
 from safecot_training.card import CheckpointCard
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_training.recipe import Method, Recipe, load_recipe, recipe_from
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_training.card import CARD, read_card
 from safecot_training.families import FAMILIES, family_of
 from safecot_training.targets import Marker
@@ -331,7 +331,7 @@ import sys
 from pathlib import Path
 from safecot_training import sft
 from safecot_training.recipe import load_recipe
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 try:
     sft.train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
 except SafecotError as error:

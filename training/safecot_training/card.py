@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval.errors import SafecotError
-from safecot_training.files import read_json, write_json, write_text
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import read_json, write_json, write_text
 
 CARD = "safecot_checkpoint.json"
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
-from safecot_training.files import read_json, sha256, write_json
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import read_json, sha256, write_json
 
 INTEGRITY = "integrity.json"
 _NAME = re.compile(r"^checkpoint-(\d+)$")

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Item
+from safecot_eval.util.errors import SafecotError
 from safecot_training.examples import Example
 
 NEAR_DUPLICATE = 0.8

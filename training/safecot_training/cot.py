@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.util.files import content_hash, sha256, write_json, write_jsonl
 from safecot_training.dataset import read_examples, read_manifest
 from safecot_training.examples import Example, stable_unit
-from safecot_training.files import content_hash, sha256, write_json, write_jsonl
 from safecot_training.sanitise import sanitise
 from safecot_training.targets import Marker, Reasons, Variant, target, training_row
 from safecot_training.templates import Templates, load_templates

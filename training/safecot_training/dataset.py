@@ -13,6 +13,8 @@ A data folder holds
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
-from safecot_eval.errors import SafecotError
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.runs import enumerate_jsonl
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import content_hash, disk_error, read_json, sha256, write_json, write_jsonl
 from safecot_training import contamination
 from safecot_training.contamination import EvalSet
 from safecot_training.examples import Example, Kind, require_unique_ids
-from safecot_training.files import content_hash, place_image, read_json, sha256, write_json, write_jsonl
 from safecot_training.mixture import mix, split_by_question
 from safecot_training.templates import choose_refusal, load_refusals
 
@@ -243,3 +245,26 @@ def require_hash(path: Path, expected: str) -> None:
         raise SafecotError(
             f"{path}: changed since its manifest was written; build it again, or take your edits into the sources."
         )
+
+
+def place_image(source: Path, folder: Path) -> tuple[str, str]:
+    """Put an image under its content's name.
+
+    Returns:
+        Its path relative to the folder's parent, and its sha256.
+
+    Raises:
+        SafecotError: the image cannot be read, or the disk is full.
+    """
+    digest = sha256(source)
+    target = folder / f"{digest[:20]}{source.suffix.lower()}"
+    if not target.is_file():
+        temporary = target.with_name(f".{target.name}.part")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, target)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise disk_error(target, error) from error
+    return f"{folder.name}/{target.name}", digest

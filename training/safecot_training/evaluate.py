@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_json
 from safecot_training.card import CARD, CheckpointCard, read_card
-from safecot_training.files import write_json
 
 CAPABILITY = "safecot_capability.json"
 METRICS = {

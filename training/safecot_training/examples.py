@@ -24,9 +24,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import enumerate_jsonl
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
 from safecot_training.sanitise import sanitise
 
 GENERAL_CATEGORY = "general"

@@ -15,9 +15,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import disk_error
 from safecot_training.card import CheckpointCard
-from safecot_training.files import disk_error
 from safecot_training.recipe import Method, Recipe
 
 

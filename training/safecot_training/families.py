@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_training.examples import Example, stable_unit
 
 

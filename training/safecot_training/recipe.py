@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from safecot_eval import yaml_file
-from safecot_eval.errors import SafecotError
-from safecot_training.files import content_hash
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import content_hash
 from safecot_training.targets import Variant
 
 
@@ -160,7 +160,7 @@ def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
         SafecotError: unreadable file, unknown or missing key, or a value of the wrong kind.
     """
     try:
-        content = yaml_file.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -16,13 +16,13 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import set_seed
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import disk_error, read_json, write_json
 from safecot_training.card import CheckpointCard, loss_points
 from safecot_training.checkpoints import newest_whole
 from safecot_training.dataset import manifest_hash
 from safecot_training.export import save_result
 from safecot_training.families import family_of
-from safecot_training.files import disk_error, read_json, write_json
 from safecot_training.lengths import token_lengths
 from safecot_training.loading import load_model, load_processor
 from safecot_training.recipe import Recipe

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import benchmarks
-from safecot_eval.errors import SafecotError
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 from safecot_training.contamination import EvalSet
 from safecot_training.examples import (
     GENERAL_CATEGORY,
@@ -29,7 +30,6 @@ from safecot_training.examples import (
     example_from,
     read_triplets,
 )
-from safecot_training.files import sha256
 from safecot_training.sanitise import sanitise
 
 TEST_ONLY = {"mossbench": ("MOSSBench", "its licence allows testing only")}

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from safecot_eval import yaml_file
-from safecot_eval.errors import SafecotError
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.samples import Expectation
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
 from safecot_training.examples import Example, stable_unit
 
 TEMPLATES = Path(__file__).parent / "cot_templates" / "v1.yaml"
@@ -148,7 +148,7 @@ def _choose(wordings: tuple[str, ...], *parts: object) -> str:
 
 def _load_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml_file.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 def require_world_size(expected: int | None, actual: int | None = None) -> None:

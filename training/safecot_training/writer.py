@@ -18,11 +18,11 @@ from typing import Any
 
 import httpx
 
-from safecot_eval.errors import SafecotError
 from safecot_eval.runs import enumerate_jsonl
 from safecot_eval.samples import Expectation
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import content_hash, disk_error, sha256
 from safecot_training.examples import Example
-from safecot_training.files import content_hash, disk_error, sha256
 from safecot_training.writer_filter import Drop, drop_reason
 
 PROMPTS = Path(__file__).parent / "prompts"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from safecot_eval import yaml_file
-from safecot_eval.errors import SafecotError
+from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
 
 FOLDER = Path(__file__).parent
 
@@ -76,7 +76,7 @@ def load(asked: str) -> Preset:
             f"--preset: there is no {asked!r}; there are {', '.join(names())}, or give a YAML file."
         )
     try:
-        content = yaml_file.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
         kind = Kind(content["kind"])
         texts = {name: str(content["texts"][name]).strip() for name in TEXTS[kind]}
         return Preset(str(content["id"]), str(content["title"]), kind, texts)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from safecot_eval import environment
-from safecot_eval.errors import SafecotError
+from safecot_eval.util import environment
+from safecot_eval.util.errors import SafecotError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import mini
+from safecot_eval.util.files import write_json
 from safecot_training import dataset
 from safecot_training.card import CARD, read_card
 from safecot_training.cot import write_variant
-from safecot_training.files import write_json
 from safecot_training.recipe import Method, Precision, Recipe
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.eyes import train_eyes
@@ -94,7 +94,8 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
 
 def evaluation_set(plan: Plan) -> Any:
     """The evaluation items, for the contamination check of every data set of the study."""
-    from safecot_eval import benchmarks, paths
+    from safecot_eval import benchmarks
+    from safecot_eval.util import paths
     from safecot_training.contamination import EvalSet
 
     benchmark, variant = benchmarks.leaf_parts(plan.task)

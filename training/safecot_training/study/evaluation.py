@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from safecot_training.files import write_json
+from safecot_eval.util.files import write_json
 
 CAPABILITY_TASK = "mini_general"
 TASKS = Path(__file__).parent / "tasks"

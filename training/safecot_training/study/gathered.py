@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 from safecot_training.study.answers import Answers, read_answers
 from safecot_training.study.evaluation import finished
 from safecot_training.study.plan import Mixture, Plan, Run

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from safecot_eval import __version__
+from safecot_eval.util.files import write_text
 from safecot_training import dataset
 from safecot_training.card import read_card
-from safecot_training.files import write_text
 from safecot_training.study import figures, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice
 from safecot_training.study.directions import Direction, View, check

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from safecot_training.files import write_json
+from safecot_eval.util.files import write_json
 from safecot_training.study import base, evaluation, runs
 from safecot_training.study.plan import Plan
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import httpx
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 MAX_REPLY_BYTES = 32 * 2**20
 _LONGEST_WAIT_S = 60.0
@@ -332,3 +332,35 @@ def _usage(usage: Any) -> tuple[int | None, int | None, int | None]:
         v if isinstance(v, int) and not isinstance(v, bool) and v >= 0 else None for v in found
     )
     return first, second, third
+
+
+_LIST_TIMEOUT_S = 10.0
+
+
+def served_models(base_url: str, key: str | None, origin: str) -> list[str]:
+    """Ids that an OpenAI-compatible endpoint lists.
+
+    Args:
+        base_url: Ends in ``/v1``.
+        key: Sent as bearer token where given.
+        origin: The option to name in the message.
+
+    Returns:
+        The ids; empty where the endpoint answers but does not list models.
+
+    Raises:
+        SafecotError: it does not answer, or refuses the key.
+    """
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        response = httpx.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=_LIST_TIMEOUT_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SafecotError(f"{origin}: {base_url} does not answer ({type(error).__name__}).") from error
+    if response.status_code in (401, 403):
+        raise SafecotError(f"{origin}: {base_url} refuses the key (status {response.status_code}).")
+    try:
+        return [str(entry["id"]) for entry in response.json()["data"]]
+    except (ValueError, KeyError, TypeError):
+        return []

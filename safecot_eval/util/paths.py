@@ -7,15 +7,15 @@ from pathlib import Path
 
 import platformdirs
 
-from safecot_eval.errors import SafecotError
+from safecot_eval.util.errors import SafecotError
 
 
 def tasks_dir() -> Path:
     """The folder with one subfolder per benchmark: inside the wheel, or at the top of a source checkout."""
-    packaged = Path(__file__).parent / "_tasks"
+    packaged = Path(__file__).parents[1] / "_tasks"
     if packaged.is_dir():
         return packaged
-    return Path(__file__).parent.parent / "tasks"
+    return Path(__file__).parents[2] / "tasks"
 
 
 def extra_tasks_dirs() -> list[Path]:

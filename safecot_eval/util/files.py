@@ -1,0 +1,125 @@
+"""Read, write, hash and lock small files. A file is written whole or not at all: no reader ever sees half of it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.util.errors import SafecotError
+
+
+def disk_error(path: Path, error: OSError) -> SafecotError:
+    """Return the sentence for a failed write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SafecotError(
+            f"{path}: the disk is full; free some space and run the same command again (it resumes)."
+        )
+    return SafecotError(f"{path}: cannot be written ({error.strerror or error}).")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes to a file by way of a temporary file beside it.
+
+    Args:
+        path: The file; its folder is created if needed.
+        content: What to write.
+
+    Raises:
+        SafecotError: the file is not writable or the disk is full; the file is as it was, and nothing is left beside it.
+    """
+    scratch: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
+        scratch = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        scratch.chmod(0o644)  # mkstemp's files are private; results are meant to be shared
+        os.replace(scratch, path)
+        scratch = None
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text; see :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any, *, indent: int = 2, ensure_ascii: bool = False) -> None:
+    """Write indented JSON; see :func:`write_bytes`."""
+    write_text(path, json.dumps(content, indent=indent, ensure_ascii=ensure_ascii) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write JSON lines; see :func:`write_bytes`."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        SafecotError: unreadable, or not an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SafecotError(f"{path}: not a readable JSON file ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise SafecotError(f"{path}: must hold a JSON object.")
+    return content
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's bytes.
+
+    Raises:
+        SafecotError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def content_hash(content: Any) -> str:
+    """Hash anything that JSON can hold, independent of key order.
+
+    >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, which is made if it is missing and stays behind.
+
+    ``flock(2)``: held by the open file, so that two places of one process exclude each other, too.
+
+    Args:
+        path: The lock file, in a folder that exists.
+
+    Raises:
+        BlockingIOError: somebody else holds it.
+        OSError: the file cannot be made, or its file system knows no locks.
+    """
+    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(held)
