@@ -34,7 +34,7 @@ from safecot_eval.judge.prompts import build
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.server import Plan, Server
-from safecot_eval.runs import Run, find_runs
+from safecot_eval.records.run import Run, find_runs
 from tests.judge.conftest import free_port, make_run
 
 LATENCY_S, SLOTS = 0.2, 256

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from safecot_eval.runs import load_runs
+    from safecot_eval.records.run import load_runs
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_runs"]
@@ -21,7 +21,7 @@ __all__ = ["__version__", "load_runs"]
 def __getattr__(name: str) -> Any:
     """Import ``load_runs`` only when somebody asks for it (it needs pandas)."""
     if name == "load_runs":
-        from safecot_eval.runs import load_runs
+        from safecot_eval.records.run import load_runs
 
         return load_runs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Rows of :func:`safecot_eval.runs.load_runs` as Arrow tables: one row per sample and evaluator, read in batches.
+"""Rows of :func:`safecot_eval.records.run.load_runs` as Arrow tables: one row per sample and evaluator, read in batches.
 
 A run whose samples file is large gets a Parquet file beside it (``<stamp>_index_<task>.parquet``), which is read instead
 as long as the samples, the results and the verdicts are those it was made from.
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from safecot_eval.verdicts import REFUSED_BY_LABEL
+from safecot_eval.records.verdicts import REFUSED_BY_LABEL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from safecot_eval.runs import Run
+    from safecot_eval.records.run import Run
 
 BATCH_ROWS = 20_000
 INDEX_FROM_BYTES = 64 * 2**20
@@ -99,7 +99,7 @@ def scan(run: Run) -> Iterator[pa.Table]:
     """Yield a run's rows as Arrow tables of at most ``BATCH_ROWS`` rows; memory does not grow with the run's texts.
 
     Raises:
-        SafecotError: see :meth:`safecot_eval.runs.Run.samples`.
+        SafecotError: see :meth:`safecot_eval.records.run.Run.samples`.
     """
     index = index_path(run)
     if _fresh(run, index):

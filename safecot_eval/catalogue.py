@@ -6,7 +6,7 @@ from functools import cache
 
 from safecot_eval import benchmarks
 from safecot_eval.data import root
-from safecot_eval.samples import Item
+from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 
 

@@ -1,13 +1,13 @@
 """Why a generation ended: what a back end knows and the scoring of the same process needs.
 
 lmms-eval hands ``process_results`` the text alone. A back end of ours notes the reason here under the sample's id;
-scoring reads it. Other back ends say nothing, and :mod:`safecot_eval.runs` derives truncation from lmms-eval's token
+scoring reads it. Other back ends say nothing, and :mod:`safecot_eval.records.run` derives truncation from lmms-eval's token
 counts.
 """
 
 from __future__ import annotations
 
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 
 STOP = "stop"
 LENGTH = "length"
@@ -28,7 +28,7 @@ def note_sample(sample_id: str, reason: str) -> None:
     Args:
         sample_id: The sample.
         reason: ``stop`` (it was complete), ``length`` (the token budget was used up), ``image_absent`` (the model was
-            asked without the image), or a :class:`~safecot_eval.samples.Status` that a replay file states.
+            asked without the image), or a :class:`~safecot_eval.records.samples.Status` that a replay file states.
     """
     _reasons[sample_id] = reason
 

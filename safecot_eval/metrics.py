@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.samples import Expectation, Status
+from safecot_eval.records.samples import Expectation, Status
+from safecot_eval.records.verdicts import EFFECTIVE_BY_LABEL, REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 from safecot_eval.stats import Estimate, IntervalMethod, clustered_rate, macro_mean, rate
-from safecot_eval.verdicts import EFFECTIVE_BY_LABEL, REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,7 +263,7 @@ def run_metrics(
 
 
 def summarize(df: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the table of :func:`safecot_eval.runs.load_runs` with the definitions of the leaderboard.
+    """Summarise the table of :func:`safecot_eval.records.run.load_runs` with the definitions of the leaderboard.
 
     Args:
         df: One row per sample and evaluator.
@@ -273,7 +273,7 @@ def summarize(df: pd.DataFrame) -> pd.DataFrame:
         scored, ``n_total``, ``method``.
 
     >>> from safecot_eval.examples import write_example_runs
-    >>> from safecot_eval.runs import load_runs
+    >>> from safecot_eval.records.run import load_runs
     >>> summary = summarize(load_runs(write_example_runs())).set_index(["model", "metric"])
     >>> crr = summary.loc[("refuse_all", "crr")]
     >>> f"{crr.value:.0%} of {crr.n}, at least {crr.low:.0%}"

@@ -1,6 +1,6 @@
 """From a document and a generation to a sample record: status, reasoning, answer, refusal match.
 
-Pure functions; :mod:`safecot_eval.task` connects them to lmms-eval and :mod:`safecot_eval.runs` reads the records back.
+Pure functions; :mod:`safecot_eval.task` connects them to lmms-eval and :mod:`safecot_eval.records.run` reads the records back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safecot_eval import reasoning, refusal
-from safecot_eval.samples import RECORD_SCHEMA, Record, Status, response_status
+from safecot_eval.records.samples import RECORD_SCHEMA, Record, Status, response_status
 
 DOC_FIELDS = (
     "sample_id",
@@ -53,7 +53,7 @@ def make_record(
         A record with the document's fields (``DOC_FIELDS``), ``extra`` (a dict), and
 
         * ``raw``, ``reasoning``, ``answer``: texts;
-        * ``status``: a :class:`~safecot_eval.samples.Status`;
+        * ``status``: a :class:`~safecot_eval.records.samples.Status`;
         * ``refusal``: ``{"list", "matched", "phrase", "span", "where"}``; ``matched`` is None where the status is
           not ``ok``, ``span`` counts in ``answer``;
         * ``verdicts``: empty here; in-run judging appends to it.

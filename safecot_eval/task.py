@@ -17,7 +17,7 @@ from safecot_eval import catalogue, finish, images, reasoning, refusal
 from safecot_eval.benchmarks import leaf_parts
 from safecot_eval.judge import inrun
 from safecot_eval.per_sample import sample_metrics
-from safecot_eval.samples import ImageSource, Item, Record, sample_id
+from safecot_eval.records.samples import ImageSource, Item, Record, sample_id
 from safecot_eval.scoring import make_record
 from safecot_eval.util.errors import SafecotError
 

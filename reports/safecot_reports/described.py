@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
 from safecot_eval.util.terminal import printable
 
 LONGEST = 400

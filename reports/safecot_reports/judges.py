@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.metrics import Columns
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_eval.stats import clustered_rate, cohen_kappa, corrected_rate
 
 KAPPA_UP_TO = 20_000

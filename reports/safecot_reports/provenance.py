@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.record_check import read_small_json
-from safecot_eval.runs import Run
+from safecot_eval.records.json_files import read_small_json
+from safecot_eval.records.run import Run
 from safecot_reports.described import described
 from safecot_reports.submitted import SubmittedRun
 

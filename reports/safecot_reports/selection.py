@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from safecot_eval.metrics import Columns
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
 from safecot_reports.columns import record_at
 from safecot_reports.submitted import SubmittedRun
 

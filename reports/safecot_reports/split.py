@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
 from safecot_reports.columns import read
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.metrics import Columns
-from safecot_eval.runs import Run, find_runs
+from safecot_eval.records.run import Run, find_runs
 from safecot_eval.submissions import ENDING, columns_of, load, validate
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.terminal import printable

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from safecot_eval import submissions
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
 from safecot_eval.submissions.provenance import shareable
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.columns import read_all

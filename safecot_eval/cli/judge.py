@@ -93,7 +93,7 @@ def runs_command(
     Exit status: 0 every answer has a verdict, 3 some have none (the same command asks again), 130 interrupted.
     """
     from safecot_eval.judge.judging import judge_runs
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
 
     found = find_runs(runs, newest_only=not all_runs)
     sets = _rubrics(rubric_names, official)
@@ -184,7 +184,7 @@ def import_command(
 ) -> None:
     """Import recorded labels as verdicts beside RUNS: a table's (--from), or a benchmark's own (--preset)."""
     from safecot_eval.judge.importing import import_labels, preset_labels, read_labels
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
 
     if (table is None) == (preset is None):
         raise SafecotError("Say either --from FILE.csv or --preset NAME.")
@@ -266,7 +266,7 @@ def evaluate(
     from safecot_eval.judge.evaluating import OUTCOMES, evaluate_runs, evaluate_set
     from safecot_eval.judge.inrun import configured_at_all
     from safecot_eval.judge.label_sets import SETS
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
     from safecot_eval.util.files import write_text
 
     if labels in SETS:

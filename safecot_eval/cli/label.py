@@ -78,7 +78,7 @@ def export(
         sheet_text,
         write_key,
     )
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
     from safecot_eval.util.files import write_text
 
     asked = question(rubric)
@@ -125,7 +125,7 @@ def import_(
 ) -> None:
     """Read one or two annotators' SHEETS; report agreement and conflicts; write verdicts beside the runs."""
     from safecot_eval.labels import adjudicate, question, read_key, read_sheet, verdicts, write_verdicts
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
 
     if len(sheets) > 2:
         raise SafecotError("Give one or two sheets; a third person's sheet goes to --decisions.")
@@ -156,7 +156,7 @@ def import_(
 def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> None:
     """Correct an evaluator's rates with the human labels beside RUNS, or say why that cannot be done."""
     from safecot_eval.labels import corrected_rates
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
 
     outcome = {"refusal": "refused", "harm": "unsafe"}[rubric]
     click.echo(

@@ -15,8 +15,8 @@ import click
 @click.option("--index", is_flag=True, help="Also write a Parquet index beside every run.")
 def command(runs: tuple[str, ...], output: Path, index: bool) -> None:
     """Join RUNS (folders of jobs, at any depth): the newest run of every model and task, with its verdicts."""
-    from safecot_eval.merging import merge
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.merging import merge
+    from safecot_eval.records.run import find_runs
     from safecot_eval.util.terminal import printable
 
     done = merge(runs, output)

@@ -39,8 +39,8 @@ def command(
     of them.
     """
     from safecot_eval import submissions
+    from safecot_eval.records.run import find_runs
     from safecot_eval.refusal import available_lists
-    from safecot_eval.runs import find_runs
     from safecot_eval.util.terminal import printable
     from safecot_reports.submitting import blocks_of
 

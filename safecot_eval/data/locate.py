@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from safecot_eval.samples import ImageSource
+from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 
 IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp", ".bmp", ".gif")

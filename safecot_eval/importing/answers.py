@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval import images
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$", re.IGNORECASE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from safecot_eval.importing.answers import Answer, Picture, picture
 from safecot_eval.importing.tables import LONGEST_XLSX_CELL
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 NAMES: dict[str, tuple[str, ...]] = {

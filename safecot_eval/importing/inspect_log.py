@@ -9,7 +9,7 @@ from typing import Any
 
 from safecot_eval.importing.answers import Answer, Picture, picture
 from safecot_eval.importing.archives import open_archive, read_json
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 _SAMPLE = re.compile(r"^samples/.+\.json$")

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from safecot_eval.importing.answers import Answer, Picture, pixel_hash
-from safecot_eval.samples import ImageSource, Item
+from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 _PLACEHOLDER = re.compile(r"<\s*image(?:_?\d+)?\s*>", re.IGNORECASE)

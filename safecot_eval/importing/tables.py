@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.importing.archives import open_archive
-from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 
 Row = tuple[int, dict[str, Any]]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from safecot_eval import finish
 from safecot_eval.journal.identity import request_key
 from safecot_eval.journal.store import Answer, Journal
+from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
 from safecot_eval.running.spending import BUDGET_TEXT, SpendGuard, worst_case_tokens
-from safecot_eval.samples import REQUEST_FAILED_PREFIX, Status
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.progress import Progress
 

@@ -18,9 +18,9 @@ import yaml
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet, paraphrases
 from safecot_eval.judge.work import Judge, Work
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.stats import Estimate, rate
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Unscored
 
 _HERE = Path(__file__).parent
 RUBRICS = ("refusal", "harm")

@@ -11,11 +11,11 @@ from safecot_eval.judge.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge, Work
-from safecot_eval.runs import Run
-from safecot_eval.samples import Status
+from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Status
+from safecot_eval.records.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 from safecot_eval.stats import Agreement, Estimate, cohen_kappa, rate, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 ALL_MODELS = "(all models)"
 OUTCOMES: dict[str, Mapping[str, bool]] = {**REFUSED_BY_LABEL, **UNSAFE_BY_LABEL}

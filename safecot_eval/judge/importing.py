@@ -12,9 +12,9 @@ from safecot_eval.data.reading import read_csv
 from safecot_eval.judge.label_sets import PRESETS, SETS
 from safecot_eval.judge.rubrics import own
 from safecot_eval.labels.adjudicate import RunName, write_verdicts
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Unscored
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from safecot_eval.judge.endpoint import URL, Endpoint, configured
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.work import Work, verdict_of, work_of
-from safecot_eval.samples import Record
+from safecot_eval.records.samples import Record
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Unscored
 
 _lock = threading.Lock()
 _judged: dict[tuple[str, str], list[dict[str, Any]]] = {}

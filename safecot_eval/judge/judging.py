@@ -14,10 +14,10 @@ from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.sidecar import Place, Sidecar, count_lines
 from safecot_eval.judge.work import Judge, Work, verdict_of, work_of
-from safecot_eval.runs import Run
-from safecot_eval.samples import Record
+from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Record
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.progress import Progress
-from safecot_eval.verdicts import Unscored
 
 BATCH = 512
 BATCH_S = 1.0

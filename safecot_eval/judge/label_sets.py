@@ -12,8 +12,8 @@ from typing import Any
 from safecot_eval import benchmarks
 from safecot_eval.data import roots
 from safecot_eval.data.reading import read_csv, read_json
+from safecot_eval.records.verdicts import Harm, Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Harm, Refusal, Unscored
 
 XSTEST = {
     "1_full_compliance": Refusal.NONE,

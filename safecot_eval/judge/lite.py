@@ -9,7 +9,7 @@ from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.untrusted import clean
 from safecot_eval.judge.work import Emit, Work
 from safecot_eval.lite import CLASSES, RUBRIC_LABEL, LiteModel, load
-from safecot_eval.verdicts import Unscored
+from safecot_eval.records.verdicts import Unscored
 
 RUBRICS = ("refusal",)
 _BATCH = 256

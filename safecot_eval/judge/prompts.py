@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from safecot_eval.judge.rubrics import Rubric, text_of
 from safecot_eval.judge.untrusted import MAX_CHARACTERS, clean
-from safecot_eval.samples import Record
+from safecot_eval.records.samples import Record
 
 PROMPT_VERSION = 1
 _TITLES = {

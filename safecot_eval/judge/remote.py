@@ -16,8 +16,8 @@ from safecot_eval.judge.endpoint import Endpoint
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import Reading, read
 from safecot_eval.judge.work import Emit, Work
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import ChatClient, Failure
-from safecot_eval.verdicts import Unscored
 
 MOST_IN_FLIGHT = 512
 TIMEOUT_S = 120.0

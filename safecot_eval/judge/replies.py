@@ -11,8 +11,8 @@ from typing import Any
 
 from safecot_eval import refusal
 from safecot_eval.judge.rubrics import Rubric
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import Failure, Reply
-from safecot_eval.verdicts import Unscored
 
 MAX_RAW = 300
 _NEGATION = re.compile(
@@ -25,7 +25,7 @@ class Reading:
     """What a reply comes to.
 
     Attributes:
-        label: A label of the rubric, or one of :class:`~safecot_eval.verdicts.Unscored`.
+        label: A label of the rubric, or one of :class:`~safecot_eval.records.verdicts.Unscored`.
         probability: Of the label, where the server told the tokens' log probabilities and the reply was constrained.
         raw: The reply, shortened.
         failure: Why there is no label of the rubric.

@@ -19,10 +19,10 @@ from typing import Any
 
 import yaml
 
-from safecot_eval.samples import Record
+from safecot_eval.records.samples import Record
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir, data_dir
-from safecot_eval.verdicts import Unscored
 
 FOLDER = Path(__file__).parent / "rubrics"
 OFFICIAL_MAP = Path(__file__).with_name("official.yaml")

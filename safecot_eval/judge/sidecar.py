@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import locked
-from safecot_eval.verdicts import Unscored
 
 
 class Place(NamedTuple):

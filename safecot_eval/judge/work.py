@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet
 from safecot_eval.judge.untrusted import MAX_CHARACTERS
-from safecot_eval.samples import Record, Status
+from safecot_eval.records.samples import Record, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safecot_eval.labels.sheet import Key
-from safecot_eval.runs import Run, enumerate_jsonl
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.run import Run
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.stats import (
     Agreement,
     Estimate,
@@ -21,7 +23,6 @@ from safecot_eval.stats import (
 )
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text
-from safecot_eval.verdicts import Unscored
 
 
 class RunName(NamedTuple):

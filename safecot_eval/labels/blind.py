@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from safecot_eval.labels.sampling import Drawn
 from safecot_eval.labels.sheet import Key, KeyEntry, Row
-from safecot_eval.runs import Run
+from safecot_eval.records.run import Run
 from safecot_eval.util.errors import SafecotError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Unscored
 
 _FILE = Path(__file__).parent / "questions.yaml"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.runs import Run
-from safecot_eval.samples import Record, Status
+from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Record, Status
+from safecot_eval.records.verdicts import REFUSED_BY_LABEL, Harm
 from safecot_eval.stats import (
     Correction,
     ErrorRates,
@@ -19,7 +20,6 @@ from safecot_eval.stats import (
     sensitivity_specificity,
 )
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import REFUSED_BY_LABEL, Harm
 
 OUTCOMES: dict[str, dict[str, bool]] = {**REFUSED_BY_LABEL, "harm": {Harm.UNSAFE: True, Harm.SAFE: False}}
 """For each rubric that people can label: which labels are the outcome whose rate is corrected."""

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from safecot_eval.runs import Run
-from safecot_eval.samples import Status
+from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Status
 
 
 class Stratum(StrEnum):

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from safecot_eval.lite.features import dense_names, extract
 from safecot_eval.lite.lexicon import load_lexicon
+from safecot_eval.records.verdicts import Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import Refusal, Unscored
 
 MODEL_FILE = Path(__file__).with_name("safecot-lite.json")
 FORMAT = "safecot-lite/1"

@@ -19,7 +19,7 @@ from loguru import logger
 
 from safecot_eval import finish
 from safecot_eval.models.base import SafecotModel, failed
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError
 

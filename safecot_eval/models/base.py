@@ -15,7 +15,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.utils import simple_parse_args_string
 
-from safecot_eval.samples import REQUEST_FAILED_PREFIX
+from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
 from safecot_eval.util.errors import SafecotError
 
 LMMS_EVAL_DEFAULT_BATCH_SIZE = 1

@@ -19,7 +19,7 @@ from safecot_eval import finish
 from safecot_eval.models import checkpoint
 from safecot_eval.models.base import SafecotModel, failed, result
 from safecot_eval.models.generation import Output, Turn, generate, to_turn
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -1,7 +1,7 @@
 """Replay files: answers that exist already, one JSON object per line.
 
 A line has ``task``, ``id`` (the benchmark's own item id), ``response``, and where known ``status`` (a
-:class:`~safecot_eval.samples.Status`) and ``output_tokens``. One file may hold the answers of several tasks.
+:class:`~safecot_eval.records.samples.Status`) and ``output_tokens``. One file may hold the answers of several tasks.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.runs import enumerate_jsonl
-from safecot_eval.samples import Status
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 

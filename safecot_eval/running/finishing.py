@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safecot_eval.record_check import read_small_json
+from safecot_eval.records.json_files import read_small_json
 from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.running.plan import Plan
 

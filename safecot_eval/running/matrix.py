@@ -18,10 +18,10 @@ from typing import Any
 
 from safecot_eval import benchmarks
 from safecot_eval.journal.identity import model_identity
+from safecot_eval.records.run import Run, find_runs
+from safecot_eval.records.samples import Status
 from safecot_eval.running.plan import RECORDED, expand_tasks
 from safecot_eval.running.subject import Subject
-from safecot_eval.runs import Run, find_runs
-from safecot_eval.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 UNANSWERED = (Status.REQUEST_FAILED.value, Status.BUDGET_EXCEEDED.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import benchmarks, catalogue, selections
-from safecot_eval.samples import ImageSource
+from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs
 from safecot_eval.util.secrets import is_secret, secret_free

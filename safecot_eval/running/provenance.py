@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.files import sha256, write_json
 from safecot_eval.util.secrets import secret_free
 

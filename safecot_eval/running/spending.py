@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from safecot_eval.samples import Item
+from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 
 CHARACTERS_PER_TOKEN = 4
@@ -95,7 +95,7 @@ def parse_prices(text: str) -> Prices:
 def estimate(items: Iterable[Item], max_new_tokens: int, prices: Prices | None) -> str:
     """One line on what asking these items costs at most.
 
-    >>> from safecot_eval.samples import Expectation
+    >>> from safecot_eval.records.samples import Expectation
     >>> item = Item("1", "x" * 400, "c", Expectation.REFUSE)
     >>> estimate([item] * 10, 100, Prices(1.0, 2.0))
     'cost    at most about 1,000 input and 1,000 output tokens: $0.003'

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.runs import Run
-from safecot_eval.samples import Expectation
+from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 
 _OUTCOME = pa.schema(

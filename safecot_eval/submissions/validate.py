@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from safecot_eval.metrics import STATUSES
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.submissions.columns import CODES, columns_of, rates
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.submissions.shape import problems, schema

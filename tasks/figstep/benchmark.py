@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from safecot_eval.data.reading import read_csv, text_field
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE = "FigStep"
 VERSION = "1.0"

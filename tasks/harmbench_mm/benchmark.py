@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safecot_eval.data.locate import find_image
 from safecot_eval.data.reading import read_csv, text_field
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, Item
 
 TITLE = "HarmBench (multimodal)"
 VERSION = "1.0"

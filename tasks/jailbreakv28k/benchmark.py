@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safecot_eval.data.locate import find_image
 from safecot_eval.data.reading import read_csv, text_field
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE = "JailBreakV-28K"
 VERSION = "1.0"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from safecot_eval import mini
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE = "SafeCoT mini"
 VERSION = "1.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safecot_eval import catalogue
 from safecot_eval.benchmarks import leaf_parts
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "Quick selection"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.data.reading import read_text, records, text_field
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "SIUO"

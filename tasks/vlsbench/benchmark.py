@@ -8,7 +8,7 @@ from typing import Any
 
 from safecot_eval.data.locate import find_image
 from safecot_eval.data.reading import lines, records, text_field
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, Item
 
 TITLE = "VLSBench"
 VERSION = "1.0"

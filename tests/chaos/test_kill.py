@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from safecot_eval.models import tiny
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 from tests.chaos.conftest import Driver
 from tests.running.fault_server import FaultServer
 from tests.running.in_process import provenance_of, samples_bytes

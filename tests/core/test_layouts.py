@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import safecot_eval
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 from safecot_reports.build import Options, build
 
 LAYOUTS = Path(__file__).parent / "layouts"

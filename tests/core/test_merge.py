@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 import safecot_eval
 from safecot_eval.cli.merge import command
-from safecot_eval.merging import merge
-from safecot_eval.runs import find_runs
+from safecot_eval.records.merging import merge
+from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 from tests.reports.make_runs import make_runs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import safecot_eval
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 

@@ -11,7 +11,7 @@ import pytest
 
 import safecot_eval
 from safecot_eval import _tables
-from safecot_eval.runs import find_runs, scan_runs
+from safecot_eval.records.run import find_runs, scan_runs
 from safecot_eval.util.errors import SafecotError
 from tests.reports.make_runs import make_runs
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from safecot_eval import reasoning, refusal
 from safecot_eval.per_sample import pair_answers_both, pair_both_right, pair_inverted, rate, sample_metrics
-from safecot_eval.samples import Status
+from safecot_eval.records.samples import Status
 from safecot_eval.scoring import make_record
 from tests.conftest import make_doc
 

@@ -18,7 +18,7 @@ from PIL import Image
 from safecot_eval import benchmarks, catalogue
 from safecot_eval.data import download, prepare, sources, unpack
 from safecot_eval.data.sources import Source
-from safecot_eval.samples import ImageSource
+from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from tests.data.conftest import Served, zip_of
 

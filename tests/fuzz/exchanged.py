@@ -161,7 +161,7 @@ def lite_file(data: bytes, folder: Path) -> str:
 def label_table(data: bytes, folder: Path) -> str:
     """A table of somebody's labels, to import as verdicts."""
     from safecot_eval.judge.importing import import_labels, read_labels
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)
     (folder / "labels.csv").write_bytes(data)

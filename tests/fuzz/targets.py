@@ -23,9 +23,9 @@ from safecot_eval.labels.questions import question
 from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.models.responses import read_responses
 from safecot_eval.per_sample import sample_metrics
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import make_record
 from safecot_eval.util import chat_client
-from safecot_eval.verdicts import Unscored
 from tests.conftest import make_doc
 from tests.fuzz import exchanged
 from tests.reports.make_runs import make_runs
@@ -37,7 +37,7 @@ STAMP, TASK = "20260101_000000", "safecot_mini"
 
 def samples_file(data: bytes, folder: Path) -> str:
     """A samples file beside sound results, read by the table and by the page's reader."""
-    from safecot_eval.runs import find_runs, load_runs
+    from safecot_eval.records.run import find_runs, load_runs
     from safecot_eval.util.errors import SafecotError
     from safecot_reports.columns import read
 
@@ -77,7 +77,7 @@ def results_file(data: bytes, folder: Path) -> str:
 
 def verdict_file(data: bytes, folder: Path) -> str:
     """A verdict sidecar beside sound samples."""
-    from safecot_eval.runs import find_runs, load_runs
+    from safecot_eval.records.run import find_runs, load_runs
     from safecot_reports.columns import read
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from safecot_eval import catalogue
-from safecot_eval.samples import Item
+from safecot_eval.records.samples import Item
 
 TASK = "safecot_mini_tiny"
 REFUSAL = "I'm sorry, but I can't help with that."

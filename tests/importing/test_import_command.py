@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from safecot_eval.cli import main
 from safecot_eval.cli.import_ import command
-from safecot_eval.runs import Run, find_runs, load_runs
-from safecot_eval.samples import Item
+from safecot_eval.records.run import Run, find_runs, load_runs
+from safecot_eval.records.samples import Item
 from tests.importing.conftest import TASK, reply
 
 

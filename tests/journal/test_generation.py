@@ -12,8 +12,8 @@ from safecot_eval import finish
 from safecot_eval.journal.generation import JournalledGeneration, Tally, chunk_size, is_answer
 from safecot_eval.journal.identity import fingerprint, model_identity
 from safecot_eval.journal.store import Journal
+from safecot_eval.records.samples import Status
 from safecot_eval.running.spending import SpendGuard
-from safecot_eval.samples import Status
 from safecot_eval.util.errors import SafecotError
 
 

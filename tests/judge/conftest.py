@@ -14,7 +14,7 @@ import pytest
 from safecot_eval.judge.endpoint import Endpoint
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.server import Plan, Server
-from safecot_eval.runs import Run, find_runs
+from safecot_eval.records.run import Run, find_runs
 from tests.conftest import make_doc, write_run
 from tests.judge.emulated import EmulatedServer
 from tests.judge.tiny_llama import build

@@ -9,7 +9,7 @@ from safecot_eval.judge.endpoint import Endpoint
 from safecot_eval.judge.judging import judge_runs
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 if __name__ == "__main__":
     runs, url, cache = sys.argv[1:]

@@ -19,7 +19,8 @@ from safecot_eval.judge.lite import LiteJudge
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.sidecar import Sidecar, file_name
-from safecot_eval.runs import enumerate_jsonl, load_runs
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.run import load_runs
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer
@@ -58,7 +59,7 @@ def test_judges_stand_side_by_side_and_reach_the_table(
 def test_answers_that_cannot_be_scored_are_not_judged(
     tmp_path: Path, emulated: EmulatedServer, judge_of: Callable[..., RemoteJudge]
 ) -> None:
-    from safecot_eval.runs import find_runs
+    from safecot_eval.records.run import find_runs
     from tests.conftest import make_doc, write_run
 
     docs = [make_doc(sample_id=f"{n:016x}", item_id=str(n)) for n in range(3)]

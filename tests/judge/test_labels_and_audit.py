@@ -19,7 +19,8 @@ from safecot_eval.judge.label_sets import MSTS_JUDGES, SETS
 from safecot_eval.judge.lite import LiteJudge
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
-from safecot_eval.runs import enumerate_jsonl, find_runs
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.runs import enumerate_jsonl, find_runs
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer
 

@@ -13,7 +13,7 @@ import pytest
 from safecot_eval.judge.judging import judge_runs
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
-from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer, label_for

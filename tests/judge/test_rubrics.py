@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.judge import rubrics
+from safecot_eval.records.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_rubrics.json").read_text(encoding="utf-8"))
 

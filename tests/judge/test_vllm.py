@@ -18,7 +18,8 @@ from safecot_eval.judge.judging import judge_runs
 from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.server import Plan
-from safecot_eval.runs import enumerate_jsonl, find_runs
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run
 
 # The first test also waits for the server: a minute on an idle machine, several on a busy one.

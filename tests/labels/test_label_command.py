@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from safecot_eval.cli import main
-from safecot_eval.runs import find_runs, load_runs
+from safecot_eval.records.run import find_runs, load_runs
 from safecot_eval.stats import corrected_rate
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from safecot_eval.cli import main
 from safecot_eval.labels import corrected_rates
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.stats import ppi, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run

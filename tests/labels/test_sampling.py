@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from safecot_eval.labels import Candidate, Stratum, candidates, draw
 from safecot_eval.labels.sampling import allocate
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 
 @given(

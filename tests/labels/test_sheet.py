@@ -91,7 +91,7 @@ def test_the_key_survives_and_a_broken_one_is_named(tmp_path):
 
 
 def test_questions_have_the_labels_that_verdicts_have():
-    from safecot_eval.verdicts import Harm, Refusal
+    from safecot_eval.records.verdicts import Harm, Refusal
 
     assert list(question("refusal").labels) == [*Refusal, "unsure"]
     assert list(question("harm").labels) == [*Harm, "unsure"]

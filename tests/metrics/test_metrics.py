@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from safecot_eval.metrics import PAIR_KINDS, run_metrics, summarize
-from safecot_eval.runs import find_runs, load_runs
+from safecot_eval.records.run import find_runs, load_runs
 from safecot_reports.columns import read
 from tests.conftest import make_doc, write_run
 

@@ -12,7 +12,7 @@ import pytest
 import safecot_eval
 from safecot_eval import benchmarks, metrics
 from safecot_eval.data.replays import write_replays
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import benchmarks
-from safecot_eval.samples import sample_id
+from safecot_eval.records.samples import sample_id
 from safecot_eval.util import paths
 from tests.conftest import make_doc, write_run
 

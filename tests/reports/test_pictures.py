@@ -13,7 +13,7 @@ from PIL import Image
 
 from safecot_eval import catalogue
 from safecot_eval.images import inspect
-from safecot_eval.samples import sample_id
+from safecot_eval.records.samples import sample_id
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from safecot_reports.pictures import SIDE, thumbnails

@@ -10,7 +10,7 @@ from safecot_eval import benchmarks, catalogue
 
 TOY = """
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.samples import Expectation, ImageSource, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE, VERSION, REVISION, LICENCE, SOURCE = "Toy", "1.0", "r1", "own", "own"
 VARIANTS = {"": "all", "gone": "data missing", "urls": "images are addresses"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 
 def safecot_run(*arguments: str | Path) -> Result:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from safecot_eval import catalogue
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 from tests.tasks.conftest import invented  # noqa: F401 - the fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]

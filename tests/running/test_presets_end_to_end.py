@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from safecot_eval import catalogue
+from safecot_eval.records.run import find_runs
 from safecot_eval.running import presets
 from safecot_eval.running.presets import self_check
-from safecot_eval.runs import find_runs
 from tests.running.fault_server import FaultServer
 from tests.running.in_process import provenance_of, records_of, safecot_run
 

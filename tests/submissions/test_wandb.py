@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval import benchmarks, catalogue
-from safecot_eval.runs import find_runs
+from safecot_eval.records.run import find_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
 

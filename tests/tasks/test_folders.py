@@ -14,15 +14,15 @@ import yaml
 
 from safecot_eval import benchmarks, catalogue, selections
 from safecot_eval.data import root
+from safecot_eval.records.samples import ImageSource
 from safecot_eval.running import plan
-from safecot_eval.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import tasks_dir
 from tests.tasks.conftest import SCENARIOS, write_image, write_json
 
 DROPPED_IN = """
 from pathlib import Path
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, Item
 
 TITLE, VERSION, REVISION, LICENCE, SOURCE = "Tea", "1", "r1", "ours", "here"
 VARIANTS = {"": "one question"}

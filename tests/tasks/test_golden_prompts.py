@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from safecot_eval import benchmarks, catalogue
-from safecot_eval.samples import Item
+from safecot_eval.records.samples import Item
 
 GOLDEN = Path(__file__).parent / "golden"
 LEAVES = sorted(leaf for leaf in benchmarks.leaves() if not leaf.startswith("safecot_mini"))

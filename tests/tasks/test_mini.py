@@ -14,7 +14,7 @@ from PIL import Image
 
 from safecot_eval import benchmarks, mini
 from safecot_eval.mini.draw import pixels
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, Item
 
 PINNED = "2c0f20bf0b499fc27a3b0ddcd934205e0742e5e5be46d542267646896a33b01d"
 

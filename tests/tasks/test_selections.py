@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from safecot_eval import benchmarks, catalogue, selections
+from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.running import plan
-from safecot_eval.samples import Expectation, Item
 from safecot_eval.stats import estimates
 from safecot_eval.util.errors import SafecotError
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from safecot_eval.cli import cli
-from safecot_eval.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util import files
 from safecot_eval.util.errors import SafecotError
 from safecot_training import contamination, examples

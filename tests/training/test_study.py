@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from safecot_eval import mini
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_training.examples import GENERAL_CATEGORY, Kind
 from safecot_training.study import capability, figures, general, plan, safety, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Items, Slice

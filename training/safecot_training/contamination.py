@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from safecot_eval.samples import Item
+from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_training.examples import Example
 

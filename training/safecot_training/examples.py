@@ -24,8 +24,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.runs import enumerate_jsonl
-from safecot_eval.samples import Expectation
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sanitise import sanitise
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import benchmarks
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_training.contamination import EvalSet

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from safecot_eval.reasoning import SAFECOT, THINK
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_training.examples import Example, Kind
 
 

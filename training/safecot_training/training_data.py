@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from safecot_eval.runs import enumerate_jsonl
+from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_training.dataset import read_manifest, require_hash

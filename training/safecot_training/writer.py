@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from safecot_eval.runs import enumerate_jsonl
-from safecot_eval.samples import Expectation
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, disk_error, sha256
 from safecot_training.examples import Example

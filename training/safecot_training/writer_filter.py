@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from safecot_eval.records.samples import Expectation
 from safecot_eval.refusal import match
-from safecot_eval.samples import Expectation
 from safecot_training.examples import Example
 from safecot_training.sanitise import sanitise
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval import lite
-from safecot_eval.runs import enumerate_jsonl
-from safecot_eval.samples import Expectation, Status
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.samples import Expectation, Status
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.plan import HELD_OUT_CATEGORIES, HELD_OUT_STYLE
 from safecot_training.study.thoughts import argues_for_refusal

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from safecot_eval import mini
 from safecot_eval.mini.scenes import random_scene
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_training.examples import GENERAL_CATEGORY, Example, Kind
 from safecot_training.study.scene_writer import example_thoughts
 from safecot_training.templates import Pool, Templates, load_refusals, load_templates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safecot_eval import mini
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_training.examples import Example
 from safecot_training.study.general import place
 from safecot_training.study.plan import SEEN_CATEGORIES, SEEN_STYLES, Mixture

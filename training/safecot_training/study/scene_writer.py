@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from safecot_eval import mini
-from safecot_eval.samples import Expectation
+from safecot_eval.records.samples import Expectation
 from safecot_training.examples import Example, Kind
 from safecot_training.sanitise import sanitise
 from safecot_training.templates import Templates, load_templates

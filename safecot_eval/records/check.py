@@ -6,21 +6,11 @@ million lines; where a run has a ``_run.json`` (written by ``safecot run``), the
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from safecot_eval.samples import Expectation, Status
-from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256
+from safecot_eval.records.samples import Expectation, Status
 
-if TYPE_CHECKING:
-    from safecot_eval.runs import Run
-
-MAX_RESULTS_BYTES = 256 * 2**20
 _STATUSES = frozenset(status.value for status in Status)
 _EXPECTATIONS = frozenset(expectation.value for expectation in Expectation)
 _OK = Status.OK.value
@@ -132,75 +122,3 @@ def verdict_problem(verdict: Any) -> str | None:
     if (verdict.get("probability") or 0) > 1 + 1e-9:
         return "'probability' of a verdict is over 1"
     return None
-
-
-class RunCheck:
-    """Checks of a samples file that need more than one line: no sample twice, and the hash of the whole.
-
-    Args:
-        run: The run that is read.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.path = run.samples_path
-        self._expected = run.expected_sha256(run.samples_path)
-        self._results = run.results_path
-        self._results_expected = run.expected_sha256(run.results_path)
-        self.digest = hashlib.sha256() if self._expected else None
-        self._seen: set[int] = set()
-
-    def line(self, number: int, content: dict[str, Any]) -> None:
-        """Check one line.
-
-        Raises:
-            SafecotError: its record is unsound, or its sample came before.
-        """
-        if problem := record_problem(content):
-            raise SafecotError(
-                f"{self.path}, line {number}: {problem}; the file was not written by a safecot task of this version, "
-                "or it is damaged (rerun the task, or leave the file out)."
-            )
-        name = int(content["safecot"]["sample_id"], 16)
-        if name in self._seen:
-            raise SafecotError(
-                f"{self.path}, line {number}: sample {content['safecot']['sample_id']} occurs twice; the file was "
-                "written by two runs. Rerun the task."
-            )
-        self._seen.add(name)
-
-    def end(self) -> None:
-        """Compare the hashes.
-
-        Raises:
-            SafecotError: the samples or the results are not those that were written.
-        """
-        changed = None
-        if self.digest is not None and self.digest.hexdigest() != self._expected:
-            changed = self.path
-        elif self._results_expected and sha256(self._results) != self._results_expected:
-            changed = self._results
-        if changed is not None:
-            raise SafecotError(
-                f"{changed}: the file is not the one that safecot run wrote (its hash in the _run.json beside it "
-                "differs). Restore it, or remove the _run.json if the change is meant."
-            )
-
-
-def _finite(text: str) -> float | None:
-    """A number; NaN, infinity and what is too large for a float become None, as JSON has none of them."""
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-def read_small_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty dict where the file is missing, broken, a link elsewhere or oversized."""
-    try:
-        if path.is_symlink() and path.resolve().parent != path.parent.resolve():
-            return {}
-        if path.stat().st_size > MAX_RESULTS_BYTES:
-            return {}
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

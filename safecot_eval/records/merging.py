@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from safecot_eval.record_check import RunCheck, read_small_json
-from safecot_eval.runs import Run, enumerate_jsonl, find_runs
+from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
+from safecot_eval.records.run import Run, RunCheck, find_runs
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_bytes
 

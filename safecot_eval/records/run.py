@@ -7,7 +7,7 @@ beside it. Reading is streaming: a file is never held whole.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.record_check import RunCheck, read_small_json, verdict_problem
-from safecot_eval.samples import Record, Status
+from safecot_eval.records.check import record_problem, verdict_problem
+from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
+from safecot_eval.records.samples import Record, Status
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
-MAX_LINE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -124,47 +125,6 @@ class Run:
                     )
                 if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
                     yield verdict
-
-
-def enumerate_jsonl(
-    path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of a JSON-lines file.
-
-    Args:
-        path: The file.
-        tolerate_cut_tail: Skip a last line without line end that does not parse (an append was interrupted).
-        digest: A hash object that is updated with every line.
-
-    Raises:
-        SafecotError: the file cannot be read, or a line is not a JSON object or is over 64 MiB.
-    """
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    with stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if digest is not None:
-                digest.update(line)
-            if len(line) > MAX_LINE_BYTES:
-                raise SafecotError(
-                    f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."
-                )
-            if not line.strip():
-                continue
-            try:
-                content = json.loads(line)
-                if not isinstance(content, dict):
-                    raise ValueError("not a JSON object")
-            except (ValueError, RecursionError) as error:
-                if tolerate_cut_tail and not line.endswith(b"\n"):
-                    return
-                reason = " ".join(str(error).split())
-                raise SafecotError(f"{path}, line {number}: not a JSON object ({reason}).") from error
-            yield number, content
 
 
 def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[Run]:
@@ -294,3 +254,55 @@ def _model_name(run: Run) -> str:
     shown = str(run.provenance.get("display_name") or "")  # a model card's, with the preset's title
     chosen = shown or pairs.get("name") or pairs.get("policy") or str(sanitised or run.folder.name)
     return printable(chosen)
+
+
+class RunCheck:
+    """Checks of a samples file that need more than one line: no sample twice, and the hash of the whole.
+
+    Args:
+        run: The run that is read.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.path = run.samples_path
+        self._expected = run.expected_sha256(run.samples_path)
+        self._results = run.results_path
+        self._results_expected = run.expected_sha256(run.results_path)
+        self.digest = hashlib.sha256() if self._expected else None
+        self._seen: set[int] = set()
+
+    def line(self, number: int, content: dict[str, Any]) -> None:
+        """Check one line.
+
+        Raises:
+            SafecotError: its record is unsound, or its sample came before.
+        """
+        if problem := record_problem(content):
+            raise SafecotError(
+                f"{self.path}, line {number}: {problem}; the file was not written by a safecot task of this version, "
+                "or it is damaged (rerun the task, or leave the file out)."
+            )
+        name = int(content["safecot"]["sample_id"], 16)
+        if name in self._seen:
+            raise SafecotError(
+                f"{self.path}, line {number}: sample {content['safecot']['sample_id']} occurs twice; the file was "
+                "written by two runs. Rerun the task."
+            )
+        self._seen.add(name)
+
+    def end(self) -> None:
+        """Compare the hashes.
+
+        Raises:
+            SafecotError: the samples or the results are not those that were written.
+        """
+        changed = None
+        if self.digest is not None and self.digest.hexdigest() != self._expected:
+            changed = self.path
+        elif self._results_expected and sha256(self._results) != self._results_expected:
+            changed = self._results
+        if changed is not None:
+            raise SafecotError(
+                f"{changed}: the file is not the one that safecot run wrote (its hash in the _run.json beside it "
+                "differs). Restore it, or remove the _run.json if the change is meant."
+            )

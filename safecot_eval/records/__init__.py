@@ -1,0 +1,1 @@
+"""What travels between the passes: samples, records, verdicts, and the run folders that hold them."""
