@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from safecot_eval import lite, refusal
+from safecot_eval import lite
 from safecot_eval.lite.data import load
 from safecot_eval.lite.styles import invent
+from safecot_eval.scoring import refusal
 from safecot_eval.util import paths
 
 OUTPUT = Path(__file__).parent / "results" / "lite_speed.md"

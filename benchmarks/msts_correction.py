@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval import refusal
+from safecot_eval.scoring import refusal
 from safecot_eval.stats import Estimate, Target, corrected_rate, ppi, rate, rogan_gladen
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import data_dir

@@ -3,7 +3,7 @@
 The public Python surface is small and loads lazily, so that ``import safecot_eval`` costs milliseconds:
 
 * :func:`safecot_eval.load_runs`: run folders to one tidy table;
-* :mod:`safecot_eval.refusal`: phrase matching;
+* :mod:`safecot_eval.scoring.refusal`: phrase matching;
 * :mod:`safecot_eval.metrics`: rates with intervals from that table.
 """
 

@@ -13,12 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval import catalogue, finish, images, reasoning, refusal
+from safecot_eval import catalogue, finish, images
 from safecot_eval.benchmarks import leaf_parts
 from safecot_eval.judge import inrun
-from safecot_eval.per_sample import sample_metrics
 from safecot_eval.records.samples import ImageSource, Item, Record, sample_id
-from safecot_eval.scoring import make_record
+from safecot_eval.scoring import reasoning, refusal
+from safecot_eval.scoring.record import make_record
+from safecot_eval.scoring.sample_metrics import sample_metrics
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
     Returns:
         The sample record under ``safecot``, and the metrics this sample takes part in
-        (see :func:`safecot_eval.per_sample.sample_metrics`).
+        (see :func:`safecot_eval.scoring.sample_metrics.sample_metrics`).
     """
     record = _record(doc, results)
     record["verdicts"] = inrun.verdicts(record)

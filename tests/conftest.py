@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import finish, refusal
-from safecot_eval.per_sample import sample_metrics
-from safecot_eval.scoring import make_record
+from safecot_eval import finish
+from safecot_eval.scoring import refusal
+from safecot_eval.scoring.record import make_record
+from safecot_eval.scoring.sample_metrics import sample_metrics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -12,7 +12,7 @@ from typing import Any
 from safecot_eval import __version__, benchmarks
 from safecot_eval.metrics import METRICS, Columns, run_metrics
 from safecot_eval.records.run import Run
-from safecot_eval.refusal import available_lists
+from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import Estimate, IntervalMethod, macro_mean
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.columns import read_all

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from safecot_eval import refusal
 from safecot_eval.metrics import EXPECTATIONS, STATUSES, TEMPLATE_LABELS, Columns, Labels
 from safecot_eval.records.json_files import MAX_LINE_BYTES
 from safecot_eval.records.run import Run, RunCheck
 from safecot_eval.records.samples import Status
+from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.submitted import SubmittedRun
 

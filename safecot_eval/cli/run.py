@@ -96,9 +96,9 @@ def command(
     """
     from collections import Counter
 
-    from safecot_eval import refusal
     from safecot_eval.running import finishing, plan, preflight, presets, spending
     from safecot_eval.running.subject import settings, subject
+    from safecot_eval.scoring import refusal
 
     if refusal_list:
         refusal.load_list(refusal_list)

@@ -40,7 +40,7 @@ def command(
     """
     from safecot_eval import submissions
     from safecot_eval.records.run import find_runs
-    from safecot_eval.refusal import available_lists
+    from safecot_eval.scoring.refusal import available_lists
     from safecot_eval.util.terminal import printable
     from safecot_reports.submitting import blocks_of
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from safecot_eval import refusal
 from safecot_eval.judge.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
@@ -14,6 +13,7 @@ from safecot_eval.judge.work import Judge, Work
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Status
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
+from safecot_eval.scoring import refusal
 from safecot_eval.stats import Agreement, Estimate, cohen_kappa, rate, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError
 

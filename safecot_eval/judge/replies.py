@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from safecot_eval import refusal
 from safecot_eval.judge.rubrics import Rubric
 from safecot_eval.records.verdicts import Unscored
+from safecot_eval.scoring import refusal
 from safecot_eval.util.chat_client import Failure, Reply
 
 MAX_RAW = 300

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safecot_eval.records.json_files import read_small_json
-from safecot_eval.refusal import DEFAULT_LIST, load_list
 from safecot_eval.running.plan import Plan
+from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 
 if TYPE_CHECKING:
     from safecot_eval.journal.generation import Tally

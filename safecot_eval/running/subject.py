@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import refusal
 from safecot_eval.cards import ModelCard
 from safecot_eval.running.plan import RECORDED, parse_model_args
 from safecot_eval.running.presets import Preset
+from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import keep_out_of_arguments
 

@@ -182,7 +182,7 @@ def _check_plausible(
     document: Mapping[str, Any], block: Mapping[str, Any], found: Findings, moment: datetime
 ) -> None:
     from safecot_eval.benchmarks import leaf_parts
-    from safecot_eval.refusal import available_lists, load_list
+    from safecot_eval.scoring.refusal import available_lists, load_list
 
     task, source = block["task"], block["provenance"]
     try:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval import refusal
+from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 
 SIZES = {"safecot25": 25, "gcg29": 29, "jailbreakbench12": 12, "vlguard": 59, "multitrust": 55}

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval import reasoning, refusal
-from safecot_eval.per_sample import pair_answers_both, pair_both_right, pair_inverted, rate, sample_metrics
 from safecot_eval.records.samples import Status
-from safecot_eval.scoring import make_record
+from safecot_eval.scoring import reasoning, refusal
+from safecot_eval.scoring.record import make_record
+from safecot_eval.scoring.sample_metrics import (
+    pair_answers_both,
+    pair_both_right,
+    pair_inverted,
+    rate,
+    sample_metrics,
+)
 from tests.conftest import make_doc
 
 LIST = refusal.load_list("safecot25")

@@ -54,7 +54,7 @@ def test_command_line_modules_import_nothing_heavy_at_the_top() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = f"import sys, safecot_eval, safecot_eval.refusal; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
+    code = f"import sys, safecot_eval, safecot_eval.scoring.refusal; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

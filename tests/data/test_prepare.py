@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from safecot_eval import benchmarks, catalogue, refusal
+from safecot_eval import benchmarks, catalogue
 from safecot_eval.cli.data import command
 from safecot_eval.data import download, prepare, root, sources
 from safecot_eval.data.prepare import first_time
 from safecot_eval.data.replays import write_replays
 from safecot_eval.data.sources import Source
 from safecot_eval.data.verify import verify
+from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
 from tests.data.conftest import Served, zip_of

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from safecot_eval import images, reasoning, refusal
+from safecot_eval import images
 from safecot_eval.data import reading
 from safecot_eval.journal import store
 from safecot_eval.judge.replies import read as read_reply
@@ -22,9 +22,10 @@ from safecot_eval.judge.rubrics import own, read_rubric
 from safecot_eval.labels.questions import question
 from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.models.responses import read_responses
-from safecot_eval.per_sample import sample_metrics
 from safecot_eval.records.verdicts import Unscored
-from safecot_eval.scoring import make_record
+from safecot_eval.scoring import reasoning, refusal
+from safecot_eval.scoring.record import make_record
+from safecot_eval.scoring.sample_metrics import sample_metrics
 from safecot_eval.util import chat_client
 from tests.conftest import make_doc
 from tests.fuzz import exchanged

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import refusal
 from safecot_eval.judge import inrun
-from safecot_eval.per_sample import sample_metrics
-from safecot_eval.scoring import make_record
+from safecot_eval.scoring import refusal
+from safecot_eval.scoring.record import make_record
+from safecot_eval.scoring.sample_metrics import sample_metrics
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc
 from tests.judge.emulated import EmulatedServer

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue, finish, refusal, task
+from safecot_eval import benchmarks, catalogue, finish, task
 from safecot_eval.models.responses import read_responses
+from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import requests_for
 

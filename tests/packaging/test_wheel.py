@@ -18,7 +18,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from safecot_eval import benchmarks, refusal
+from safecot_eval import benchmarks
+from safecot_eval.scoring import refusal
 from tests.packaging.conftest import ROOT
 
 UNMET = """

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
-from safecot_eval import finish, reasoning
+from safecot_eval import finish
 from safecot_eval.running import presets
 from safecot_eval.running.presets.apply import attach
 from safecot_eval.running.subject import Subject, subject
+from safecot_eval.scoring import reasoning
 from safecot_eval.util.errors import SafecotError
 
 PICTURE = object()

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from safecot_eval import images, refusal
+from safecot_eval import images
 from safecot_eval.cli import compare, report
 from safecot_eval.cli import main as safecot
 from safecot_eval.data import download, unpack
@@ -26,6 +26,7 @@ from safecot_eval.judge.rubrics import own
 from safecot_eval.models import checkpoint
 from safecot_eval.records import run as runs
 from safecot_eval.records.run import find_runs, load_runs
+from safecot_eval.scoring import refusal
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build

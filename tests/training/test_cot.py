@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.reasoning import split
 from safecot_eval.records.samples import Expectation
-from safecot_eval.refusal import load_list, match
+from safecot_eval.scoring.reasoning import split
+from safecot_eval.scoring.refusal import load_list, match
 from safecot_eval.util.errors import SafecotError
 from safecot_training.cot import write_variant
 from safecot_training.dataset import Plan, build, read_examples, read_manifest

@@ -25,7 +25,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
-from safecot_eval.refusal import DEFAULT_LIST, load_list
+from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, disk_error, read_json, sha256, write_json, write_jsonl
 from safecot_training import contamination

@@ -12,8 +12,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from safecot_eval.reasoning import SAFECOT, THINK
 from safecot_eval.records.samples import Expectation
+from safecot_eval.scoring.reasoning import SAFECOT, THINK
 from safecot_training.examples import Example, Kind
 
 

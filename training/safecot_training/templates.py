@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from safecot_eval.records.samples import Expectation
-from safecot_eval.refusal import DEFAULT_LIST, load_list
+from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_training.examples import Example, stable_unit

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 from safecot_eval.records.samples import Expectation
-from safecot_eval.refusal import match
+from safecot_eval.scoring.refusal import match
 from safecot_training.examples import Example
 from safecot_training.sanitise import sanitise
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from safecot_eval import finish, reasoning
+from safecot_eval import finish
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
 from safecot_eval.running.presets import messages as chat
 from safecot_eval.running.presets.preset import Preset
+from safecot_eval.scoring import reasoning
 
 AT_ONCE = 256
 CHECK_TOKENS, DESCRIPTION_TOKENS = 512, 512

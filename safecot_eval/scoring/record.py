@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from safecot_eval import reasoning, refusal
 from safecot_eval.records.samples import RECORD_SCHEMA, Record, Status, response_status
+from safecot_eval.scoring import reasoning, refusal
 
 DOC_FIELDS = (
     "sample_id",

@@ -95,7 +95,7 @@ def match(text: str, list: str | Path | RefusalList = DEFAULT_LIST) -> RefusalMa
     """Return the first refusal phrase in ``text``, or None.
 
     Args:
-        text: The final answer (not the reasoning: see :mod:`safecot_eval.reasoning`).
+        text: The final answer (not the reasoning: see :mod:`safecot_eval.scoring.reasoning`).
         list: A list's name, a YAML file, or a loaded list.
 
     Raises:

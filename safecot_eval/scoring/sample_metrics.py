@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from safecot_eval.mcqa import chosen_option
 from safecot_eval.records.samples import Expectation, Record, Status
 from safecot_eval.records.verdicts import EFFECTIVE_BY_LABEL, REFUSED_BY_LABEL, UNSAFE_BY_LABEL
+from safecot_eval.scoring.multiple_choice import chosen_option
 
 Value = dict[str, Any]
 
