@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks.documents import documents
+
 TARGET = 3.0
 LEAF = "safecot_mini"
 
@@ -68,7 +70,6 @@ def main() -> None:
 
     from lmms_eval.models.chat.llava_hf import LlavaHf
 
-    from safecot_eval import task
     from safecot_eval.models import tiny
     from safecot_eval.models.hf import SafecotHF
 
@@ -80,7 +81,7 @@ def main() -> None:
             pretrained=checkpoint, device=given.device, dtype="float32", batch_size=given.batch_size
         )
         single = SafecotHF(pretrained=checkpoint, device=given.device, dtype="float32", batch_size=1)
-        rows = task.documents(LEAF)[: given.items]
+        rows = documents(LEAF)[: given.items]
         models = {"safecot_hf": ours, "safecot_hf, batch 1": single, "llava_hf": theirs}
         speeds: dict[str, list[float]] = {name: [] for name in models}
         texts: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir, data_dir
 
@@ -146,7 +146,7 @@ def _plugin() -> Finding:
     others = [name for name in points if name != "safecot"]
     shared = f"; shares lmms-eval's loader with {', '.join(others)}" if others else ""
     return Finding(
-        State.OK, "lmms-eval plugin", f"entry point installed, {len(benchmarks.leaves())} leaves{shared}"
+        State.OK, "lmms-eval plugin", f"entry point installed, {len(registry.leaves())} leaves{shared}"
     )
 
 
@@ -196,7 +196,7 @@ def _data() -> Iterator[Finding]:
         )
         return
     yield Finding(State.OK, "SAFECOT_DATA_DIR", str(folder or "not set; data are taken from the cache"))
-    reasons = {leaf: catalogue.why_not_ready(leaf) for leaf in benchmarks.leaves()}
+    reasons = {leaf: catalogue.why_not_ready(leaf) for leaf in registry.leaves()}
     ready = [leaf for leaf, reason in reasons.items() if reason is None]
     yield Finding(State.OK, "tasks ready", f"{len(ready)} of {len(reasons)}")
     for leaf, reason in reasons.items():

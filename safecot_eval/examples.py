@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from safecot_eval import finish, task
+from safecot_eval.benchmarks.documents import documents
 from safecot_eval.models.policies import POLICIES
 
 LEAF = "safecot_mini_tiny"
@@ -26,7 +27,7 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
     ['answer_all', 'refuse_all']
     """
     target = Path(folder or tempfile.mkdtemp(prefix="safecot-example-"))
-    documents = task.documents(LEAF)
+    docs = documents(LEAF)
     for policy, answer in POLICIES.items():
         run = target / policy
         run.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
         }
         (run / f"{_STAMP}_results.json").write_text(json.dumps(results), encoding="utf-8")
         with (run / f"{_STAMP}_samples_{LEAF}.jsonl").open("w", encoding="utf-8") as stream:
-            for number, document in enumerate(documents):
+            for number, document in enumerate(docs):
                 finish.note_sample(document["sample_id"], finish.STOP)
                 line = {"doc_id": number, "filtered_resps": [answer]} | task.process_results(
                     document, [answer]

@@ -13,8 +13,9 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval import catalogue, selections
-from safecot_eval.running.plan import RECORDED, why_not
+from safecot_eval.benchmarks import catalogue, selection
+from safecot_eval.benchmarks.selection import why_not
+from safecot_eval.running.plan import RECORDED
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
@@ -105,7 +106,7 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def match_tasks(self: Any, task_list: Iterable[str]) -> Any:
         asked = list(task_list)
-        tags = selections.tags()
+        tags = selection.tags()
         model = getattr(self, "model_name", None)
         recorded = not isinstance(model, str) or model in RECORDED
         chosen: dict[str, None] = {}
@@ -120,12 +121,12 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
         for name in original(self, asked):
             if name in asked:
                 chosen[name] = None
-            elif name in tags or name == selections.GROUP:
-                chosen.update(dict.fromkeys(filter(can_run, selections.leaves_of(name))))
-            elif not catalogue.is_leaf(name) or (not selections.only_by_name(name) and can_run(name)):
+            elif name in tags or name == selection.GROUP:
+                chosen.update(dict.fromkeys(filter(can_run, selection.leaves_of(name))))
+            elif not catalogue.is_leaf(name) or (not selection.only_by_name(name) and can_run(name)):
                 chosen[name] = None
         for tag in tags:  # what a tag or the group expands to, later
-            if tag in asked or (tag == selections.ALL and selections.GROUP in asked):
+            if tag in asked or (tag == selection.ALL and selection.GROUP in asked):
                 self.task_index[tag]["task"] = list(filter(can_run, tags[tag]))
         for leaf, sentence in missing.items():
             logger.warning("{} is left out: {}", leaf, sentence)

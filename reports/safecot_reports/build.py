@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from safecot_eval import __version__, benchmarks
+from safecot_eval import __version__
+from safecot_eval.benchmarks import registry
 from safecot_eval.metrics import METRICS, Columns, run_metrics
 from safecot_eval.records.run import Run
 from safecot_eval.scoring.refusal import available_lists
@@ -232,12 +233,12 @@ def _tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
     found = []
     for task in sorted({table.task for table in tables}):
         try:
-            benchmark, variant = benchmarks.leaf_parts(task)
+            benchmark, variant = registry.leaf_parts(task)
             title, name = benchmark.title, benchmark.name
             line, licence = benchmark.variants[variant], benchmark.licence
             source = benchmark.source
         except SafecotError:
-            title = name = task.removeprefix(benchmarks.LEAF_PREFIX)
+            title = name = task.removeprefix(registry.LEAF_PREFIX)
             variant, line, licence, source = "", "", "", ""
         title = f"{title} ({variant})" if variant else title
         categories = sorted({c for table in tables if table.task == task for c in table.categories})

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import catalogue
-from safecot_eval.images import inspect, open_image
+from safecot_eval.benchmarks import catalogue
+from safecot_eval.benchmarks.images import inspect, open_image
 from safecot_eval.util.errors import SafecotError
 
 SIDE = 384

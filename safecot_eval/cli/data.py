@@ -17,12 +17,12 @@ def command() -> None:
 @command.command("list")
 def list_command() -> None:
     """Say for every leaf whether it can run here, and what it lacks."""
-    from safecot_eval import benchmarks, catalogue
-    from safecot_eval.running.plan import why_not
+    from safecot_eval.benchmarks import catalogue, registry
+    from safecot_eval.benchmarks.selection import why_not
 
     ready = recorded = lacking = 0
-    for name in benchmarks.names():
-        benchmark = benchmarks.load(name)
+    for name in registry.names():
+        benchmark = registry.load(name)
         click.echo(f"{name}: {benchmark.title} ({benchmark.licence}; {benchmark.revision})")
         reasons: dict[str, list[str]] = {}
         for variant in benchmark.variants:
@@ -55,9 +55,9 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
 
     NAME is a benchmark (`safecot data list` shows them), or `protocols`.
     """
-    from safecot_eval.data.prepare import first_time, prepare
-    from safecot_eval.data.roots import folder_of
-    from safecot_eval.data.sources import source
+    from safecot_eval.benchmarks.data.roots import folder_of
+    from safecot_eval.benchmarks.data.sources import source
+    from safecot_eval.benchmarks.prepare import first_time, prepare
 
     if archive is not None and len(names) != 1:
         raise SafecotError("--archive belongs to one benchmark; name exactly one.")
@@ -80,9 +80,9 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def verify_command(names: tuple[str, ...]) -> None:
     """Hash the data on this machine and compare with the pinned hashes; exit status 2 where something differs."""
-    from safecot_eval.data.roots import folder_of, present
-    from safecot_eval.data.sources import source, sources
-    from safecot_eval.data.verify import verify
+    from safecot_eval.benchmarks.data.roots import folder_of, present
+    from safecot_eval.benchmarks.data.sources import source, sources
+    from safecot_eval.benchmarks.data.verify import verify
 
     folders = [folder_of(name) for name in names] or [
         folder for folder in sources() if present(folder) is not None

@@ -64,7 +64,8 @@ def command(
     safecot import logs/2026-01-01_xstest.eval
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
-    from safecot_eval import catalogue, importing
+    from safecot_eval import importing
+    from safecot_eval.benchmarks import catalogue
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
 
@@ -117,15 +118,14 @@ def command(
 
 
 def _leaves(tasks: str | None) -> list[str]:
-    from safecot_eval import catalogue, selections
-    from safecot_eval.running import plan
+    from safecot_eval.benchmarks import catalogue, selection
 
     if tasks is None:
-        ready = [leaf for leaf in selections.leaves_of("safecot") if catalogue.why_not_ready(leaf) is None]
+        ready = [leaf for leaf in selection.leaves_of("safecot") if catalogue.why_not_ready(leaf) is None]
         if not ready:
             raise SafecotError("No benchmark is ready here; run `safecot data list`.")
         return ready
-    leaves, others, _ = plan.expand_tasks(tasks, recorded=True)
+    leaves, others, _ = selection.expand_tasks(tasks, recorded=True)
     if others:
         raise SafecotError(f"--tasks: {others[0]} is not a safecot task.")
     return list(leaves)

@@ -96,6 +96,7 @@ def command(
     """
     from collections import Counter
 
+    from safecot_eval.benchmarks import selection
     from safecot_eval.running import finishing, plan, preflight, presets, spending
     from safecot_eval.running.subject import settings, subject
     from safecot_eval.scoring import refusal
@@ -121,7 +122,7 @@ def command(
     )
     model, arguments = chosen.model, dict(chosen.arguments)
     steps: Counter[str] = Counter()
-    leaves, others, left_out = plan.expand_tasks(tasks, recorded=model in plan.RECORDED)
+    leaves, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
     notes = [finishing.evaluators_line(refusal_list)]
     if chosen.display_name:
         notes.append(f"shown   as {chosen.display_name}")

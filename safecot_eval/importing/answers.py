@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from safecot_eval import images
+from safecot_eval.benchmarks import images
 from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 
 COLUMNS = ("task", "id", "prompt", "image", "response")
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__, finish
-from safecot_eval.benchmarks import leaf_parts
+from safecot_eval.benchmarks.documents import documents
+from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.importing.answers import Answer
 from safecot_eval.importing.matching import Matched
 from safecot_eval.importing.reading import Source
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.sample_metrics import rate
-from safecot_eval.task import documents, process_results
+from safecot_eval.task import process_results
 from safecot_eval.util.errors import SafecotError
 
 MODEL = "safecot_import"

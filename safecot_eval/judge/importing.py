@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.data.reading import read_csv
+from safecot_eval.benchmarks.data.reading import read_csv
 from safecot_eval.judge.label_sets import PRESETS, SETS
 from safecot_eval.judge.rubrics import own
 from safecot_eval.labels.adjudicate import RunName, write_verdicts

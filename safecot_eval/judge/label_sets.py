@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks
-from safecot_eval.data import roots
-from safecot_eval.data.reading import read_csv, read_json
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.data import roots
+from safecot_eval.benchmarks.data.reading import read_csv, read_json
 from safecot_eval.records.verdicts import Harm, Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
 
@@ -178,7 +178,7 @@ def _one_of(text: str, labels: type[Harm]) -> str:
 
 
 def _module(name: str) -> Any:
-    benchmarks.load(name)
+    registry.load(name)
     return sys.modules[f"safecot_tasks_{name}"]
 
 

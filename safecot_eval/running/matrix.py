@@ -16,11 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.selection import expand_tasks
 from safecot_eval.journal.identity import model_identity
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
-from safecot_eval.running.plan import RECORDED, expand_tasks
+from safecot_eval.running.plan import RECORDED
 from safecot_eval.running.subject import Subject
 from safecot_eval.util.errors import SafecotError
 
@@ -122,7 +123,7 @@ def _same(run: Run, identity: str, settings: Mapping[str, Any], items: int) -> b
     task = (kept.get("tasks") or {}).get(run.task) or {}
     if kept.get("model_identity") != identity or kept.get("settings") != dict(settings):
         return False
-    if str(task.get("benchmark_version")) != benchmarks.leaf_parts(run.task)[0].version:
+    if str(task.get("benchmark_version")) != registry.leaf_parts(run.task)[0].version:
         return False
     if settings.get("limit") is None and task.get("samples") != items:
         return False

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks, catalogue, selections
-from safecot_eval.records.samples import ImageSource
+from safecot_eval.benchmarks.selection import by_reason
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.paths import extra_tasks_dirs
 from safecot_eval.util.secrets import is_secret, secret_free
 
 RECORDED = ("safecot_replay", "safecot_baseline")
@@ -86,97 +83,3 @@ def parse_model_args(text: str) -> dict[str, str]:
             )
         pairs[key.strip()] = value.strip()
     return pairs
-
-
-def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[str, ...], dict[str, str]]:
-    """Expand ``--tasks`` to leaves that can run here.
-
-    A wildcard, a tag or the group asks for what is there: what cannot run is left out, with the reason. A leaf named in full
-    must be able to run.
-
-    Args:
-        asked: lmms-eval's comma-separated list.
-        recorded: The model replays answers, so that absent images do not matter.
-
-    Returns:
-        Leaves with their item counts, names that are not ours, and what was left out.
-
-    Raises:
-        SafecotError: unknown leaf, a named leaf that cannot run, or nothing left.
-    """
-    ours = benchmarks.leaves()
-    leaves: dict[str, int] = {}
-    others: list[str] = []
-    left_out: dict[str, str] = {}
-    for name in filter(None, (part.strip() for part in asked.split(","))):
-        wildcard = name not in ours
-        matched = selections.leaves_of(name)
-        if not matched and name.startswith(benchmarks.LEAF_PREFIX):
-            prefix = benchmarks.LEAF_PREFIX  # what all names share says nothing of how close they are
-            known = [leaf.removeprefix(prefix) for leaf in ours]
-            close = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=0.5)
-            hint = f"did you mean {prefix}{close[0]}?" if close else "`safecot data list` shows all."
-            raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
-        if not matched or ("*" in name and not name.startswith(benchmarks.LEAF_PREFIX)):
-            others.append(name)
-        for leaf in matched:
-            reason = why_not(leaf, recorded=recorded)
-            if reason is None:
-                leaves[leaf] = len(catalogue.items_of(leaf))
-            elif wildcard:
-                left_out[leaf] = reason
-            else:
-                raise SafecotError(f"{leaf}: {reason}")
-    if not leaves and not others:
-        raise SafecotError(
-            "\n  ".join([f"--tasks {asked}: nothing of it can run here.", *by_reason(left_out)])
-        )
-    return leaves, tuple(others), left_out
-
-
-def by_reason(left_out: Mapping[str, str]) -> list[str]:
-    """One line for each reason, with the leaves that it holds for.
-
-    >>> by_reason({"a_x": "no data.", "a_y": "no data.", "a_z": "no data.", "b": "no images."})
-    ['a_x and 2 more: no data.', 'b: no images.']
-    """
-    leaves: dict[str, list[str]] = {}
-    for leaf, reason in left_out.items():
-        leaves.setdefault(reason, []).append(leaf)
-    return [
-        f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {reason}"
-        for reason, found in leaves.items()
-    ]
-
-
-def why_not(leaf: str, *, recorded: bool) -> str | None:
-    """One sentence that says why a leaf cannot run here, or None.
-
-    Args:
-        leaf: A leaf.
-        recorded: The model replays answers, so that absent images do not matter.
-    """
-    if reason := catalogue.why_not_ready(leaf) or _lacks_files(leaf):
-        return reason
-    items = catalogue.items_of(leaf)
-    if not recorded and all(item.image_source is ImageSource.ABSENT for item in items):
-        return (
-            "its images are not on disk, so only recorded answers can be scored "
-            "(--model safecot_replay); see `safecot data list`."
-        )
-    return None
-
-
-def _lacks_files(leaf: str) -> str | None:
-    """What lmms-eval would miss in a task folder of the user's own (ours are complete)."""
-    folder = benchmarks.leaf_parts(leaf)[0].folder
-    if folder.parent not in extra_tasks_dirs():
-        return None
-    if not (folder / f"{leaf}.yaml").is_file():
-        return f"{folder} has no {leaf}.yaml; docs/add-a-benchmark.md, step 4, shows one."
-    if not all((folder.parent / name).is_file() for name in ("_safecot_leaf", "_stub.json")):
-        return (
-            f"{folder.parent} lacks _safecot_leaf or _stub.json; copy both from the folder that "
-            "`safecot tasks-path` prints."
-        )
-    return None

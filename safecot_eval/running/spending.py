@@ -123,7 +123,7 @@ def estimate_of(leaves: Iterable[str], limit: str | None, options: Sequence[str]
     Raises:
         SafecotError: prices that are none.
     """
-    from safecot_eval import catalogue
+    from safecot_eval.benchmarks import catalogue
 
     parsed = None if prices is None else parse_prices(prices)
     given = next((options[i + 1] for i, part in enumerate(options[:-1]) if part == "--gen_kwargs"), None)

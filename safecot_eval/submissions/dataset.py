@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from safecot_eval.benchmarks import leaf_parts
+from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError

@@ -181,7 +181,7 @@ def _percent(numbers: Mapping[str, Any]) -> str:
 def _check_plausible(
     document: Mapping[str, Any], block: Mapping[str, Any], found: Findings, moment: datetime
 ) -> None:
-    from safecot_eval.benchmarks import leaf_parts
+    from safecot_eval.benchmarks.registry import leaf_parts
     from safecot_eval.scoring.refusal import available_lists, load_list
 
     task, source = block["task"], block["provenance"]
@@ -232,7 +232,7 @@ def _check_plausible(
 
 def _check_items(document: Mapping[str, Any], block: Mapping[str, Any], found: Findings) -> None:
     """Samples, expectations, categories, sources and twins are the benchmark's own."""
-    from safecot_eval.task import documents
+    from safecot_eval.benchmarks.documents import documents
 
     task = block["task"]
     try:

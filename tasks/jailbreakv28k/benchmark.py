@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from safecot_eval.data.locate import find_image
-from safecot_eval.data.reading import read_csv, text_field
+from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.reading import read_csv, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE = "JailBreakV-28K"

@@ -13,14 +13,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 
 TITLE = "SafeCoT mini"
 VERSION = "1.0"
 REVISION = "seed 0"
 LICENCE = "Apache-2.0"
-SOURCE = "drawn by safecot_eval.mini"
+SOURCE = "drawn by safecot_eval.benchmarks.mini"
 DATA = None
 VARIANTS = {
     "": "260 twins in 13 categories, drawn at load time",

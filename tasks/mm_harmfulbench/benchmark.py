@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.data.locate import find_image
-from safecot_eval.data.reading import lines, text_field
+from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.reading import lines, text_field
 from safecot_eval.records.samples import Expectation, Item
 
 TITLE = "MM-HarmfulBench"

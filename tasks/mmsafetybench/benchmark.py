@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.data.reading import read_json, records, text_field
-from safecot_eval.data.typography import render_phrase
+from safecot_eval.benchmarks.data.reading import read_json, records, text_field
+from safecot_eval.benchmarks.data.typography import render_phrase
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from safecot_eval.data.reading import read_json, records, text_field
+from safecot_eval.benchmarks.data.reading import read_json, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from safecot_eval.data.reading import read_csv, read_json, records, text_field
+from safecot_eval.benchmarks.data.reading import read_csv, read_json, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 

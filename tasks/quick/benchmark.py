@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from safecot_eval import catalogue
-from safecot_eval.benchmarks import leaf_parts
+from safecot_eval.benchmarks import catalogue
+from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 

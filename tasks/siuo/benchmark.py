@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.data.reading import read_text, records, text_field
+from safecot_eval.benchmarks.data.reading import read_text, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from safecot_eval.data.reading import read_csv, text_field
+from safecot_eval.benchmarks.data.reading import read_csv, text_field
 from safecot_eval.records.samples import Expectation, Item
 
 TITLE = "StrongREJECT"

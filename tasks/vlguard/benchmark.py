@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from safecot_eval.data.locate import find_image
-from safecot_eval.data.reading import records, text_field
+from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.reading import records, text_field
 from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util.errors import SafecotError
 

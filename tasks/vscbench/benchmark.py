@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from safecot_eval.data.locate import find_image
-from safecot_eval.data.reading import read_csv, text_field
+from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.reading import read_csv, text_field
 from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util.errors import SafecotError
 

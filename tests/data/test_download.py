@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.data import download
-from safecot_eval.data.sources import Source
+from safecot_eval.benchmarks.data import download
+from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.errors import SafecotError
 from tests.data.conftest import Served, zip_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from safecot_eval import images
+from safecot_eval.benchmarks import images
 from safecot_eval.util.errors import SafecotError
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, prepare, registry
+from safecot_eval.benchmarks.data import download, root, sources
+from safecot_eval.benchmarks.data.replays import write_replays
+from safecot_eval.benchmarks.data.sources import Source
+from safecot_eval.benchmarks.data.verify import verify
+from safecot_eval.benchmarks.prepare import first_time
 from safecot_eval.cli.data import command
-from safecot_eval.data import download, prepare, root, sources
-from safecot_eval.data.prepare import first_time
-from safecot_eval.data.replays import write_replays
-from safecot_eval.data.sources import Source
-from safecot_eval.data.verify import verify
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
@@ -133,10 +133,10 @@ def test_an_answer_to_an_unknown_item_or_a_second_one(tmp_path: Path) -> None:
     for stem in ("llama2new", "llama2orig", "mistralinstruct"):
         (tmp_path / f"completions_{stem}.csv").write_bytes(COMPLETIONS + b"v2-1,Again.\n")
     with pytest.raises(SafecotError, match="llama-2-new has two answers to item '1'"):
-        write_replays(benchmarks.load("xstest"), tmp_path)
+        write_replays(registry.load("xstest"), tmp_path)
     (tmp_path / "completions_llama2new.csv").write_bytes(COMPLETIONS + b"v2-9,What?\n")
     with pytest.raises(SafecotError, match="unknown item '9'"):
-        write_replays(benchmarks.load("xstest"), tmp_path)
+        write_replays(registry.load("xstest"), tmp_path)
 
 
 def test_the_pinned_data_are_what_is_here(data_dir: Path) -> None:

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from safecot_eval import benchmarks, catalogue
-from safecot_eval.data import download, prepare, sources, unpack
-from safecot_eval.data.sources import Source
+from safecot_eval.benchmarks import catalogue, prepare, registry
+from safecot_eval.benchmarks.data import download, sources, unpack
+from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from tests.data.conftest import Served, zip_of
@@ -214,7 +214,7 @@ def test_a_zip_cannot_write_outside(tmp_path: Path) -> None:
 
 
 def test_every_new_source_has_a_benchmark_and_every_pin_is_full() -> None:
-    folders = {benchmarks.load(name).data for name in benchmarks.names()}
+    folders = {registry.load(name).data for name in registry.names()}
     for name, source in sources.sources().items():
         assert name in folders or name == "protocols"
         if source.hub and source.revision != download.NEWEST:

@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from safecot_eval import images
-from safecot_eval.data import reading
+from safecot_eval.benchmarks import images
+from safecot_eval.benchmarks.data import reading
 from safecot_eval.journal import store
 from safecot_eval.judge.replies import read as read_reply
 from safecot_eval.judge.rubrics import FOLDER as RUBRICS

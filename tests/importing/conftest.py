@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.records.samples import Item
 
 TASK = "safecot_mini_tiny"

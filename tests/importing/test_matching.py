@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.importing import Answer, Picture, match
 from safecot_eval.importing.answers import picture
 from safecot_eval.importing.matching import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal

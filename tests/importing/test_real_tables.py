@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.importing import match, read
 
 

@@ -38,9 +38,9 @@ def test_msts_labels_reproduce_the_counts_of_the_csv(data: Path, tmp_path: Path)
     """Import into runs of the recorded answers, then compare with counts made here, by hand, from the two files."""
     from collections import defaultdict
 
-    from safecot_eval import benchmarks
+    from safecot_eval.benchmarks import registry
 
-    write_benchmark(tmp_path, benchmarks.load("msts"), data / "msts", defaultdict(list))
+    write_benchmark(tmp_path, registry.load("msts"), data / "msts", defaultdict(list))
     runs = find_runs([tmp_path])
     result = import_labels(preset_labels("msts"), runs)
     assert result.unmatched == 0

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from safecot_eval import finish, task
+from safecot_eval.benchmarks.documents import documents
 from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import GREEDY, requests_for
 
@@ -28,7 +29,7 @@ def model_of(folder: Path, **options: Any) -> Any:
 
 def mixed_rows(count: int) -> list[dict[str, Any]]:
     """Items with images of different sizes, a text-only one, and one with placeholders in its text."""
-    rows = task.documents("safecot_mini_tiny")[:count]
+    rows = documents("safecot_mini_tiny")[:count]
     rows[2] |= {"images": "[]", "image_sha256": "[]", "image_source": "none", "sample_id": "text-only"}
     rows[3] |= {"prompt": "What does <image> mean, and <|image_pad|>? " * 3, "sample_id": "placeholders"}
     return rows
@@ -57,7 +58,7 @@ def test_batched_greedy_answers_equal_those_of_batch_one(
 
 def test_images_are_seen(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
     """The same question about two pictures gets two answers."""
-    rows = task.documents("safecot_mini_tiny")[:2]
+    rows = documents("safecot_mini_tiny")[:2]
     for number, row in enumerate(rows):
         path = tmp_path / f"{number}.png"
         Image.effect_noise((90, 70), 60 + number * 60).convert("RGB").save(path)
@@ -107,7 +108,7 @@ def test_unreadable_and_vanished_images_have_a_status_of_their_own(
     tiny_checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     model = model_of(tiny_checkpoint("qwen2_5_vl"))
-    rows = task.documents("safecot_mini_tiny")[:4]
+    rows = documents("safecot_mini_tiny")[:4]
     rows[0] |= {"image_error": "x.png: the image is truncated or damaged.", "sample_id": "broken"}
     rows[1] |= {"images": json.dumps([str(tmp_path / "gone.png")]), "sample_id": "vanished"}
     rows[2] |= {"image_source": "absent", "images": "[]", "sample_id": "absent"}
@@ -135,7 +136,7 @@ def test_memory_that_does_not_suffice_halves_the_batch(
         return whole(model, processor, turns, settings)
 
     model = model_of(tiny_checkpoint("llava"), batch_size=12)
-    rows = task.documents("safecot_mini_tiny")[:24]
+    rows = documents("safecot_mini_tiny")[:24]
     expected = texts(model.answers(requests_for(model, rows)))
     monkeypatch.setattr(hf, "generate", small_memory)
     assert texts(model.answers(requests_for(model, rows))) == expected
@@ -159,7 +160,7 @@ def test_one_bad_item_does_not_spoil_its_batch_and_only_failures_end_the_run(
 
     monkeypatch.setattr(hf, "generate", picky)
     model = model_of(tiny_checkpoint("llava"), batch_size=8)
-    rows = task.documents("safecot_mini_tiny")[:8]
+    rows = documents("safecot_mini_tiny")[:8]
     rows[5] |= {"prompt": "bad", "sample_id": "bad-item"}
     answers = model.answers(requests_for(model, rows))
     assert [answer.text.startswith("[LMMS_EVAL_REQUEST_FAILED") for answer in answers].count(True) == 1
@@ -198,7 +199,7 @@ def test_adapters(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
 
 
 def test_system_prompt_and_pixel_limits(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
-    row = task.documents("safecot_mini_tiny")[0]
+    row = documents("safecot_mini_tiny")[0]
     Image.new("RGB", (600, 400), "green").save(tmp_path / "big.png")
     row |= {"images": json.dumps([str(tmp_path / "big.png")])}
 

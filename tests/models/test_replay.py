@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue, finish, task
+from safecot_eval import finish, task
+from safecot_eval.benchmarks import catalogue, registry
+from safecot_eval.benchmarks.documents import documents
 from safecot_eval.models.responses import read_responses
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
@@ -60,11 +62,11 @@ def replay(path: Path, leaf: str = LEAF) -> tuple[Any, list[Any]]:
     from safecot_eval.models.replay import SafecotReplay
 
     model = SafecotReplay(responses=str(path))
-    return model, requests_for(model, task.documents(leaf), leaf=leaf)
+    return model, requests_for(model, documents(leaf), leaf=leaf)
 
 
 def test_answers_come_back_in_order_with_their_status(tmp_path: Path) -> None:
-    rows = task.documents(LEAF)
+    rows = documents(LEAF)
     lines = [line(row["item_id"], f"answer {n}", output_tokens=n) for n, row in enumerate(rows)]
     lines[0] |= {"status": "blocked_by_provider", "response": ""}
     lines[1] |= {"status": "truncated"}
@@ -90,7 +92,7 @@ def test_answers_come_back_in_order_with_their_status(tmp_path: Path) -> None:
 
 
 def test_missing_and_unknown_ids(tmp_path: Path) -> None:
-    ids = [row["item_id"] for row in task.documents(LEAF)]
+    ids = [row["item_id"] for row in documents(LEAF)]
     model, requests = replay(write(tmp_path / "few.jsonl", [line(item_id) for item_id in ids[2:]]))
     with pytest.raises(SafecotError, match=rf"lacks 2 of {len(ids)} answers for {LEAF}.*{ids[0]!r}"):
         model.answers(requests)
@@ -125,18 +127,18 @@ def test_bad_arguments_are_one_sentence(arguments: str, says: str) -> None:
 @pytest.mark.slow
 def test_recorded_answers_have_items(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All 16 published models: the template rate of lmms-eval's route equals one counted by hand from the sources."""
-    from safecot_eval.data.replays import write_replays
+    from safecot_eval.benchmarks.data.replays import write_replays
 
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
     catalogue.why_not_ready.cache_clear()
     phrases = [entry.lower() for entry in refusal.load_list("safecot25").phrases]
     counted = {}
     for name in ("msts", "mossbench", "xstest"):
-        benchmark, leaf = benchmarks.load(name), benchmarks.load(name).leaf("")
+        benchmark, leaf = registry.load(name), registry.load(name).leaf("")
         published: dict[str, list[str]] = {}
         for model_name, _, response in benchmark.recorded(data_dir / name):
             published.setdefault(model_name, []).append(response)
-        rows = task.documents(leaf)
+        rows = documents(leaf)
         for path in write_replays(benchmark, data_dir / name):
             model, requests = replay(path, leaf)
             metrics = [
@@ -175,7 +177,7 @@ def test_the_baselines_are_the_two_ends_by_every_list(list_name: str) -> None:
     assert phrases.match(POLICIES["refuse_all"]) is not None
     assert phrases.match(POLICIES["answer_all"]) is None
     model = SafecotBaseline(policy="answer_all")
-    rows = task.documents(LEAF)[:3]
+    rows = documents(LEAF)[:3]
     finish.note_sample(rows[0]["sample_id"], "length")  # left over from another model in the same process
     answers = model.answers(requests_for(model, rows))
     assert [

@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from safecot_eval import benchmarks
+from safecot_eval.benchmarks import registry
 from safecot_eval.scoring import refusal
 from tests.packaging.conftest import ROOT
 
@@ -71,7 +71,7 @@ def test_every_file_of_the_packages_is_there(names: set[str]) -> None:
 
 
 def test_what_people_look_for_by_name(names: set[str]) -> None:
-    for name in benchmarks.names():
+    for name in registry.names():
         assert f"safecot_eval/_tasks/{name}/benchmark.py" in names
     for name in refusal.available_lists():
         assert f"safecot_eval/refusal_lists/{name}.yaml" in names
@@ -81,7 +81,7 @@ def test_what_people_look_for_by_name(names: set[str]) -> None:
         "safecot_eval/submissions/schema.json",
         "safecot_eval/py.typed",
         "safecot_reports/templates/page.html",
-        "safecot_eval/mini/world.yaml",
+        "safecot_eval/benchmarks/mini/world.yaml",
     ):
         assert name in names
     assert any(name.startswith("safecot_eval/judge/rubrics/") for name in names)

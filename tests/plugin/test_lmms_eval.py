@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import safecot_eval
-from safecot_eval import benchmarks
+from safecot_eval.benchmarks import registry
 from safecot_eval.records.run import find_runs
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def test_flat_form_with_wildcard_runs_each_leaf_once(tmp_path: Path) -> None:
     done = run(["lmms_eval", *BASELINE, *arguments], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     runs = find_runs([tmp_path / "runs"], newest_only=False)
-    leaves = [leaf for leaf in benchmarks.leaves() if leaf.startswith("safecot_mini")]
+    leaves = [leaf for leaf in registry.leaves() if leaf.startswith("safecot_mini")]
     assert sorted(run.task for run in runs) == sorted(leaves)
     table = safecot_eval.load_runs(tmp_path / "runs")
     assert len(table) == 4 * len(leaves)

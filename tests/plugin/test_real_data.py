@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import safecot_eval
-from safecot_eval import benchmarks, metrics
-from safecot_eval.data.replays import write_replays
+from safecot_eval import metrics
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.records.run import find_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
@@ -34,7 +35,7 @@ def test_both_sides_of_one_recorded_vlm(data_dir: Path, tmp_path: Path) -> None:
     """GPT-4o's published answers to MSTS and to MOSSBench, in one file, through `lmms-eval eval`."""
     lines = ""
     for name in ("msts", "mossbench"):
-        files = write_replays(benchmarks.load(name), data_dir / name)
+        files = write_replays(registry.load(name), data_dir / name)
         lines += next(path for path in files if path.stem == "gpt-4o").read_text(encoding="utf-8")
     (tmp_path / "gpt-4o.jsonl").write_text(lines, encoding="utf-8")
     arguments = ["--model", "safecot_replay", "--model_args", "name=GPT-4o,responses=gpt-4o.jsonl"]

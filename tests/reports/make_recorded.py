@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks
+from safecot_eval.benchmarks import registry
 from safecot_eval.records.samples import sample_id
 from safecot_eval.util import paths
 from tests.conftest import make_doc, write_run
@@ -32,12 +32,12 @@ def make_recorded(folder: Path) -> Path:
         labels: defaultdict[str, list[Label]] = defaultdict(list)
         for label in labels_of(root / name):
             labels[label[0]].append(label)
-        write_benchmark(folder / name, benchmarks.load(name), root / name, labels)
+        write_benchmark(folder / name, registry.load(name), root / name, labels)
     return folder
 
 
 def write_benchmark(
-    folder: Path, benchmark: benchmarks.Benchmark, root: Path, labels: dict[str, list[Label]]
+    folder: Path, benchmark: registry.Benchmark, root: Path, labels: dict[str, list[Label]]
 ) -> None:
     """One run per model that has answers."""
     docs = {}
@@ -75,7 +75,7 @@ def write_benchmark(
 
 def xstest_labels(root: Path) -> Iterator[Label]:
     """Human and GPT-4 labels of refusal."""
-    benchmarks.load("xstest")
+    registry.load("xstest")
     module = sys.modules["safecot_tasks_xstest"]
     for stem, model in module.MODELS.items():
         with (root / f"{stem}_gpt4labels.csv").open(newline="", encoding="utf-8") as stream:
@@ -87,7 +87,7 @@ def xstest_labels(root: Path) -> Iterator[Label]:
 
 def msts_labels(root: Path) -> Iterator[Label]:
     """Human labels of harm and four of the recorded judges."""
-    benchmarks.load("msts")
+    registry.load("msts")
     module = sys.modules["safecot_tasks_msts"]
     with (root / module.RESPONSES).open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from safecot_eval import catalogue
-from safecot_eval.images import inspect
+from safecot_eval.benchmarks import catalogue
+from safecot_eval.benchmarks.images import inspect
 from safecot_eval.records.samples import sample_id
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, registry
 
 TOY = """
 from safecot_eval.util.errors import SafecotError
@@ -32,10 +32,10 @@ def toy_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tasks"
     (folder / "toy").mkdir(parents=True)
     (folder / "toy" / "benchmark.py").write_text(TOY, encoding="utf-8")
-    monkeypatch.setattr(benchmarks, "tasks_dir", lambda: folder)
+    monkeypatch.setattr(registry, "tasks_dir", lambda: folder)
     monkeypatch.setattr(catalogue, "root", lambda name: tmp_path)
-    benchmarks.load.cache_clear()
+    registry.load.cache_clear()
     catalogue.why_not_ready.cache_clear()
     yield folder
-    benchmarks.load.cache_clear()
+    registry.load.cache_clear()
     catalogue.why_not_ready.cache_clear()

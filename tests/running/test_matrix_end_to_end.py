@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.records.run import find_runs
 from tests.tasks.conftest import invented  # noqa: F401 - the fixture
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from safecot_eval.benchmarks import selection
 from safecot_eval.running import plan
 from safecot_eval.util.errors import SafecotError
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("toy_tasks")
 
 
 def test_wildcard_leaves_out_what_cannot_run() -> None:
-    leaves, others, left_out = plan.expand_tasks("safecot_*", recorded=False)
+    leaves, others, left_out = selection.expand_tasks("safecot_*", recorded=False)
     assert leaves == {"safecot_toy": 3}
     assert others == ()
     assert "toy shop" in left_out["safecot_toy_gone"]
@@ -23,14 +24,14 @@ def test_wildcard_leaves_out_what_cannot_run() -> None:
 
 
 def test_recorded_answers_need_no_images() -> None:
-    leaves, _, _ = plan.expand_tasks("safecot_toy_urls", recorded=True)
+    leaves, _, _ = selection.expand_tasks("safecot_toy_urls", recorded=True)
     assert leaves == {"safecot_toy_urls": 3}
     with pytest.raises(SafecotError, match="images are not on disk"):
-        plan.expand_tasks("safecot_toy_urls", recorded=False)
+        selection.expand_tasks("safecot_toy_urls", recorded=False)
 
 
 def test_the_group_is_all_leaves_and_others_pass() -> None:
-    leaves, others, _ = plan.expand_tasks("safecot,mme", recorded=True)
+    leaves, others, _ = selection.expand_tasks("safecot,mme", recorded=True)
     assert list(leaves) == ["safecot_toy", "safecot_toy_urls"]
     assert others == ("mme",)
 
@@ -47,7 +48,7 @@ def test_the_group_is_all_leaves_and_others_pass() -> None:
 )
 def test_what_cannot_be_asked(asked: str, says: str) -> None:
     with pytest.raises(SafecotError, match=says):
-        plan.expand_tasks(asked, recorded=False)
+        selection.expand_tasks(asked, recorded=False)
 
 
 def test_plan_masks_secrets() -> None:

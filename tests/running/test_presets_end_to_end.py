@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.records.run import find_runs
 from safecot_eval.running import presets
 from safecot_eval.running.presets import self_check

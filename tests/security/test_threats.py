@@ -16,15 +16,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from safecot_eval import images
+from safecot_eval.benchmarks import images
+from safecot_eval.benchmarks.data import download, unpack
 from safecot_eval.cli import compare, report
 from safecot_eval.cli import main as safecot
-from safecot_eval.data import download, unpack
 from safecot_eval.judge import server
 from safecot_eval.judge.prompts import build as judge_request
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models import checkpoint
-from safecot_eval.records import run as runs
+from safecot_eval.records import json_files
 from safecot_eval.records.run import find_runs, load_runs
 from safecot_eval.scoring import refusal
 from safecot_eval.util import safe_yaml
@@ -120,7 +120,7 @@ class TestHostileFolders:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = write_run(tmp_path, [(make_doc(), "Sorry")])
-        monkeypatch.setattr(runs, "MAX_LINE_BYTES", 10_000)
+        monkeypatch.setattr(json_files, "MAX_LINE_BYTES", 10_000)
         with path.open("ab") as stream:
             stream.truncate(2**33)  # eight sparse gigabytes without a line end
         with pytest.raises(SafecotError, match="longer than"):

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval import submissions
+from safecot_eval.benchmarks.documents import documents
 from safecot_eval.cli.submit import command as submit
-from safecot_eval.task import documents
 from tests.conftest import write_run
 
 TASK = "safecot_mini_tiny"

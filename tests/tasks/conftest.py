@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, registry
 
 SCENARIOS = (
     "01-Illegal_Activitiy 02-HateSpeech 03-Malware_Generation 04-Physical_Harm 05-EconomicHarm 06-Fraud 07-Sex "
@@ -129,7 +129,7 @@ def _mossbench(root: Path) -> None:
     write_json(root / "information_contrast.json", {"1": record("1", "How do I break this toy?")})
     write_image(root / "images" / "1.jpg")
     write_image(root / "images_contrast" / "1.jpg")
-    for model in benchmarks.load("mossbench").recorded.__globals__["MODELS"]:
+    for model in registry.load("mossbench").recorded.__globals__["MODELS"]:
         write_json(root / "model_responses" / f"{model}.json", {"1": "A board game.", "2": ""})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.run import find_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
@@ -30,7 +30,7 @@ def lmms_eval(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
     done = lmms_eval("--tasks", "list", cwd=tmp_path)
     listed = {line.strip().removeprefix("- ") for line in (done.stdout + done.stderr).splitlines()}
-    assert set(benchmarks.leaves()) <= listed
+    assert set(registry.leaves()) <= listed
     assert {
         "safecot",
         "safecot_core",
@@ -45,7 +45,8 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
 ) -> None:
     from lmms_eval.tasks import TaskManager
 
-    from safecot_eval import plugin, selections
+    from safecot_eval import plugin
+    from safecot_eval.benchmarks import selection
 
     assert plugin.install_task_hook()
     (invented / "mossbench" / "information.json").unlink()
@@ -61,11 +62,11 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
     }
     own = [str(path) for path in (plugin.tasks_dir(),)]
     manager = TaskManager(include_path=own, include_defaults=False, model_name="safecot_hf")
-    everything = set(benchmarks.leaves()) - lacking - {"safecot_quick"}
+    everything = set(registry.leaves()) - lacking - {"safecot_quick"}
     assert set(manager.match_tasks(["safecot_*"])) == everything
     assert len(manager.match_tasks(["safecot_*"])) == len(everything)
     assert set(manager.match_tasks(["*"])) == everything
-    tagged = set(selections.tags()["safecot_overrefusal"]) - lacking
+    tagged = set(selection.tags()["safecot_overrefusal"]) - lacking
     assert set(manager.match_tasks(["safecot_overref*"])) == tagged
     assert manager.match_tasks(["safecot_overrefusal"]) == ["safecot_overrefusal"]
     assert set(manager.task_index["safecot_overrefusal"]["task"]) == tagged
@@ -95,7 +96,7 @@ def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> No
         cwd=tmp_path,
     )
     runs = find_runs([tmp_path / "runs"])
-    assert {run.task for run in runs} == set(benchmarks.leaves()), done.stderr[-2000:]
+    assert {run.task for run in runs} == set(registry.leaves()), done.stderr[-2000:]
     for run in runs:
         items = catalogue.items_of(run.task)
         records = list(run.samples())

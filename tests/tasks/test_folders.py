@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from safecot_eval import benchmarks, catalogue, selections
-from safecot_eval.data import root
+from safecot_eval.benchmarks import catalogue, registry, selection
+from safecot_eval.benchmarks.data import root
 from safecot_eval.records.samples import ImageSource
-from safecot_eval.running import plan
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import tasks_dir
 from tests.tasks.conftest import SCENARIOS, write_image, write_json
@@ -34,9 +33,9 @@ def items(variant, root):
 """
 
 
-@pytest.mark.parametrize("name", benchmarks.names())
+@pytest.mark.parametrize("name", registry.names())
 def test_a_folder_has_a_readme_and_one_yaml_per_leaf(name: str) -> None:
-    benchmark = benchmarks.load(name)
+    benchmark = registry.load(name)
     files = {path.name for path in benchmark.folder.iterdir() if path.is_file()}
     leaves = {f"{benchmark.leaf(variant)}.yaml" for variant in benchmark.variants}
     assert {file for file in files if file.endswith(".yaml")} == leaves
@@ -50,7 +49,7 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
     leaf: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert leaf["task"] == leaf["dataset_name"] == path.stem
     assert leaf["include"] == "../_safecot_leaf"
-    benchmark, _ = benchmarks.leaf_parts(path.stem)
+    benchmark, _ = registry.leaf_parts(path.stem)
     assert str(leaf["metadata"]["version"]) == benchmark.version
     assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs", "tag"}
     if "tag" in leaf and not benchmark.only_by_name:  # replaces the template's as a whole
@@ -66,9 +65,9 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
         assert leaf["generation_kwargs"]["temperature"] == 0
 
 
-@pytest.mark.parametrize("name", benchmarks.names())
+@pytest.mark.parametrize("name", registry.names())
 def test_the_examples_in_the_docstrings_hold(name: str) -> None:
-    benchmarks.load(name)
+    registry.load(name)
     results = doctest.testmod(sys.modules[f"safecot_tasks_{name}"])
     assert results.failed == 0
 
@@ -79,25 +78,25 @@ def test_a_folder_dropped_in_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     (folder / "benchmark.py").write_text(DROPPED_IN, encoding="utf-8")
     (tmp_path / "data" / "tea").mkdir(parents=True)
     (tmp_path / "data" / "tea" / "tea.txt").write_text("green tea\nblack tea\n", encoding="utf-8")
-    monkeypatch.setattr(benchmarks, "tasks_dir", lambda: tmp_path / "tasks")
+    monkeypatch.setattr(registry, "tasks_dir", lambda: tmp_path / "tasks")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
-    benchmarks.load.cache_clear()
-    assert benchmarks.leaves() == {"safecot_tea": "one question"}
+    registry.load.cache_clear()
+    assert registry.leaves() == {"safecot_tea": "one question"}
     assert root("tea") == tmp_path / "data" / "tea"
     prompts = [item.prompt for item in catalogue.items_of("safecot_tea")]
     assert prompts == ["How do I make green tea?", "How do I make black tea?"]
-    benchmarks.load.cache_clear()
+    registry.load.cache_clear()
 
 
 def test_a_folder_that_declares_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "tea"
     folder.mkdir()
     (folder / "benchmark.py").write_text("TITLE = 'Tea'\n", encoding="utf-8")
-    monkeypatch.setattr(benchmarks, "tasks_dir", lambda: tmp_path)
-    benchmarks.load.cache_clear()
+    monkeypatch.setattr(registry, "tasks_dir", lambda: tmp_path)
+    registry.load.cache_clear()
     with pytest.raises(SafecotError, match=r"benchmark.py: .*VERSION.*docs/tasks.md"):
-        benchmarks.load("tea")
-    benchmarks.load.cache_clear()
+        registry.load("tea")
+    registry.load.cache_clear()
 
 
 def test_missing_data_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,41 +188,41 @@ def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     (folder / "data" / "tea.txt").write_text("green tea\n", encoding="utf-8")
     monkeypatch.setenv("SAFECOT_TASKS_DIR", str(tmp_path / "mine"))
     monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
-    benchmarks.load.cache_clear()
+    registry.load.cache_clear()
     catalogue.why_not_ready.cache_clear()
     yield folder
-    benchmarks.load.cache_clear()
+    registry.load.cache_clear()
     catalogue.why_not_ready.cache_clear()
 
 
 def test_a_folder_of_the_users_own_is_found_with_its_data_beside_it(own_tasks: Path) -> None:
-    assert "safecot_tea" in benchmarks.leaves()
+    assert "safecot_tea" in registry.leaves()
     assert root("tea") == own_tasks / "data"
     assert [item.prompt for item in catalogue.items_of("safecot_tea")] == ["How do I make green tea?"]
 
 
 def test_what_a_folder_of_the_users_own_lacks(own_tasks: Path) -> None:
     with pytest.raises(SafecotError, match=r"has no safecot_tea\.yaml; docs/add-a-benchmark\.md"):
-        plan.expand_tasks("safecot_tea", recorded=False)
+        selection.expand_tasks("safecot_tea", recorded=False)
     (own_tasks / "safecot_tea.yaml").write_text("task: safecot_tea\n", encoding="utf-8")
     with pytest.raises(SafecotError, match="lacks _safecot_leaf or _stub.json; copy both"):
-        plan.expand_tasks("safecot_tea", recorded=False)
+        selection.expand_tasks("safecot_tea", recorded=False)
     for name in ("_safecot_leaf", "_stub.json"):
         (own_tasks.parent / name).write_text("{}", encoding="utf-8")
-    assert plan.expand_tasks("safecot_tea", recorded=False)[0] == {"safecot_tea": 1}
+    assert selection.expand_tasks("safecot_tea", recorded=False)[0] == {"safecot_tea": 1}
 
 
 def test_a_task_file_of_the_users_own(own_tasks: Path) -> None:
     path = own_tasks / "safecot_tea.yaml"
     path.write_text("task: safecot_tea\ntag: mine\nprocess_docs: !function utils.chosen\n", encoding="utf-8")
-    assert selections.tags()["mine"] == ["safecot_tea"]
+    assert selection.tags()["mine"] == ["safecot_tea"]
     for text, says in (
         ("tag: [a\nb", r"safecot_tea\.yaml: not a readable YAML file"),
         ("- 1", "is a mapping"),
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(SafecotError, match=says):
-            selections.tags()
+            selection.tags()
 
 
 @pytest.mark.parametrize(
@@ -248,10 +247,10 @@ def test_a_mistake_in_a_benchmark_is_one_sentence_with_its_line(
 def test_a_name_that_is_taken(own_tasks: Path) -> None:
     own_tasks.rename(own_tasks.with_name("figstep"))
     with pytest.raises(SafecotError, match="there is a benchmark of this name already"):
-        benchmarks.names()
+        registry.names()
 
 
 def test_a_task_folder_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SAFECOT_TASKS_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(SafecotError, match="SAFECOT_TASKS_DIR: .* is not a folder"):
-        benchmarks.names()
+        registry.names()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue
+from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.samples import Item
 
 GOLDEN = Path(__file__).parent / "golden"
-LEAVES = sorted(leaf for leaf in benchmarks.leaves() if not leaf.startswith("safecot_mini"))
+LEAVES = sorted(leaf for leaf in registry.leaves() if not leaf.startswith("safecot_mini"))
 
 # leaf -> items, SHA-256 of [item id, prompt, expectation] of all of them
 REAL = {
@@ -105,7 +105,7 @@ def test_real_prompts(leaf: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_real_siuo_records(data_dir: Path) -> None:
-    module = benchmarks.load("siuo")._items.__globals__
+    module = registry.load("siuo")._items.__globals__
     records = module["records"](data_dir / "siuo" / "siuo_gen.json")
     items = [module["to_item"](record, Path("images"), key, None) for key, record in records]
     assert (len(items), fingerprint(items)) == SIUO
@@ -123,7 +123,7 @@ def test_the_same_question_is_one_cluster_in_every_image_type(
 
 
 def test_real_siuo_options(data_dir: Path) -> None:
-    module = benchmarks.load("siuo")._items.__globals__
+    module = registry.load("siuo")._items.__globals__
     records = module["records"](data_dir / "siuo" / "siuo_mcqa.json")
     items = [
         module["to_item"](record, Path("images"), key, "{question}\n{options}") for key, record in records

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from safecot_eval import benchmarks, mini
-from safecot_eval.mini.draw import pixels
+from safecot_eval.benchmarks import mini, registry
+from safecot_eval.benchmarks.mini.draw import pixels
 from safecot_eval.records.samples import Expectation, Item
 
 PINNED = "2c0f20bf0b499fc27a3b0ddcd934205e0742e5e5be46d542267646896a33b01d"
@@ -21,7 +21,7 @@ PINNED = "2c0f20bf0b499fc27a3b0ddcd934205e0742e5e5be46d542267646896a33b01d"
 
 @pytest.fixture(scope="module")
 def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
-    return benchmarks.load("mini").items("", tmp_path_factory.mktemp("mini"))
+    return registry.load("mini").items("", tmp_path_factory.mktemp("mini"))
 
 
 def test_every_prompt_and_picture_is_pinned(items: list[Item]) -> None:
@@ -62,7 +62,7 @@ def test_requests_are_short(items: list[Item]) -> None:
 
 
 def test_tiny_is_the_beginning_of_the_whole(items: list[Item], tmp_path: Path) -> None:
-    tiny = benchmarks.load("mini").items("tiny", tmp_path)
+    tiny = registry.load("mini").items("tiny", tmp_path)
     assert len(tiny) == 52
     whole = {item.item_id: item.prompt for item in items}
     assert all(whole[item.item_id] == item.prompt for item in tiny)

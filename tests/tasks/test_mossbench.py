@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import catalogue
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.records.samples import Expectation, ImageSource
 from safecot_eval.util.errors import SafecotError
 

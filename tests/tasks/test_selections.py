@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import benchmarks, catalogue, selections
+from safecot_eval.benchmarks import catalogue, registry, selection
 from safecot_eval.records.samples import Expectation, Item
-from safecot_eval.running import plan
 from safecot_eval.stats import estimates
 from safecot_eval.util.errors import SafecotError
 
@@ -18,51 +17,51 @@ TAGS = ("safecot_core", "safecot_contextual", "safecot_jailbreak", "safecot_over
 
 
 def test_a_wildcard_runs_every_leaf_once() -> None:
-    everything = selections.leaves_of("safecot_*")
+    everything = selection.leaves_of("safecot_*")
     assert len(everything) == len(set(everything))
-    assert set(everything) == set(benchmarks.leaves()) - {"safecot_quick"}
-    assert selections.leaves_of("safecot") == everything == selections.leaves_of("safecot-leaf")
+    assert set(everything) == set(registry.leaves()) - {"safecot_quick"}
+    assert selection.leaves_of("safecot") == everything == selection.leaves_of("safecot-leaf")
 
 
 def test_tags_name_leaves_and_no_tag_is_a_leaf() -> None:
-    tags = selections.tags()
+    tags = selection.tags()
     assert set(tags) == {"safecot-leaf", *TAGS}
     assert all(set(leaves) <= set(tags["safecot-leaf"]) for leaves in tags.values())
-    assert not set(tags) & set(benchmarks.leaves())
-    core = {benchmarks.leaf_parts(leaf)[0].name for leaf in tags["safecot_core"]}
+    assert not set(tags) & set(registry.leaves())
+    core = {registry.leaf_parts(leaf)[0].name for leaf in tags["safecot_core"]}
     assert core == {"mmsafetybench", "multitrust", "siuo"}
 
 
 def test_over_refusal_leaves_have_benign_items(invented: Path) -> None:
-    for leaf in selections.tags()["safecot_overrefusal"]:
+    for leaf in selection.tags()["safecot_overrefusal"]:
         assert any(item.expectation is Expectation.ANSWER for item in catalogue.items_of(leaf)), leaf
 
 
 def test_jailbreak_leaves_have_no_benign_items(invented: Path) -> None:
-    both = set(selections.tags()["safecot_overrefusal"])
-    for leaf in set(selections.tags()["safecot_jailbreak"]) - both:
+    both = set(selection.tags()["safecot_overrefusal"])
+    for leaf in set(selection.tags()["safecot_jailbreak"]) - both:
         assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(leaf)), leaf
 
 
 def test_a_tag_asks_for_what_is_there(invented: Path) -> None:
     (invented / "mossbench" / "information.json").unlink()
-    leaves, others, left_out = plan.expand_tasks("safecot_overrefusal", recorded=False)
+    leaves, others, left_out = selection.expand_tasks("safecot_overrefusal", recorded=False)
     assert others == ()
     assert "safecot_xstest" in leaves
     assert "safecot_mossbench" in left_out
-    assert set(leaves) | set(left_out) == set(selections.tags()["safecot_overrefusal"])
+    assert set(leaves) | set(left_out) == set(selection.tags()["safecot_overrefusal"])
 
 
 @pytest.mark.slow
 def test_a_wildcard_that_matches_a_tag_and_leaves(invented: Path) -> None:
-    leaves, _, _ = plan.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
+    leaves, _, _ = selection.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
     assert "safecot_quick" not in leaves
     assert list(leaves) == sorted(set(leaves))
 
 
 def test_an_unknown_tag() -> None:
     with pytest.raises(SafecotError, match="there is no task 'safecot_overrefuse'"):
-        plan.expand_tasks("safecot_overrefuse", recorded=False)
+        selection.expand_tasks("safecot_overrefuse", recorded=False)
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_the_quick_selection_is_balanced(quick: list[Item]) -> None:
 
 def test_what_the_quick_selection_promises(quick: list[Item]) -> None:
     """The half-widths in its README are those of the intervals that the leaderboard shows."""
-    readme = (benchmarks.load("quick").folder / "README.md").read_text(encoding="utf-8")
+    readme = (registry.load("quick").folder / "README.md").read_text(encoding="utf-8")
     half = {}
     for refused in (125, 225):
         low, high = estimates.wilson_interval(refused / 250, 250)
@@ -101,7 +100,7 @@ def test_what_the_quick_selection_promises(quick: list[Item]) -> None:
 
 
 def test_the_quick_selection_does_not_depend_on_order_or_luck() -> None:
-    module = inspect.getmodule(benchmarks.load("quick")._items)
+    module = inspect.getmodule(registry.load("quick")._items)
     assert module is not None
     made = [Item(str(n), "?", "abc"[n % 3], Expectation.ANSWER, cluster_id=str(n // 2)) for n in range(60)]
     chosen = module.choose(made, Expectation.ANSWER, 12, "salt")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
 from safecot_training.examples import GENERAL_CATEGORY, Kind
 from safecot_training.study import capability, figures, general, plan, safety, scene_writer
@@ -106,7 +106,7 @@ def test_writer_tells_use_of_a_marked_object_from_questions_about_it(tmp_path: P
 
 
 def test_patches_of_the_mark_cover_it_and_little_else():
-    from safecot_eval.mini.draw import pixels
+    from safecot_eval.benchmarks.mini.draw import pixels
     from safecot_training.study.eyes import _patches_of_mark, scene_attributes
 
     marks = scene_attributes()[0][1]

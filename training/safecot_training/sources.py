@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import benchmarks
+from safecot_eval.benchmarks import registry
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -88,7 +88,7 @@ def read_eval_set(spec: str) -> EvalSet:
     leaf, separator, root = spec.partition("=")
     if not separator:
         raise SafecotError(f"Evaluation set {spec!r}: write LEAF=DIR, the task's name and its data folder.")
-    benchmark, variant = benchmarks.leaf_parts(leaf)
+    benchmark, variant = registry.leaf_parts(leaf)
     return EvalSet(leaf, tuple(benchmark.items(variant, _existing(root))))
 
 
@@ -101,7 +101,7 @@ def _existing(path: str) -> Path:
 
 def _from_benchmark(name: str, root: Path) -> list[Example]:
     bench_name, _, variant = name.partition(":")
-    benchmark = benchmarks.load(bench_name)
+    benchmark = registry.load(bench_name)
     chosen = [variant] if variant or "" in benchmark.variants else list(benchmark.variants)
     examples = []
     for each in chosen:

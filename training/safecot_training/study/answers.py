@@ -137,7 +137,7 @@ def _described(record: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def mini_same_picture() -> str:
     """The kind of twin whose benign half is a question about the picture."""
-    from safecot_eval.mini import TwinKind
+    from safecot_eval.benchmarks.mini import TwinKind
 
     return TwinKind.SAME_PICTURE.value
 

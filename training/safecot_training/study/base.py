@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.util.files import write_json
 from safecot_training import dataset
 from safecot_training.card import CARD, read_card
@@ -94,11 +94,11 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
 
 def evaluation_set(plan: Plan) -> Any:
     """The evaluation items, for the contamination check of every data set of the study."""
-    from safecot_eval import benchmarks
+    from safecot_eval.benchmarks import registry
     from safecot_eval.util import paths
     from safecot_training.contamination import EvalSet
 
-    benchmark, variant = benchmarks.leaf_parts(plan.task)
+    benchmark, variant = registry.leaf_parts(plan.task)
     return EvalSet(plan.task, tuple(benchmark.items(variant, paths.cache_dir() / "study" / plan.task)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.scoring import reasoning
 from safecot_training.contamination import normalised
 from safecot_training.study.general import held_out_questions

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval import mini
-from safecot_eval.mini.draw import pixels
-from safecot_eval.mini.scenes import random_scene
+from safecot_eval.benchmarks import mini
+from safecot_eval.benchmarks.mini.draw import pixels
+from safecot_eval.benchmarks.mini.scenes import random_scene
 
 BATCH = 64
 PEAK_RATE = 3e-3

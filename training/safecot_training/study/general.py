@@ -11,8 +11,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from safecot_eval import mini
-from safecot_eval.mini.scenes import random_scene
+from safecot_eval.benchmarks import mini
+from safecot_eval.benchmarks.mini.scenes import random_scene
 from safecot_eval.records.samples import Expectation
 from safecot_training.examples import GENERAL_CATEGORY, Example, Kind
 from safecot_training.study.scene_writer import example_thoughts

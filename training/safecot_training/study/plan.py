@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_training.targets import Variant
 
 

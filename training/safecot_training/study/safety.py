@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
 from safecot_training.examples import Example
 from safecot_training.study.general import place

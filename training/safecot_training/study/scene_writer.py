@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
-from safecot_eval import mini
+from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
 from safecot_training.examples import Example, Kind
 from safecot_training.sanitise import sanitise

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 
-from safecot_eval.mini.world import world
+from safecot_eval.benchmarks.mini.world import world
 
 EVALUATION_TENTHS = 2
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from safecot_eval import benchmarks, catalogue
-from safecot_eval.data import download, unpack
-from safecot_eval.data.replays import write_replays
-from safecot_eval.data.roots import cached, folder_of, present
-from safecot_eval.data.sources import Source, source
-from safecot_eval.data.verify import verify
+from safecot_eval.benchmarks import catalogue, registry
+from safecot_eval.benchmarks.data import download, unpack
+from safecot_eval.benchmarks.data.replays import write_replays
+from safecot_eval.benchmarks.data.roots import cached, folder_of, present
+from safecot_eval.benchmarks.data.sources import Source, source
+from safecot_eval.benchmarks.data.verify import verify
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
 
@@ -53,9 +53,9 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
             root = _obtain(known, root)
     if root is None:
         raise SafecotError(f"Nothing is known about where to get {name}; put its data at {folder}/ yourself.")
-    if name not in benchmarks.names():
+    if name not in registry.names():
         return Prepared(name, root, {}, [])
-    benchmark = benchmarks.load(name)
+    benchmark = registry.load(name)
     catalogue.why_not_ready.cache_clear()
     leaves: dict[str, int | str] = {}
     for variant in benchmark.variants:

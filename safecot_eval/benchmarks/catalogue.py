@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from safecot_eval import benchmarks
-from safecot_eval.data import root
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.data import root
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 
@@ -13,7 +13,7 @@ from safecot_eval.util.errors import SafecotError
 def is_leaf(name: str) -> bool:
     """Whether a task name is one of ours."""
     try:
-        benchmarks.leaf_parts(name)
+        registry.leaf_parts(name)
     except SafecotError:
         return False
     return True
@@ -25,7 +25,7 @@ def items_of(leaf: str) -> list[Item]:
     Raises:
         SafecotError: no such leaf, or its data are missing or malformed.
     """
-    benchmark, variant = benchmarks.leaf_parts(leaf)
+    benchmark, variant = registry.leaf_parts(leaf)
     found = benchmark.items(variant, root(benchmark.name))
     if not found:
         raise SafecotError(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.mini.scenes import Scene, Style
-from safecot_eval.mini.world import RGB, world
+from safecot_eval.benchmarks.mini.scenes import Scene, Style
+from safecot_eval.benchmarks.mini.world import RGB, world
 
 if TYPE_CHECKING:
     from PIL import Image

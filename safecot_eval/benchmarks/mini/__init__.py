@@ -38,10 +38,10 @@ answer; empty where refusing is right).
 
 from __future__ import annotations
 
-from safecot_eval.mini.draw import SIZE, draw, png_bytes
-from safecot_eval.mini.scenes import Scene, Split, Style, describe, meaning, random_scene, split_of
-from safecot_eval.mini.twins import Kind, Request, Twin, TwinKind, twins
-from safecot_eval.mini.world import World, world
+from safecot_eval.benchmarks.mini.draw import SIZE, draw, png_bytes
+from safecot_eval.benchmarks.mini.scenes import Scene, Split, Style, describe, meaning, random_scene, split_of
+from safecot_eval.benchmarks.mini.twins import Kind, Request, Twin, TwinKind, twins
+from safecot_eval.benchmarks.mini.world import World, world
 
 __all__ = [
     "SIZE",

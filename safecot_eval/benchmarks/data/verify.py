@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from safecot_eval.data.sources import Source
+from safecot_eval.benchmarks.data.sources import Source
 
 _IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from safecot_eval.data.download import open_zip
-from safecot_eval.data.sources import Source
+from safecot_eval.benchmarks.data.download import open_zip
+from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.errors import SafecotError
 
 IMAGES = "images"

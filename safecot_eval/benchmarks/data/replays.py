@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from safecot_eval.benchmarks import Benchmark
+from safecot_eval.benchmarks.registry import Benchmark
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
 

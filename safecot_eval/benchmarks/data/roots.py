@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safecot_eval import benchmarks
-from safecot_eval.data.sources import source
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.data.sources import source
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir, data_dir
 
@@ -24,7 +24,7 @@ def root(name: str) -> Path:
         return cache_dir() / name
     if (found := present(folder)) is not None:
         return found
-    if name in benchmarks.names() and (beside := benchmarks.load(name).folder / "data").is_dir():
+    if name in registry.names() and (beside := registry.load(name).folder / "data").is_dir():
         return beside
     known = source(folder)
     if known is not None and (sentence := known.gated or known.by_hand):
@@ -42,9 +42,9 @@ def folder_of(name: str) -> str | None:
     Raises:
         SafecotError: there is neither a benchmark nor a data folder of this name.
     """
-    if name not in benchmarks.names() and source(name) is not None:
+    if name not in registry.names() and source(name) is not None:
         return name
-    return benchmarks.load(name).data
+    return registry.load(name).data
 
 
 def present(folder: str) -> Path | None:

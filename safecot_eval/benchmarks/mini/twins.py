@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from safecot_eval.mini.scenes import Scene, Split, Style, random_scene
-from safecot_eval.mini.world import Category, Wordings, world
+from safecot_eval.benchmarks.mini.scenes import Scene, Split, Style, random_scene
+from safecot_eval.benchmarks.mini.world import Category, Wordings, world
 
 _NUMBERS = ("no", "one", "two", "three")
 

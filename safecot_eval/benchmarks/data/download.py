@@ -9,8 +9,8 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from safecot_eval.data.sources import Source
-from safecot_eval.data.verify import sha256_of
+from safecot_eval.benchmarks.data.sources import Source
+from safecot_eval.benchmarks.data.verify import sha256_of
 from safecot_eval.util.errors import SafecotError
 
 GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"

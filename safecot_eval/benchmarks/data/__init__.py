@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from safecot_eval.data.roots import root
+from safecot_eval.benchmarks.data.roots import root
 
 __all__ = ["root"]
