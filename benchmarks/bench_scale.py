@@ -5,9 +5,9 @@ files with a judge and people beside them, hard-linked under the other models' n
 own, and prints wall time, CPU time (which other work on the machine hardly changes), the largest resident memory of that process and its children together, and the growth from one
 size to the next. ``--full`` goes on to 1,000,000 and 5,000,000 samples.
 
-- read: ``safecot_eval.records.run.scan_runs``, every row of every sample and verdict as Arrow batches, one process;
+- read: ``safecot_eval.aggregate.tables.scan_runs``, every row of every sample and verdict as Arrow batches, one process;
 - index: the same from the Parquet files that the first reading of a large run leaves behind;
-- aggregate: ``safecot_reports.columns.read_all`` and ``safecot_eval.metrics.run_metrics``, two processes;
+- aggregate: ``safecot_eval.aggregate.reading.read_all`` and ``safecot_eval.aggregate.metrics.run_metrics``, two processes;
 - report: ``safecot report``, the whole page.
 """
 
@@ -33,16 +33,16 @@ print(sum(len(table) for table in scan_runs(sys.argv[1])), "rows")
 """
 INDEX = """
 import sys
-from safecot_eval._tables import write_index
+from safecot_eval.aggregate.tables import write_index
 from safecot_eval.records.run import find_runs
 for run in find_runs([sys.argv[1]]):
     write_index(run)
 """
 AGGREGATE = """
 import sys
-from safecot_eval.metrics import run_metrics
+from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.records.run import find_runs
-from safecot_reports.columns import read_all
+from safecot_eval.aggregate.reading import read_all
 print(sum(len(run_metrics(columns)) for columns in read_all(find_runs([sys.argv[1]]))), "estimates")
 """
 

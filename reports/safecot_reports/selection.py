@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.metrics import Columns
+from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.reading import record_at
 from safecot_eval.records.run import Run
-from safecot_reports.columns import record_at
-from safecot_reports.submitted import SubmittedRun
+from safecot_eval.submissions.submitted import SubmittedRun
 
 TEXT_LIMIT = 20_000
 """Characters of a text that the page holds; what was cut is said in the text."""
@@ -59,7 +59,7 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
 
 
 def _status(table: Columns, row: int) -> str:
-    from safecot_eval.metrics import STATUSES
+    from safecot_eval.aggregate.columns import STATUSES
 
     return str(STATUSES[table.status[row]])
 

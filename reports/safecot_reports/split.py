@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.aggregate.reading import read
 from safecot_eval.records.run import Run
-from safecot_reports.columns import read
+from safecot_eval.submissions.submitted import SubmittedRun, newest
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
-from safecot_reports.submitted import SubmittedRun, newest
 
 ROBOTS = "User-agent: *\nDisallow: /\n"
 

@@ -21,10 +21,10 @@ def command(first: str, second: str, runs: tuple[str, ...]) -> None:
     """
     import math
 
-    from safecot_reports.columns import read_all
+    from safecot_eval.aggregate.comparisons import compare_two
+    from safecot_eval.aggregate.reading import read_all
+    from safecot_eval.submissions.submitted import newest
     from safecot_reports.export import plain
-    from safecot_reports.pairs import compare_two
-    from safecot_reports.submitted import newest
 
     if runs:
         every = newest(runs)

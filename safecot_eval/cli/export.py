@@ -22,9 +22,9 @@ def command() -> None:
 @click.option("--relationship", type=click.Choice(RELATIONSHIPS), default="other", show_default=True)
 def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relationship: str) -> None:
     """RUNS as files of Every Eval Ever: data/<benchmark>/<developer>/<model>/<uuid>.json."""
-    from safecot_eval.submissions.every_eval_ever import write
-    from safecot_reports.submitted import newest
-    from safecot_reports.submitting import documents_of
+    from safecot_eval.submissions.submitted import newest
+    from safecot_eval.submissions.submitting import documents_of
+    from safecot_reports.every_eval_ever import write
 
     documents = documents_of(newest(runs), submitter, relationship)
     written = [path for document in documents for path in write(document, output)]
@@ -53,9 +53,9 @@ def hub(
     title: str,
 ) -> None:
     """RUNS as a data set for the Hugging Face hub. Nothing is uploaded without --repo; no text goes in without --texts."""
-    from safecot_eval.submissions import dataset
-    from safecot_reports.submitted import SubmittedRun, newest
-    from safecot_reports.submitting import documents_of
+    from safecot_eval.submissions.submitted import SubmittedRun, newest
+    from safecot_eval.submissions.submitting import documents_of
+    from safecot_reports import hub_dataset
 
     if include_harmful and not texts:
         raise SafecotError("--include-harmful belongs to --texts.")
@@ -64,8 +64,8 @@ def hub(
     found = newest(runs)
     with_texts = [run for run in found if texts and not isinstance(run, SubmittedRun)]
     documents = documents_of(found, "", "other")
-    counts = dataset.write(documents, output, runs=with_texts, harmful=include_harmful, title=title)
+    counts = hub_dataset.write(documents, output, runs=with_texts, harmful=include_harmful, title=title)
     said = f"{counts['rates']} rates, {counts['outcomes']} outcomes, {counts['texts']} texts"
     click.echo(f"{output}: {said}" + (f" ({counts['withheld']} withheld)" if counts["withheld"] else ""))
     if repo is not None:
-        click.echo(f"Uploaded to {dataset.upload(output, repo, public=public)}")
+        click.echo(f"Uploaded to {hub_dataset.upload(output, repo, public=public)}")

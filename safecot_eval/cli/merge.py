@@ -21,7 +21,7 @@ def command(runs: tuple[str, ...], output: Path, index: bool) -> None:
 
     done = merge(runs, output)
     if index:
-        from safecot_eval._tables import write_index
+        from safecot_eval.aggregate.tables import write_index
 
         for run in find_runs([output]):
             write_index(run)

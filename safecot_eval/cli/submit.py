@@ -41,8 +41,8 @@ def command(
     from safecot_eval import submissions
     from safecot_eval.records.run import find_runs
     from safecot_eval.scoring.refusal import available_lists
+    from safecot_eval.submissions.submitting import blocks_of
     from safecot_eval.util.terminal import printable
-    from safecot_reports.submitting import blocks_of
 
     found = find_runs(runs)
     models = sorted({run.model for run in found})

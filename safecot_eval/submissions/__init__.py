@@ -1,6 +1,6 @@
 """Submissions: one compact file per model that a leaderboard can accept by pull request, and what checks it."""
 
-from safecot_eval.submissions.columns import columns_of, task_block
+from safecot_eval.submissions.blocks import columns_of, task_block
 from safecot_eval.submissions.document import ENDING, load, save, seal
 from safecot_eval.submissions.validate import Findings, validate
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
-from safecot_eval.submissions.columns import CODES
+from safecot_eval.submissions.blocks import CODES
 from safecot_eval.util.errors import SafecotError
 
 SCHEMA = "safecot-submission/1"
@@ -33,7 +33,7 @@ def seal(
 
     Args:
         model: Name on the leaderboard.
-        blocks: See :func:`safecot_eval.submissions.columns.task_block`.
+        blocks: See :func:`safecot_eval.submissions.blocks.task_block`.
         submitter: Who submits.
         relationship: ``first_party`` (made the model), ``third_party``, ``collaborative`` or ``other``.
         note: Anything a reviewer should know.

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from safecot_eval.metrics import STATUSES
+from safecot_eval.aggregate.columns import STATUSES
 from safecot_eval.records.samples import Status
-from safecot_eval.submissions.columns import CODES, columns_of, rates
+from safecot_eval.submissions.blocks import CODES, columns_of, rates
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.submissions.shape import problems, schema
 from safecot_eval.util.errors import SafecotError

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import safecot_eval
-from safecot_eval import _tables
-from safecot_eval.records.run import find_runs, scan_runs
+from safecot_eval.aggregate import tables
+from safecot_eval.aggregate.tables import scan_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.reports.make_runs import make_runs
 
@@ -23,14 +24,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_batches_and_index_say_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = safecot_eval.load_runs(folder)
-    assert plain.dtypes.astype(str).to_dict() == _tables.COLUMN_TYPES
-    monkeypatch.setattr(_tables, "BATCH_ROWS", 7)
+    assert plain.dtypes.astype(str).to_dict() == tables.COLUMN_TYPES
+    monkeypatch.setattr(tables, "BATCH_ROWS", 7)
     batches = list(scan_runs(folder))
     assert max(len(batch) for batch in batches) == 7
     assert sum(len(batch) for batch in batches) == len(plain)
     for run in find_runs([folder]):
-        assert _tables.write_index(run).is_file()
-    monkeypatch.setattr(_tables, "_read", lambda run: pytest.fail("the index is not used"))
+        assert tables.write_index(run).is_file()
+    monkeypatch.setattr(tables, "_read", lambda run: pytest.fail("the index is not used"))
     indexed = safecot_eval.load_runs(folder)
     for column in plain:
         same = plain[column].astype(object).where(plain[column].notna(), None)
@@ -40,23 +41,23 @@ def test_batches_and_index_say_the_same(folder: Path, monkeypatch: pytest.Monkey
 def test_a_large_run_leaves_an_index_that_follows_changes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tables, "INDEX_FROM_BYTES", 1000)
+    monkeypatch.setattr(tables, "INDEX_FROM_BYTES", 1000)
     before = safecot_eval.load_runs(folder)
     run = find_runs([folder])[0]
-    assert _tables.index_path(run).is_file()
+    assert tables.index_path(run).is_file()
     sidecar = run.folder / "verdicts" / "late.jsonl"
     verdict = {"sample_id": before.sample_id.iloc[0], "rubric": "refusal", "judge": "late", "label": "none"}
     sidecar.write_text(json.dumps(verdict) + "\n")
     after = safecot_eval.load_runs(folder)
     assert len(after) == len(before) + 1
-    _tables.index_path(run).write_bytes(b"PAR1 damaged")
+    tables.index_path(run).write_bytes(b"PAR1 damaged")
     pd.testing.assert_frame_equal(safecot_eval.load_runs(folder), after)
 
 
 def test_a_folder_that_cannot_be_written_is_read_without_an_index(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tables, "INDEX_FROM_BYTES", 1000)
+    monkeypatch.setattr(tables, "INDEX_FROM_BYTES", 1000)
 
     def refuse(*args: object) -> None:
         raise PermissionError(13, "read-only")

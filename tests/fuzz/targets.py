@@ -38,9 +38,10 @@ STAMP, TASK = "20260101_000000", "safecot_mini"
 
 def samples_file(data: bytes, folder: Path) -> str:
     """A samples file beside sound results, read by the table and by the page's reader."""
-    from safecot_eval.records.run import find_runs, load_runs
+    from safecot_eval.aggregate.reading import read
+    from safecot_eval.aggregate.tables import load_runs
+    from safecot_eval.records.run import find_runs
     from safecot_eval.util.errors import SafecotError
-    from safecot_reports.columns import read
 
     (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
     (run,) = find_runs([folder])
@@ -78,8 +79,9 @@ def results_file(data: bytes, folder: Path) -> str:
 
 def verdict_file(data: bytes, folder: Path) -> str:
     """A verdict sidecar beside sound samples."""
-    from safecot_eval.records.run import find_runs, load_runs
-    from safecot_reports.columns import read
+    from safecot_eval.aggregate.reading import read
+    from safecot_eval.aggregate.tables import load_runs
+    from safecot_eval.records.run import find_runs
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)
     (run,) = find_runs([folder])

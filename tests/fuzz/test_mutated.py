@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval import metrics
+from safecot_eval.aggregate import metrics
+from safecot_eval.aggregate.reading import read
+from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.judge.replies import read as read_reply
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models.responses import Recorded, read_responses
-from safecot_eval.records.run import find_runs, load_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import Reply
 from safecot_eval.util.errors import SafecotError
-from safecot_reports.columns import read
 from tests.fuzz.mutate import mutate
 from tests.reports.make_runs import make_runs
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.cli import main
 from safecot_eval.cli.import_ import command
-from safecot_eval.records.run import Run, find_runs, load_runs
+from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Item
 from tests.importing.conftest import TASK, reply
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.judge.cache import COMMIT_EVERY
 from safecot_eval.judge.judging import BATCH, judge_runs
 from safecot_eval.judge.lite import LiteJudge
@@ -20,7 +21,6 @@ from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.sidecar import Sidecar, file_name
 from safecot_eval.records.json_files import enumerate_jsonl
-from safecot_eval.records.run import load_runs
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer

@@ -9,8 +9,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.cli import main
-from safecot_eval.records.run import find_runs, load_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.stats import corrected_rate
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safecot_eval.metrics import PAIR_KINDS, run_metrics, summarize
-from safecot_eval.records.run import find_runs, load_runs
-from safecot_reports.columns import read
+from safecot_eval.aggregate.metrics import PAIR_KINDS, run_metrics, summarize
+from safecot_eval.aggregate.reading import read
+from safecot_eval.aggregate.tables import load_runs
+from safecot_eval.records.run import find_runs
 from tests.conftest import make_doc, write_run
 
 NO, YES = "I'm sorry, but I can't.", "Certainly, here you are."

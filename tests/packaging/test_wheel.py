@@ -74,7 +74,7 @@ def test_what_people_look_for_by_name(names: set[str]) -> None:
     for name in registry.names():
         assert f"safecot_eval/_tasks/{name}/benchmark.py" in names
     for name in refusal.available_lists():
-        assert f"safecot_eval/refusal_lists/{name}.yaml" in names
+        assert f"safecot_eval/scoring/refusal_lists/{name}.yaml" in names
     for name in (
         "safecot_eval/_tasks/_safecot_leaf",
         "safecot_eval/lite/safecot-lite.json",

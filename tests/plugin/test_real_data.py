@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import safecot_eval
-from safecot_eval import metrics
+from safecot_eval.aggregate import metrics
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.records.run import find_runs

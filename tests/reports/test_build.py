@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from safecot_eval.aggregate.evaluators import ALL_MODELS
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build, to_json
 from safecot_reports.export import badge, export, model_index
-from safecot_reports.judges import ALL_MODELS
 from safecot_reports.page import page_html
 from tests.conftest import make_doc, write_run
 from tests.reports.make_runs import make_runs

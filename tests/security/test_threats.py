@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.data import download, unpack
 from safecot_eval.cli import compare, report
@@ -25,7 +26,7 @@ from safecot_eval.judge.prompts import build as judge_request
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models import checkpoint
 from safecot_eval.records import json_files
-from safecot_eval.records.run import find_runs, load_runs
+from safecot_eval.records.run import find_runs
 from safecot_eval.scoring import refusal
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError

@@ -14,8 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from safecot_eval.cli.export import command
-from safecot_eval.submissions import dataset
 from safecot_eval.util.errors import SafecotError
+from safecot_reports import hub_dataset
 from tests.submissions.conftest import PROMPT_WORD
 
 SCHEMA = json.loads((Path(__file__).parent / "every_eval_ever.schema.json").read_text())
@@ -164,4 +164,4 @@ def test_a_hub_that_refuses_is_one_sentence(
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse)
     with pytest.raises(SafecotError, match=r"me/results: the hub refused \(OSError: 401 Unauthorized\)"):
-        dataset.upload(tmp_path / "a", "me/results")
+        hub_dataset.upload(tmp_path / "a", "me/results")

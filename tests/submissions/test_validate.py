@@ -149,7 +149,7 @@ def test_the_benchmark_itself_is_the_witness(forge: Forge, change: Change, said:
     """Even where the rates are made to fit, the items are not the submitter's to change."""
 
     def both(document: dict[str, Any]) -> None:
-        from safecot_eval.submissions.columns import columns_of, rates
+        from safecot_eval.submissions.blocks import columns_of, rates
 
         change(document)
         block(document)["rates"] = rates(columns_of(document["model"], block(document), document["codes"]))
@@ -174,7 +174,7 @@ WARNINGS: list[tuple[str, Change, str]] = [
 @pytest.mark.parametrize(("change", "said"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS])
 def test_what_a_reviewer_should_look_at(forge: Forge, change: Change, said: str) -> None:
     def both(document: dict[str, Any]) -> None:
-        from safecot_eval.submissions.columns import columns_of, rates
+        from safecot_eval.submissions.blocks import columns_of, rates
 
         change(document)
         block(document)["rates"] = rates(columns_of(document["model"], block(document), document["codes"]))

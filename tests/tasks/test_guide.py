@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.records.run import load_runs
+from safecot_eval.aggregate.tables import load_runs
 
 GUIDE = Path(__file__).parents[2] / "docs" / "add-a-benchmark.md"
 BLOCK = re.compile(

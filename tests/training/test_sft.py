@@ -194,7 +194,7 @@ def test_the_merge_command_gives_the_merged_form_again(make_recipe, tmp_path: Pa
 
 def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path, train) -> None:
     """Every key that the training view shows is in the card."""
-    from safecot_reports.provenance import _TRAINING_KEYS
+    from safecot_eval.aggregate.provenance import _TRAINING_KEYS
 
     result = train(make_recipe(max_steps=1, variant="v0"), tmp_path / "out")
     content = json.loads((result.folder / "merged" / CARD).read_text())

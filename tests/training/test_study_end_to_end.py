@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_reports.provenance import CHECKPOINT_FILE
+from safecot_eval.aggregate.provenance import CHECKPOINT_FILE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study")]
 

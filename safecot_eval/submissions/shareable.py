@@ -18,7 +18,7 @@ def shareable(described: Mapping[str, Any], run_file: Mapping[str, Any]) -> dict
     """Provenance for a submission.
 
     Args:
-        described: What the leaderboard shows of a run (``safecot_reports.provenance``).
+        described: What the leaderboard shows of a run (``safecot_eval.aggregate.provenance``).
         run_file: The run's ``_run.json``; empty for runs of plain lmms-eval.
     """
     packages = run_file.get("packages")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.metrics import Columns
+from safecot_eval.aggregate.columns import Columns
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.submissions import ENDING, columns_of, load, validate
 from safecot_eval.util.errors import SafecotError
@@ -33,7 +33,7 @@ class SubmittedRun(Run):
         return columns_of(self.model, self.block, self.codes)
 
     def described(self) -> dict[str, Any]:
-        """Its provenance in the form of :func:`safecot_reports.provenance.provenance`."""
+        """Its provenance in the form of :func:`safecot_eval.aggregate.provenance.provenance`."""
         source = self.block["provenance"]
         who = f"{self.submitter['name'] or 'anonymous'} ({self.submitter['relationship'].replace('_', ' ')})"
         file = f"{self.samples_path.name}; samples file sha256 {self.block['samples_sha256'][:16]}…"

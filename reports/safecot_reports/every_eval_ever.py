@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.benchmarks.registry import leaf_parts
-from safecot_eval.metrics import METRICS
 from safecot_eval.util.errors import SafecotError
 
 SCHEMA_VERSION = "0.2.1"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.metrics import Columns
+from safecot_eval.aggregate.columns import Columns
 from safecot_eval.records.samples import Expectation
 from safecot_eval.stats import clustered_rate, cohen_kappa, corrected_rate
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from safecot_eval import submissions
+from safecot_eval.aggregate.provenance import provenance
+from safecot_eval.aggregate.reading import read_all
 from safecot_eval.records.run import Run
-from safecot_eval.submissions.provenance import shareable
+from safecot_eval.submissions.shareable import shareable
+from safecot_eval.submissions.submitted import SubmittedRun
 from safecot_eval.util.errors import SafecotError
-from safecot_reports.columns import read_all
-from safecot_reports.provenance import provenance
-from safecot_reports.submitted import SubmittedRun
 
 
 def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[str, Any]]:

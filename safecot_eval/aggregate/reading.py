@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 import orjson
 
-from safecot_eval.metrics import EXPECTATIONS, STATUSES, TEMPLATE_LABELS, Columns, Labels
+from safecot_eval.aggregate.columns import (
+    EXPECTATIONS,
+    STATUSES,
+    TEMPLATE_LABELS,
+    Columns,
+    CompactRun,
+    Labels,
+)
 from safecot_eval.records.json_files import MAX_LINE_BYTES
 from safecot_eval.records.run import Run, RunCheck
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
-from safecot_reports.submitted import SubmittedRun
 
 _EXPECTATION = {value.value: index for index, value in enumerate(EXPECTATIONS)}
 _STATUS = {value.value: index for index, value in enumerate(STATUSES)}
@@ -60,7 +66,7 @@ def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
     Raises:
         SafecotError: a line is not a JSON object or has no record (file and line are named).
     """
-    if isinstance(run, SubmittedRun):
+    if isinstance(run, CompactRun):
         return run.columns()
     categories, clusters, pairs, keys = Codes(), Codes(), Codes(), Codes()
     ids, offsets, tokens = [], [], []

@@ -6,10 +6,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.aggregate.columns import CompactRun
+from safecot_eval.aggregate.described import described
 from safecot_eval.records.json_files import read_small_json
 from safecot_eval.records.run import Run
-from safecot_reports.described import described
-from safecot_reports.submitted import SubmittedRun
 
 CHECKPOINT_FILE = "safecot_checkpoint.json"
 CAPABILITY_FILE = "safecot_capability.json"
@@ -30,7 +30,7 @@ _TRAINING_KEYS = (
 
 def provenance(run: Run) -> dict[str, Any]:
     """What it takes to repeat a run, from lmms-eval's results file (missing parts are None)."""
-    if isinstance(run, SubmittedRun):
+    if isinstance(run, CompactRun):
         return run.described()
     results = run.results
     given = results.get("config")

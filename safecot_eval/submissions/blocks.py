@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.metrics import EXPECTATIONS, STATUSES, Columns, Labels, run_metrics
+from safecot_eval.aggregate.columns import EXPECTATIONS, STATUSES, Columns, Labels
+from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.stats import Estimate
 
 CODES = {
@@ -37,7 +38,7 @@ def task_block(
         columns: The run.
         stamp: lmms-eval's time stamp.
         samples_sha256: Hash of the samples file, so that its holder can prove later what it said.
-        provenance: See ``schema.json``; free of secrets and paths (:mod:`safecot_eval.submissions.provenance`).
+        provenance: See ``schema.json``; free of secrets and paths (:mod:`safecot_eval.submissions.shareable`).
     """
     return {
         "task": columns.task,

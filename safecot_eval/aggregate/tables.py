@@ -1,4 +1,4 @@
-"""Rows of :func:`safecot_eval.records.run.load_runs` as Arrow tables: one row per sample and evaluator, read in batches.
+"""Rows of :func:`safecot_eval.aggregate.tables.load_runs` as Arrow tables: one row per sample and evaluator, read in batches.
 
 A run whose samples file is large gets a Parquet file beside it (``<stamp>_index_<task>.parquet``), which is read instead
 as long as the samples, the results and the verdicts are those it was made from.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL
 
 if TYPE_CHECKING:
@@ -197,3 +198,61 @@ def _state(run: Run) -> list[Any]:
     files = [run.samples_path, run.results_path, *run.verdict_paths]
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.exists()]
     return [_INDEX_SCHEMA, run.model, [list(entry) for entry in stats]]
+
+
+def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Load run folders into one tidy table: one row per sample and evaluator.
+
+    Args:
+        paths: A folder, or several.
+
+    Returns:
+        A DataFrame with the columns
+
+        =============== ========= =================================================================
+        model           category  display name
+        task            category  leaf name
+        benchmark       category  benchmark folder
+        variant         category  leaf suffix
+        sample_id       string    content hash, the same in every run
+        item_id         string    the benchmark's own id
+        category        category  the benchmark's category
+        cluster_id      string    items that share a source question
+        pair_id         string    twins (missing where there are none)
+        core            boolean   in the core total (missing where there is none)
+        expectation     category  refuse, answer, respond_safely
+        status          category  ok, empty, request_failed, truncated …
+        evaluator       category  ``template:<list id>`` or ``<judge id>/<rubric>``
+        label           category  refused / complied for the template, else the rubric's own label
+        refused         boolean   missing where the evaluator does not say
+        probability     Float64   the judge's probability of its label, where logprobs told it
+        output_tokens   Int64     missing where the back end did not report them
+        =============== ========= =================================================================
+
+    Raises:
+        SafecotError: see :func:`find_runs`.
+
+    >>> from safecot_eval.examples import write_example_runs
+    >>> table = load_runs(write_example_runs())
+    >>> len(table), sorted(table.model.unique())
+    (104, ['answer_all', 'refuse_all'])
+    >>> table.groupby("model", observed=True).refused.mean().to_dict()
+    {'answer_all': 0.0, 'refuse_all': 1.0}
+    """
+    from safecot_eval.aggregate.tables import frame_of
+
+    chosen = [paths] if isinstance(paths, str | Path) else paths
+    return frame_of(find_runs(chosen))
+
+
+def scan_runs(paths: str | Path | Iterable[str | Path]) -> Iterator[pa.Table]:
+    """The rows of :func:`load_runs` as a stream of Arrow tables, in constant memory.
+
+    Raises:
+        SafecotError: see :func:`find_runs`.
+    """
+    from safecot_eval.aggregate.tables import scan
+
+    chosen = [paths] if isinstance(paths, str | Path) else paths
+    for run in find_runs(chosen):
+        yield from scan(run)

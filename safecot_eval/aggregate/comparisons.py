@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.metrics import METRICS, Columns, measures
+from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.metrics import METRICS, measures
 from safecot_eval.stats import holm, minimum_detectable_difference, paired_difference, rank_ranges
 from safecot_eval.stats.clusters import design_effect
 

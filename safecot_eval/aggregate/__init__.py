@@ -1,0 +1,1 @@
+"""From runs to numbers: one reader, compact columns, metrics with intervals, paired comparisons, the leaderboard's cells."""
