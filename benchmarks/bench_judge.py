@@ -27,13 +27,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import httpx
 
-from safecot_eval.judge.dialect import Dialect
-from safecot_eval.judge.endpoint import Endpoint
-from safecot_eval.judge.judging import judge_runs
+from safecot_eval.judge.endpoint.dialect import Dialect
+from safecot_eval.judge.endpoint.endpoint import Endpoint
+from safecot_eval.judge.endpoint.remote import RemoteJudge
+from safecot_eval.judge.endpoint.server import Plan, Server
+from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.prompts import build
-from safecot_eval.judge.remote import RemoteJudge
 from safecot_eval.judge.rubrics import own
-from safecot_eval.judge.server import Plan, Server
 from safecot_eval.records.run import Run, find_runs
 from tests.judge.conftest import free_port, make_run
 

@@ -24,13 +24,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval import lite
 from safecot_eval.cli.lite import markdown
-from safecot_eval.lite.corpus import Corpus, make_corpus, targets
-from safecot_eval.lite.data import Source, load
-from safecot_eval.lite.evaluate import Reader, Reading, Row, kappa, leave_one_model_out, table, three_classes
-from safecot_eval.lite.fit import fit, prepare, row_weights, score
-from safecot_eval.lite.model import sigmoid
+from safecot_eval.judge import lite
+from safecot_eval.judge.lite.corpus import Corpus, make_corpus, targets
+from safecot_eval.judge.lite.data import Source, load
+from safecot_eval.judge.lite.evaluate import (
+    Reader,
+    Reading,
+    Row,
+    kappa,
+    leave_one_model_out,
+    table,
+    three_classes,
+)
+from safecot_eval.judge.lite.fit import fit, prepare, row_weights, score
+from safecot_eval.judge.lite.model import sigmoid
 from safecot_eval.scoring import refusal
 from safecot_eval.util import paths
 

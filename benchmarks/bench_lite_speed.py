@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from safecot_eval import lite
-from safecot_eval.lite.data import load
-from safecot_eval.lite.styles import invent
+from safecot_eval.judge import lite
+from safecot_eval.judge.lite.data import load
+from safecot_eval.judge.lite.styles import invent
 from safecot_eval.scoring import refusal
 from safecot_eval.util import paths
 

@@ -215,9 +215,9 @@ def _cache() -> Finding:
 
 
 def _judge() -> Finding:
-    from safecot_eval.judge import inrun
+    from safecot_eval.judge import in_run
 
-    described = inrun.describe()
+    described = in_run.describe()
     if described is None:
         return Finding(
             State.NOTE,
@@ -226,7 +226,7 @@ def _judge() -> Finding:
             "set SAFECOT_JUDGE_URL (see docs/judge.md), or judge later with `safecot judge RUNS`",
         )
     try:
-        inrun.check()
+        in_run.check()
     except SafecotError as error:
         return Finding(
             State.MISSING, "judge", str(error), "start it (`safecot judge serve`) or unset SAFECOT_JUDGE_URL"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from safecot_eval import finish
 from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.documents import documents
-from safecot_eval.judge import inrun
+from safecot_eval.judge import in_run
 from safecot_eval.records.samples import ImageSource, Record
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.record import make_record
@@ -81,7 +81,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         (see :func:`safecot_eval.scoring.sample_metrics.sample_metrics`).
     """
     record = _record(doc, results)
-    record["verdicts"] = inrun.verdicts(record)
+    record["verdicts"] = in_run.verdicts(record)
     return {"safecot": record, **sample_metrics(record)}
 
 
@@ -95,11 +95,11 @@ def judge_together(task: Any) -> None:
         return
     docs = task.eval_docs
     records = []
-    if inrun.configured_at_all():
+    if in_run.configured_at_all():
         for instance in task.instances:
             response = next(iter(instance.filtered_resps.values()), "")
             records.append(_record(docs[instance.doc_id], [str(response or "").strip()]))
-    inrun.prefetch(records)
+    in_run.prefetch(records)
 
 
 def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:

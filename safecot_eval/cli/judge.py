@@ -12,8 +12,8 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
-    from safecot_eval.judge.evaluating import Row
-    from safecot_eval.judge.judging import Outcome
+    from safecot_eval.judge.judge_runs import Outcome
+    from safecot_eval.judge.meta_evaluation.against_people import Row
     from safecot_eval.judge.rubrics import RubricSet
     from safecot_eval.judge.work import Judge
 
@@ -92,7 +92,7 @@ def runs_command(
 
     Exit status: 0 every answer has a verdict, 3 some have none (the same command asks again), 130 interrupted.
     """
-    from safecot_eval.judge.judging import judge_runs
+    from safecot_eval.judge.judge_runs import judge_runs
     from safecot_eval.records.run import find_runs
 
     found = find_runs(runs, newest_only=not all_runs)
@@ -141,9 +141,9 @@ def serve(
     """Serve a judge with vLLM in the foreground; Ctrl-C stops it. EXTRA arguments go to vLLM unchanged."""
     import signal
 
-    from safecot_eval.judge.endpoint import MODEL, URL
-    from safecot_eval.judge.server import MODEL as DEFAULT_MODEL
-    from safecot_eval.judge.server import Plan, Server
+    from safecot_eval.judge.endpoint.endpoint import MODEL, URL
+    from safecot_eval.judge.endpoint.server import MODEL as DEFAULT_MODEL
+    from safecot_eval.judge.endpoint.server import Plan, Server
     from safecot_eval.util.paths import cache_dir
 
     plan = Plan(model or DEFAULT_MODEL, revision, host, port, tensor_parallel, data_parallel, ray, extra)
@@ -183,7 +183,7 @@ def import_command(
     maps: tuple[str, ...],
 ) -> None:
     """Import recorded labels as verdicts beside RUNS: a table's (--from), or a benchmark's own (--preset)."""
-    from safecot_eval.judge.importing import import_labels, preset_labels, read_labels
+    from safecot_eval.judge.people.recorded_labels import import_labels, preset_labels, read_labels
     from safecot_eval.records.run import find_runs
 
     if (table is None) == (preset is None):
@@ -215,7 +215,7 @@ def audit(
     output: Path | None,
 ) -> None:
     """Measure how firm a judge is: verdict flips under injections, repetition, other wordings and cut answers."""
-    from safecot_eval.judge.audit import audit as run_audit
+    from safecot_eval.judge.meta_evaluation.audit import audit as run_audit
     from safecot_eval.util.files import write_text
 
     wanted = rubric or (("refusal",) if name == "lite" else ("refusal", "harm"))
@@ -263,9 +263,9 @@ def evaluate(
     output: Path | None,
 ) -> None:
     """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels."""
-    from safecot_eval.judge.evaluating import OUTCOMES, evaluate_runs, evaluate_set
-    from safecot_eval.judge.inrun import configured_at_all
-    from safecot_eval.judge.label_sets import SETS
+    from safecot_eval.judge.in_run import configured_at_all
+    from safecot_eval.judge.meta_evaluation.against_people import OUTCOMES, evaluate_runs, evaluate_set
+    from safecot_eval.judge.meta_evaluation.label_sets import SETS
     from safecot_eval.records.run import find_runs
     from safecot_eval.util.files import write_text
 
@@ -300,12 +300,12 @@ def _rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
 
 def _judge(name: str | None, url: str | None, concurrency: int, no_cache: bool) -> Judge:
     if name == "lite":
-        from safecot_eval.judge.lite import LiteJudge
+        from safecot_eval.judge.lite.judge import LiteJudge
 
         return LiteJudge()
-    from safecot_eval.judge.cache import default_path
-    from safecot_eval.judge.endpoint import configured
-    from safecot_eval.judge.remote import RemoteJudge
+    from safecot_eval.judge.endpoint.cache import default_path
+    from safecot_eval.judge.endpoint.endpoint import configured
+    from safecot_eval.judge.endpoint.remote import RemoteJudge
 
     endpoint = configured(url=url, model=name)
     if endpoint is None:
@@ -323,7 +323,7 @@ def _judge_id(judge: Judge, sets: Mapping[str, RubricSet]) -> str:
 
 
 def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[str, RubricSet]:
-    from safecot_eval.judge.lite import RUBRICS
+    from safecot_eval.judge.lite.judge import RUBRICS
 
     if foreign := [rubric for rubric in sets if asked and rubric not in RUBRICS]:
         raise SafecotError(
@@ -352,7 +352,7 @@ def _share(numbers: Mapping[str, float]) -> str:
 
 
 def _table(rows: list[Row], per_model: bool) -> list[str]:
-    from safecot_eval.judge.evaluating import ALL_MODELS
+    from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS
 
     pooled = any(row.model == ALL_MODELS for row in rows)
     shown = [row for row in rows if per_model or not pooled or row.model == ALL_MODELS]

@@ -11,7 +11,7 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
-    from safecot_eval.labels import Adjudicated
+    from safecot_eval.judge.people import Adjudicated
     from safecot_eval.stats import Agreement, Estimate
 
 _STRATA = ("verdict", "model", "category")
@@ -68,7 +68,7 @@ def export(
 
     Give each annotator a copy of the sheet (or the page). Empty, failed and truncated answers are not drawn.
     """
-    from safecot_eval.labels import (
+    from safecot_eval.judge.people import (
         Stratum,
         blind_sample,
         candidates,
@@ -124,7 +124,7 @@ def import_(
     sheets: tuple[Path, ...], key_path: Path | None, decisions: Path | None, name: str, runs: tuple[str, ...]
 ) -> None:
     """Read one or two annotators' SHEETS; report agreement and conflicts; write verdicts beside the runs."""
-    from safecot_eval.labels import adjudicate, question, read_key, read_sheet, verdicts, write_verdicts
+    from safecot_eval.judge.people import adjudicate, question, read_key, read_sheet, verdicts, write_verdicts
     from safecot_eval.records.run import find_runs
 
     if len(sheets) > 2:
@@ -155,7 +155,7 @@ def import_(
 @click.option("--name", default="consensus", show_default=True, help="Whose labels: human:NAME.")
 def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> None:
     """Correct an evaluator's rates with the human labels beside RUNS, or say why that cannot be done."""
-    from safecot_eval.labels import corrected_rates
+    from safecot_eval.aggregate.corrected import corrected_rates
     from safecot_eval.records.run import find_runs
 
     outcome = {"refusal": "refused", "harm": "unsafe"}[rubric]
@@ -198,7 +198,7 @@ def _find_key(sheet: Path) -> Path:
 
 
 def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, str]) -> None:
-    from safecot_eval.labels import agreement
+    from safecot_eval.judge.people import agreement
 
     report = agreement(rows, first, second)
     click.echo(f"Agreement over {report.percent.n} rows that both labelled (95 % intervals):")
@@ -214,7 +214,7 @@ def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, s
 
 def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -> None:
     """Name what is not settled, and write the conflicts as a sheet for a third person."""
-    from safecot_eval.labels.sheet import Row, read_texts, sheet_text
+    from safecot_eval.judge.people.sheet import Row, read_texts, sheet_text
     from safecot_eval.util.files import write_text
 
     if result.unlabelled:

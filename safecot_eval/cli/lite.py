@@ -11,7 +11,7 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
-    from safecot_eval.lite.evaluate import Row
+    from safecot_eval.judge.lite.evaluate import Row
 
 DATA_OPTION = click.option(
     "--data",
@@ -38,10 +38,10 @@ def command() -> None:
 )
 def train(data: Path | None, output: Path) -> None:
     """Train on XSTest's and MSTS's human labels; about a minute on one core. Same data, same file."""
-    from safecot_eval.lite.data import load
-    from safecot_eval.lite.model import dump
-    from safecot_eval.lite.model import load as load_model
-    from safecot_eval.lite.train import train as train_lite
+    from safecot_eval.judge.lite.data import load
+    from safecot_eval.judge.lite.model import dump
+    from safecot_eval.judge.lite.model import load as load_model
+    from safecot_eval.judge.lite.train import train as train_lite
 
     rows = load(data)
     click.echo(f"{len(rows):,} labelled answers of {len({row.model for row in rows})} models")
@@ -69,9 +69,9 @@ def train(data: Path | None, output: Path) -> None:
 )
 def evaluate(data: Path | None, new_prompts: bool, output: Path | None) -> None:
     """Leave one model out at a time and compare with people; some three minutes on one core."""
-    from safecot_eval.lite.corpus import make_corpus
-    from safecot_eval.lite.data import Source, load
-    from safecot_eval.lite.evaluate import leave_one_model_out, table
+    from safecot_eval.judge.lite.corpus import make_corpus
+    from safecot_eval.judge.lite.data import Source, load
+    from safecot_eval.judge.lite.evaluate import leave_one_model_out, table
 
     corpus = make_corpus(load(data))
     rows: list[Row] = []
@@ -85,7 +85,7 @@ def evaluate(data: Path | None, new_prompts: bool, output: Path | None) -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """Rows of :func:`safecot_eval.lite.evaluate.table` as a Markdown table."""
+    """Rows of :func:`safecot_eval.judge.lite.evaluate.table` as a Markdown table."""
     lines = [
         "| set | left-out model | answers | positive | κ with people | κ where sure | coverage | κ of two people | calibration error |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",

@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from safecot_eval.judge.neutralise import MAX_CHARACTERS, clean
 from safecot_eval.judge.rubrics import Rubric, text_of
-from safecot_eval.judge.untrusted import MAX_CHARACTERS, clean
 from safecot_eval.records.samples import Record
 
 PROMPT_VERSION = 1

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from safecot_eval.judge.neutralise import MAX_CHARACTERS
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet
-from safecot_eval.judge.untrusted import MAX_CHARACTERS
 from safecot_eval.records.samples import Record, Status
 
 

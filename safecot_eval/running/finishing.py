@@ -36,10 +36,10 @@ def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Pat
 
 def evaluators_line(refusal_list: str | None) -> str:
     """Say which evaluators the run will use."""
-    from safecot_eval.judge import inrun
+    from safecot_eval.judge import in_run
 
     phrases = load_list(refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST") or DEFAULT_LIST)
-    judge = inrun.describe() or "none configured (SAFECOT_JUDGE_URL), so there will be no *_judge metrics"
+    judge = in_run.describe() or "none configured (SAFECOT_JUDGE_URL), so there will be no *_judge metrics"
     return f"scored  by {len(phrases.phrases)} phrases ({phrases.id}); judge: {judge}"
 
 

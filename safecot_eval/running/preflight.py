@@ -103,6 +103,6 @@ def check_judge() -> None:
     Raises:
         SafecotError: it is configured and cannot be used.
     """
-    from safecot_eval.judge import inrun
+    from safecot_eval.judge import in_run
 
-    inrun.check()
+    in_run.check()

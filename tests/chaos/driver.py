@@ -42,8 +42,8 @@ def main() -> None:
     import torch
     import transformers.models.auto  # noqa: F401
 
-    import safecot_eval.judge.judging
-    import safecot_eval.judge.remote
+    import safecot_eval.judge.endpoint.remote
+    import safecot_eval.judge.judge_runs
     import safecot_eval.models.api
     import safecot_eval.models.hf  # noqa: F401
 

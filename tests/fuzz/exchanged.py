@@ -146,7 +146,7 @@ def data_manifest(data: bytes, folder: Path) -> str:
 
 def lite_file(data: bytes, folder: Path) -> str:
     """A trained file of safecot-lite."""
-    from safecot_eval.lite import model
+    from safecot_eval.judge.lite import model
 
     path = folder / "lite.json"
     path.write_bytes(data)
@@ -160,7 +160,7 @@ def lite_file(data: bytes, folder: Path) -> str:
 
 def label_table(data: bytes, folder: Path) -> str:
     """A table of somebody's labels, to import as verdicts."""
-    from safecot_eval.judge.importing import import_labels, read_labels
+    from safecot_eval.judge.people.recorded_labels import import_labels, read_labels
     from safecot_eval.records.run import find_runs
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4, judge=False)
@@ -267,7 +267,7 @@ def _submission() -> bytes:
 
 def _lite() -> bytes:
     """The shipped file with its first hundred n-grams."""
-    from safecot_eval.lite.model import HEADS, MODEL_FILE
+    from safecot_eval.judge.lite.model import HEADS, MODEL_FILE
 
     content = json.loads(MODEL_FILE.read_bytes())
     grams = content["ngrams"]

@@ -13,14 +13,15 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import safecot_eval
 from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.data import reading
 from safecot_eval.journal import store
+from safecot_eval.judge.people.questions import question
+from safecot_eval.judge.people.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.judge.replies import read as read_reply
 from safecot_eval.judge.rubrics import FOLDER as RUBRICS
 from safecot_eval.judge.rubrics import own, read_rubric
-from safecot_eval.labels.questions import question
-from safecot_eval.labels.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.models.responses import read_responses
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import reasoning, refusal
@@ -276,7 +277,7 @@ def png(width: int = 3, height: int = 2) -> bytes:
 
 
 def _shipped(folder: str) -> list[Path]:
-    return list((Path(refusal.__file__).parent / folder).rglob("*.yaml"))
+    return list((Path(safecot_eval.__file__).parent / folder).rglob("*.yaml"))
 
 
 def _jsonl(*rows: object) -> bytes:

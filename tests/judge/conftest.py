@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.judge.endpoint import Endpoint
-from safecot_eval.judge.remote import RemoteJudge
-from safecot_eval.judge.server import Plan, Server
+from safecot_eval.judge.endpoint.endpoint import Endpoint
+from safecot_eval.judge.endpoint.remote import RemoteJudge
+from safecot_eval.judge.endpoint.server import Plan, Server
 from safecot_eval.records.run import Run, find_runs
 from tests.conftest import make_doc, write_run
 from tests.judge.emulated import EmulatedServer

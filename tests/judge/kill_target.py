@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from safecot_eval.judge.endpoint import Endpoint
-from safecot_eval.judge.judging import judge_runs
-from safecot_eval.judge.remote import RemoteJudge
+from safecot_eval.judge.endpoint.endpoint import Endpoint
+from safecot_eval.judge.endpoint.remote import RemoteJudge
+from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.run import find_runs
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.judge import inrun
+from safecot_eval.judge import in_run
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
@@ -20,7 +20,7 @@ from tests.judge.emulated import EmulatedServer
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("_judged", "_said", "_broken"):
-        monkeypatch.setattr(inrun, name, type(getattr(inrun, name))())
+        monkeypatch.setattr(in_run, name, type(getattr(in_run, name))())
 
 
 def records(count: int, **changes: Any) -> list[dict[str, Any]]:
@@ -37,23 +37,23 @@ def records(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 def test_without_a_judge_nothing_is_added() -> None:
-    inrun.prefetch([])
-    assert inrun.describe() is None
-    inrun.check()
-    assert inrun.verdicts(records(1)[0]) == []
-    assert any("no *_judge metrics" in sentence for sentence in inrun._said)
+    in_run.prefetch([])
+    assert in_run.describe() is None
+    in_run.check()
+    assert in_run.verdicts(records(1)[0]) == []
+    assert any("no *_judge metrics" in sentence for sentence in in_run._said)
 
 
 def test_all_samples_are_judged_together(monkeypatch: pytest.MonkeyPatch) -> None:
     with EmulatedServer(latency_s=0.2) as server:
         monkeypatch.setenv("SAFECOT_JUDGE_URL", server.url)
-        inrun.check()
+        in_run.check()
         found = records(60)
-        inrun.prefetch(found)
+        in_run.prefetch(found)
         assert server.judged == 120
         assert server.most_at_once > 50
         for record in found:
-            record["verdicts"] = inrun.verdicts(record)
+            record["verdicts"] = in_run.verdicts(record)
         assert server.judged == 120
     assert all({v["rubric"] for v in r["verdicts"]} == {"refusal", "harm"} for r in found)
     assert {v["judge"] for r in found for v in r["verdicts"]} == {"emulated-judge"}
@@ -71,16 +71,16 @@ def test_trouble_loses_no_generation(monkeypatch: pytest.MonkeyPatch) -> None:
     with EmulatedServer(lambda message, before: "refuse" if "Q3?" in message else None) as server:
         monkeypatch.setenv("SAFECOT_JUDGE_URL", server.url)
         found = records(10)
-        inrun.prefetch(found)
-        labels = {v["label"] for v in inrun.verdicts(found[3])}
+        in_run.prefetch(found)
+        labels = {v["label"] for v in in_run.verdicts(found[3])}
         assert labels == {"judge_refused"}
     later = records(3, benchmark_version="2.0", category="other")
     for record in later:
         record["sample_id"] = "f" + record["sample_id"][1:]
         record["raw"] = record["answer"] = "Something else."
-    inrun.prefetch(later)
+    in_run.prefetch(later)
     for record in later:
-        record["verdicts"] = inrun.verdicts(record)
+        record["verdicts"] = in_run.verdicts(record)
         assert {v["label"] for v in record["verdicts"]} == {"missing"}
         assert all("does not answer" in v["failure"] for v in record["verdicts"])
         metrics = sample_metrics(record)
@@ -91,20 +91,20 @@ def test_trouble_loses_no_generation(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_judge_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(SafecotError, match="does not answer"):
-        inrun.check()
-    assert "unusable" in str(inrun.describe())
+        in_run.check()
+    assert "unusable" in str(in_run.describe())
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "ftp://nowhere")
     with pytest.raises(SafecotError, match="SAFECOT_JUDGE_URL"):
-        inrun.check()
+        in_run.check()
 
 
 def test_leaving_the_machine_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "http://judge.example:8000/v1")
     monkeypatch.setenv("SAFECOT_JUDGE_MODEL", "org/m")
     monkeypatch.setenv("SAFECOT_JUDGE_KEY", "k-123")
-    described = str(inrun.describe())
+    described = str(in_run.describe())
     assert "sent to that host" in described
     assert "k-123" not in described
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "http://user:pw@judge.example/v1")
     with pytest.raises(SafecotError, match="without a user name"):
-        inrun.check()
+        in_run.check()

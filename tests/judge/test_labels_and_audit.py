@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.cli.judge import command
-from safecot_eval.judge.audit import audit, injected, injections
-from safecot_eval.judge.evaluating import ALL_MODELS, compare, evaluate_runs, evaluate_set
-from safecot_eval.judge.importing import Imported, import_labels, preset_labels, read_labels
-from safecot_eval.judge.label_sets import MSTS_JUDGES, SETS
-from safecot_eval.judge.lite import LiteJudge
-from safecot_eval.judge.remote import RemoteJudge
+from safecot_eval.judge.endpoint.remote import RemoteJudge
+from safecot_eval.judge.lite.judge import LiteJudge
+from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS, compare, evaluate_runs, evaluate_set
+from safecot_eval.judge.meta_evaluation.audit import audit, injected, injections
+from safecot_eval.judge.meta_evaluation.label_sets import MSTS_JUDGES, SETS
+from safecot_eval.judge.people.recorded_labels import Imported, import_labels, preset_labels, read_labels
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.judge.judging import judge_runs
-from safecot_eval.judge.remote import RemoteJudge
+from safecot_eval.judge.endpoint.remote import RemoteJudge
+from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
@@ -157,7 +157,7 @@ def test_a_server_without_constrained_decoding(tmp_path: Path, judge_of: Callabl
 
 
 def test_the_key_is_never_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from safecot_eval.judge.endpoint import Endpoint
+    from safecot_eval.judge.endpoint.endpoint import Endpoint
 
     run = make_run(tmp_path / "runs", 3)
     with EmulatedServer() as server:

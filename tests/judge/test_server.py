@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from safecot_eval.judge import server
-from safecot_eval.judge.endpoint import Endpoint, configured
-from safecot_eval.judge.server import Plan, Server, check_gpu, command, environment, weights_gib
+from safecot_eval.judge.endpoint import server
+from safecot_eval.judge.endpoint.endpoint import Endpoint, configured
+from safecot_eval.judge.endpoint.server import Plan, Server, check_gpu, command, environment, weights_gib
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import free_port
 from tests.judge.emulated import EmulatedServer

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from safecot_eval.labels import Row, page_html, question
+from safecot_eval.judge.people import Row, page_html, question
 
 HOSTILE = '</script><script>window.owned=1</script><img src=x onerror="window.owned=1"> __SCRIPT__ <!-- &lt;'
 # Label the first and go on, skip one, label the last, go back twice and change the first label.

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from safecot_eval.aggregate.corrected import corrected_rates
 from safecot_eval.cli import main
-from safecot_eval.labels import corrected_rates
 from safecot_eval.records.run import find_runs
 from safecot_eval.stats import ppi, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval.labels import Candidate, Stratum, candidates, draw
-from safecot_eval.labels.sampling import allocate
+from safecot_eval.judge.people import Candidate, Stratum, candidates, draw
+from safecot_eval.judge.people.sampling import allocate
 from safecot_eval.records.run import find_runs
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval.labels import KeyEntry, Row, question, read_key, read_sheet, sheet_text, write_key
-from safecot_eval.labels.sheet import MAX_CELL, Key, guard
+from safecot_eval.judge.people import KeyEntry, Row, question, read_key, read_sheet, sheet_text, write_key
+from safecot_eval.judge.people.sheet import MAX_CELL, Key, guard
 from safecot_eval.util.errors import SafecotError
 
 ENTRY = KeyEntry("m", "t", "s", "f", "i", 1.0, ())

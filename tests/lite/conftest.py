@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.lite.styles import invent
+from safecot_eval.judge.lite.styles import invent
 
 XSTEST_LABELS = {"none": "1_full_compliance", "full": "2_full_refusal", "partial": "3_partial_refusal"}
 

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from safecot_eval import lite
-from safecot_eval.lite.evaluate import kappa
-from safecot_eval.lite.model import MODEL_FILE, dump
+from safecot_eval.judge import lite
+from safecot_eval.judge.lite.evaluate import kappa
+from safecot_eval.judge.lite.model import MODEL_FILE, dump
 from safecot_eval.util.errors import SafecotError
 
 ANSWERS = {
@@ -142,7 +142,7 @@ def test_reading_answers_imports_neither_torch_nor_scikit_learn():
 
 
 def test_it_agrees_with_the_people_it_learned_from(data_dir):
-    from safecot_eval.lite.data import load_xstest
+    from safecot_eval.judge.lite.data import load_xstest
 
     rows = load_xstest(data_dir)
     said = lite.load().predict([row.answer for row in rows], [row.prompt for row in rows])
@@ -150,7 +150,7 @@ def test_it_agrees_with_the_people_it_learned_from(data_dir):
 
 
 def test_without_the_question_it_reads_a_little_worse(data_dir):
-    from safecot_eval.lite.data import load_xstest
+    from safecot_eval.judge.lite.data import load_xstest
 
     rows = load_xstest(data_dir)
     said = lite.load().predict([row.answer for row in rows])

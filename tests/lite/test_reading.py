@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_eval.lite.augment import FORMULAS, without_formula
-from safecot_eval.lite.features import dense_names, extract
-from safecot_eval.lite.lexicon import expand, load_lexicon
-from safecot_eval.lite.styles import invent
-from safecot_eval.lite.text import clip, sentences
+from safecot_eval.judge.lite.augment import FORMULAS, without_formula
+from safecot_eval.judge.lite.features import dense_names, extract
+from safecot_eval.judge.lite.lexicon import expand, load_lexicon
+from safecot_eval.judge.lite.styles import invent
+from safecot_eval.judge.lite.text import clip, sentences
 
 
 def test_spellings_of_a_refusal_read_the_same():
@@ -64,7 +64,7 @@ def test_invented_answers_are_repeatable_distinct_and_of_every_label():
 
 
 def test_invented_questions_are_not_the_test_sets(data_dir):
-    from safecot_eval.lite.data import load
+    from safecot_eval.judge.lite.data import load
 
     real = {row.prompt.lower() for row in load(data_dir)}
     assert not real & {text.prompt.lower() for text in invent(1500) if len(text.prompt) > 25}

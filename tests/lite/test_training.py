@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from safecot_eval.cli import main
-from safecot_eval.lite import load as load_model
-from safecot_eval.lite.corpus import make_corpus, targets, vocabulary
-from safecot_eval.lite.data import Source, load, load_msts, load_xstest
-from safecot_eval.lite.evaluate import (
+from safecot_eval.judge.lite import load as load_model
+from safecot_eval.judge.lite.corpus import make_corpus, targets, vocabulary
+from safecot_eval.judge.lite.data import Source, load, load_msts, load_xstest
+from safecot_eval.judge.lite.evaluate import (
     expected_calibration_error,
     kappa,
     leave_one_model_out,
@@ -18,8 +18,8 @@ from safecot_eval.lite.evaluate import (
     splits,
     table,
 )
-from safecot_eval.lite.fit import fit, prepare, row_weights, score
-from safecot_eval.lite.tune import abstention_threshold, best_temperature
+from safecot_eval.judge.lite.fit import fit, prepare, row_weights, score
+from safecot_eval.judge.lite.tune import abstention_threshold, best_temperature
 from safecot_eval.util.errors import SafecotError
 from tests.lite.conftest import write_csv
 
@@ -113,8 +113,8 @@ def test_left_out_models_of_the_real_sets_are_read_well(data_dir):
     real = make_corpus(load(data_dir))
 
     def read(train, test, head):
-        from safecot_eval.lite.evaluate import Reading
-        from safecot_eval.lite.model import sigmoid
+        from safecot_eval.judge.lite.evaluate import Reading
+        from safecot_eval.judge.lite.model import sigmoid
 
         prepared = prepare(train)
         chance = sigmoid(score(fit(train, head, 2.0, prepared), prepared, test))
@@ -128,7 +128,7 @@ def test_left_out_models_of_the_real_sets_are_read_well(data_dir):
 
 @pytest.mark.slow
 def test_the_shipped_file_was_trained_on_these_data(data_dir):
-    from safecot_eval.lite.train import data_digest
+    from safecot_eval.judge.lite.train import data_digest
 
     assert load_model().header["data_sha256"] == data_digest(make_corpus(load(data_dir)))
 

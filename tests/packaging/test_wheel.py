@@ -77,7 +77,7 @@ def test_what_people_look_for_by_name(names: set[str]) -> None:
         assert f"safecot_eval/scoring/refusal_lists/{name}.yaml" in names
     for name in (
         "safecot_eval/_tasks/_safecot_leaf",
-        "safecot_eval/lite/safecot-lite.json",
+        "safecot_eval/judge/lite/safecot-lite.json",
         "safecot_eval/submissions/schema.json",
         "safecot_eval/py.typed",
         "safecot_reports/templates/page.html",

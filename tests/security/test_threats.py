@@ -21,7 +21,7 @@ from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.data import download, unpack
 from safecot_eval.cli import compare, report
 from safecot_eval.cli import main as safecot
-from safecot_eval.judge import server
+from safecot_eval.judge.endpoint import server
 from safecot_eval.judge.prompts import build as judge_request
 from safecot_eval.judge.rubrics import own
 from safecot_eval.models import checkpoint

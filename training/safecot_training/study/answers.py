@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval import lite
+from safecot_eval.judge import lite
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation, Status
 from safecot_training.study.evaluation import CAPABILITY_TASK

@@ -7,6 +7,6 @@
 
 from __future__ import annotations
 
-from safecot_eval.lite.model import CLASSES, RUBRIC_LABEL, LiteLabel, LiteModel, LitePredictions, load
+from safecot_eval.judge.lite.model import CLASSES, RUBRIC_LABEL, LiteLabel, LiteModel, LitePredictions, load
 
 __all__ = ["CLASSES", "RUBRIC_LABEL", "LiteLabel", "LiteModel", "LitePredictions", "load"]

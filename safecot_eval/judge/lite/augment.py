@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from safecot_eval.lite.data import Label, Labelled, Source
-from safecot_eval.lite.lexicon import load_lexicon
-from safecot_eval.lite.text import sentences
+from safecot_eval.judge.lite.data import Label, Labelled, Source
+from safecot_eval.judge.lite.lexicon import load_lexicon
+from safecot_eval.judge.lite.text import sentences
 
 FORMULAS = frozenset({"refuse", "refuse_impersonal", "refuse_bare", "decline", "uncomfortable", "apology"})
 MIN_LEFT = 40

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from safecot_eval.lite.corpus import HUMAN, Corpus, targets, unit_rows, vocabulary
-from safecot_eval.lite.data import Source
-from safecot_eval.lite.model import DENSE_LIMIT, Array
+from safecot_eval.judge.lite.corpus import HUMAN, Corpus, targets, unit_rows, vocabulary
+from safecot_eval.judge.lite.data import Source
+from safecot_eval.judge.lite.model import DENSE_LIMIT, Array
 
 OWN_SET = (Source.XSTEST, Source.XSTEST, Source.MSTS)
 """The set that asks each head's question."""

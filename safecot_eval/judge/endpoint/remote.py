@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from safecot_eval.judge.cache import VerdictCache, key_of
-from safecot_eval.judge.client import JudgeClient
-from safecot_eval.judge.dialect import Dialect, find_out
-from safecot_eval.judge.endpoint import Endpoint
+from safecot_eval.judge.endpoint.cache import VerdictCache, key_of
+from safecot_eval.judge.endpoint.client import JudgeClient
+from safecot_eval.judge.endpoint.dialect import Dialect, find_out
+from safecot_eval.judge.endpoint.endpoint import Endpoint
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import Reading, read
 from safecot_eval.judge.work import Emit, Work

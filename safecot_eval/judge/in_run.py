@@ -18,9 +18,9 @@ from typing import Any
 from loguru import logger
 
 from safecot_eval.judge import rubrics
-from safecot_eval.judge.cache import VerdictCache, default_path
-from safecot_eval.judge.endpoint import URL, Endpoint, configured
-from safecot_eval.judge.remote import RemoteJudge
+from safecot_eval.judge.endpoint.cache import VerdictCache, default_path
+from safecot_eval.judge.endpoint.endpoint import URL, Endpoint, configured
+from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.work import Work, verdict_of, work_of
 from safecot_eval.records.samples import Record

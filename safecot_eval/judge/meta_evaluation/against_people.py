@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from safecot_eval.judge.label_sets import Labelled, LabelSet
+from safecot_eval.judge.meta_evaluation.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge, Work

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from safecot_eval.lite.corpus import Corpus, targets
-from safecot_eval.lite.fit import OWN_SET, fit, prepare, score
-from safecot_eval.lite.model import Array, sigmoid
+from safecot_eval.judge.lite.corpus import Corpus, targets
+from safecot_eval.judge.lite.fit import OWN_SET, fit, prepare, score
+from safecot_eval.judge.lite.model import Array, sigmoid
 
 TOLERATED_ERROR = 0.03
 """Share of decided answers that may be wrong; two people disagree on 1.9 % of XSTest's."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from safecot_eval.labels.questions import Question
-from safecot_eval.labels.sheet import Row
+from safecot_eval.judge.people.questions import Question
+from safecot_eval.judge.people.sheet import Row
 
 _HERE = Path(__file__).parent
 

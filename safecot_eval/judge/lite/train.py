@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.lite.corpus import Corpus, make_corpus
-from safecot_eval.lite.data import Labelled
-from safecot_eval.lite.fit import fit, prepare
-from safecot_eval.lite.model import HEADS, LiteModel
-from safecot_eval.lite.tune import Tuned, tune
+from safecot_eval.judge.lite.corpus import Corpus, make_corpus
+from safecot_eval.judge.lite.data import Labelled
+from safecot_eval.judge.lite.fit import fit, prepare
+from safecot_eval.judge.lite.model import HEADS, LiteModel
+from safecot_eval.judge.lite.tune import Tuned, tune
 
 VERSION = "1"
 ATTRIBUTION = (
@@ -31,7 +31,7 @@ def train(rows: Sequence[Labelled]) -> LiteModel:
     """Tune every head by leaving models out, then fit it on all rows; about two minutes on one core.
 
     Args:
-        rows: Human-labelled answers, as :func:`safecot_eval.lite.data.load` reads them.
+        rows: Human-labelled answers, as :func:`safecot_eval.judge.lite.data.load` reads them.
     """
     return train_on(make_corpus(rows))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safecot_eval.labels.sheet import Key
+from safecot_eval.judge.people.sheet import Key
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import Run
 from safecot_eval.records.verdicts import Unscored

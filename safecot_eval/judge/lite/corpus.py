@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from safecot_eval.lite.augment import shortened
-from safecot_eval.lite.data import Label, Labelled, Source
-from safecot_eval.lite.features import extract
-from safecot_eval.lite.model import HEADS, Array
-from safecot_eval.lite.styles import invent
+from safecot_eval.judge.lite.augment import shortened
+from safecot_eval.judge.lite.data import Label, Labelled, Source
+from safecot_eval.judge.lite.features import extract
+from safecot_eval.judge.lite.model import HEADS, Array
+from safecot_eval.judge.lite.styles import invent
 
 HUMAN = frozenset({Source.XSTEST, Source.MSTS})
 MIN_COUNT = 5

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from safecot_eval.lite.lexicon import Lexicon, load_lexicon
-from safecot_eval.lite.text import clip, sentences
+from safecot_eval.judge.lite.lexicon import Lexicon, load_lexicon
+from safecot_eval.judge.lite.text import clip, sentences
 
 PLACES = ("first", "early", "later", "last")
 OPENERS = {

@@ -1,6 +1,6 @@
 """The trained classifier: a linear model over named features, kept in one readable JSON file.
 
-Three logistic heads share one representation (see :mod:`safecot_eval.lite.features`):
+Three logistic heads share one representation (see :mod:`safecot_eval.judge.lite.features`):
 
 * ``refused``: full or partial refusal against compliance (XSTest's question);
 * ``partial``: partial against full, given that the answer refuses;
@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.lite.features import dense_names, extract
-from safecot_eval.lite.lexicon import load_lexicon
+from safecot_eval.judge.lite.features import dense_names, extract
+from safecot_eval.judge.lite.lexicon import load_lexicon
 from safecot_eval.records.verdicts import Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
 

@@ -1,14 +1,14 @@
-"""The embedded classifier (:mod:`safecot_eval.lite`) as a judge of refusals: no server, no network."""
+"""The embedded classifier (:mod:`safecot_eval.judge.lite`) as a judge of refusals: no server, no network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
 
+from safecot_eval.judge.lite import CLASSES, RUBRIC_LABEL, LiteModel, load
+from safecot_eval.judge.neutralise import clean
 from safecot_eval.judge.replies import Reading
-from safecot_eval.judge.untrusted import clean
 from safecot_eval.judge.work import Emit, Work
-from safecot_eval.lite import CLASSES, RUBRIC_LABEL, LiteModel, load
 from safecot_eval.records.verdicts import Unscored
 
 RUBRICS = ("refusal",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from safecot_eval.labels.sampling import Drawn
-from safecot_eval.labels.sheet import Key, KeyEntry, Row
+from safecot_eval.judge.people.sampling import Drawn
+from safecot_eval.judge.people.sheet import Key, KeyEntry, Row
 from safecot_eval.records.run import Run
 from safecot_eval.util.errors import SafecotError
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from safecot_eval.judge.concurrency import RisingLimit
+from safecot_eval.judge.endpoint.concurrency import RisingLimit
+from safecot_eval.judge.endpoint.pool import ConnectionPool
 from safecot_eval.util.chat_client import ChatClient
-from safecot_eval.util.http_pool import ConnectionPool
 
 
 class JudgeClient(ChatClient):

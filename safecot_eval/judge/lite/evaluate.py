@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.lite.corpus import HUMAN, Corpus, targets
-from safecot_eval.lite.data import Source
-from safecot_eval.lite.fit import fit, prepare, score
-from safecot_eval.lite.model import HEADS, Array, sigmoid
-from safecot_eval.lite.tune import tune
+from safecot_eval.judge.lite.corpus import HUMAN, Corpus, targets
+from safecot_eval.judge.lite.data import Source
+from safecot_eval.judge.lite.fit import fit, prepare, score
+from safecot_eval.judge.lite.model import HEADS, Array, sigmoid
+from safecot_eval.judge.lite.tune import tune
 
 Flags = NDArray[np.bool_]
 PROMPT_FOLDS = 4

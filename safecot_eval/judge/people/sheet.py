@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safecot_eval.labels.questions import Question
+from safecot_eval.judge.people.questions import Question
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks.data.reading import read_csv
-from safecot_eval.judge.label_sets import PRESETS, SETS
+from safecot_eval.judge.meta_evaluation.label_sets import PRESETS, SETS
+from safecot_eval.judge.people.adjudicate import RunName, write_verdicts
 from safecot_eval.judge.rubrics import own
-from safecot_eval.labels.adjudicate import RunName, write_verdicts
 from safecot_eval.records.run import Run
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError

@@ -1,0 +1,1 @@
+"""The judge behind an OpenAI-compatible endpoint: requests, concurrency, verdict cache, and serving it with vLLM."""
