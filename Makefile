@@ -33,7 +33,7 @@ ifeq ($(CHROMIUM),)
 endif
 
 demo: setup
-	$(BIN)/python -m safecot_eval.demo --out demo
+	$(BIN)/python -m safecot_eval.cli.demo --out demo
 
 ## study: the mini study in its long form, about an hour of one core; stops and goes on where it was
 study: setup

@@ -28,7 +28,7 @@ def requests(model: Any, rows: list[dict[str, Any]], max_new_tokens: int) -> lis
     """One request for each document, as lmms-eval's chat tasks make them."""
     from lmms_eval.api.instance import Instance
 
-    from safecot_eval import task
+    from safecot_eval.generate import task
 
     model.task_dict = {LEAF: {"test": rows}}
     settings = {
@@ -70,8 +70,8 @@ def main() -> None:
 
     from lmms_eval.models.chat.llava_hf import LlavaHf
 
-    from safecot_eval.models import tiny
-    from safecot_eval.models.hf import SafecotHF
+    from safecot_eval.generate.models import tiny
+    from safecot_eval.generate.models.hf import SafecotHF
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with tempfile.TemporaryDirectory() as folder:

@@ -61,7 +61,7 @@ def base(folder: Path, hidden: int, layers: int) -> Path:
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     tiny.build("idefics3", folder, spread=0.02)
     config = AutoConfig.from_pretrained(folder)

@@ -83,7 +83,7 @@ def main() -> None:
     if arguments.inside:
         print(passes(arguments.inside, arguments.steps))
         return
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     cores = len(os.sched_getaffinity(0))
     found: dict[tuple[str, str], list[float]] = {}

@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from safecot_eval import _moved
+
 if TYPE_CHECKING:
     from safecot_eval.aggregate import metrics
     from safecot_eval.aggregate.tables import load_runs
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "lite", "load_runs", "metrics", "mini", "refusal"]
+
+_moved.install()
 
 _PUBLIC = {
     "lite": "safecot_eval.judge.lite",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import finish
+from safecot_eval.generate import finish_reasons
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
@@ -44,7 +44,7 @@ def data_dir() -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache, uses a judge of the environment, or sees an earlier test's notes."""
-    finish._reasons.clear()
+    finish_reasons._reasons.clear()
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_REFUSAL_LIST"):
         monkeypatch.delenv(name, raising=False)
@@ -70,7 +70,7 @@ def browser() -> Iterator[Any]:
 
 
 def make_doc(**changes: Any) -> dict[str, Any]:
-    """A document as :func:`safecot_eval.task.load_docs` makes it, parsed."""
+    """A document as :func:`safecot_eval.generate.task.load_docs` makes it, parsed."""
     doc: dict[str, Any] = {
         "sample_id": "0" * 16,
         "item_id": "1",

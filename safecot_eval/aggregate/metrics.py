@@ -176,7 +176,7 @@ def summarize(df: pd.DataFrame) -> pd.DataFrame:
         One row per model, task, evaluator and metric: ``value`` (a share, or tokens), ``low``, ``high`` (95 %), ``n``
         scored, ``n_total``, ``method``.
 
-    >>> from safecot_eval.examples import write_example_runs
+    >>> from safecot_eval.generate.examples import write_example_runs
     >>> from safecot_eval.records.run import load_runs
     >>> summary = summarize(load_runs(write_example_runs())).set_index(["model", "metric"])
     >>> crr = summary.loc[("refuse_all", "crr")]

@@ -232,7 +232,7 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     Raises:
         SafecotError: see :func:`find_runs`.
 
-    >>> from safecot_eval.examples import write_example_runs
+    >>> from safecot_eval.generate.examples import write_example_runs
     >>> table = load_runs(write_example_runs())
     >>> len(table), sorted(table.model.unique())
     (104, ['answer_all', 'refuse_all'])

@@ -64,13 +64,13 @@ def command(
     safecot import logs/2026-01-01_xstest.eval
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
-    from safecot_eval import importing
     from safecot_eval.benchmarks import catalogue
+    from safecot_eval.generate import importing
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
 
     if questions is not None:
-        from safecot_eval.importing.questions import questions as table
+        from safecot_eval.generate.importing.questions import questions as table
 
         if tasks is None:
             raise SafecotError("--questions needs --tasks: whose questions?")

@@ -97,8 +97,9 @@ def command(
     from collections import Counter
 
     from safecot_eval.benchmarks import selection
-    from safecot_eval.running import finishing, plan, preflight, presets, spending
-    from safecot_eval.running.subject import settings, subject
+    from safecot_eval.generate import budget, plan, preflight, presets
+    from safecot_eval.generate import closing as finishing
+    from safecot_eval.generate.subject import settings, subject
     from safecot_eval.scoring import refusal
 
     if refusal_list:
@@ -107,12 +108,12 @@ def command(
     if reasoning_markers:
         os.environ["SAFECOT_REASONING_MARKERS"] = reasoning_markers
     if models is not None:
-        from safecot_eval.running.matrix_command import run_matrix
+        from safecot_eval.cli.run_matrix import run_matrix
 
         ctx.exit(run_matrix(ctx, models, tasks, output_path))
     if per_task or emit or report:
         raise SafecotError("--per-task, --emit and --report belong to --models.")
-    from safecot_eval import cards
+    from safecot_eval.generate import cards
 
     chosen = subject(
         model,
@@ -127,7 +128,7 @@ def command(
     if chosen.display_name:
         notes.append(f"shown   as {chosen.display_name}")
     if prices or model in preflight.ENDPOINT_MODELS:
-        notes.append(spending.estimate_of(leaves, limit, ctx.args, prices))
+        notes.append(budget.estimate_of(leaves, limit, ctx.args, prices))
     planned = plan.Plan(
         model=model,
         model_args=arguments,
@@ -164,8 +165,8 @@ def command(
     if include_path:
         given += ["--include_path", include_path]
 
-    from safecot_eval.journal.session import FOLDER, Session, world_size
-    from safecot_eval.running import evaluation
+    from safecot_eval.generate import evaluation
+    from safecot_eval.generate.journal.session import FOLDER, Session, world_size
 
     share = world_size()
     session = Session(
@@ -173,7 +174,7 @@ def command(
         model=model,
         arguments=chosen.counted_arguments,
         options=ctx.args,
-        guard=spending.SpendGuard(
+        guard=budget.SpendGuard(
             None if max_requests is None else max_requests // share,
             None if max_tokens is None else max_tokens // share,
         ),

@@ -1,6 +1,6 @@
 """From a document and a generation to a sample record: status, reasoning, answer, refusal match.
 
-Pure functions; :mod:`safecot_eval.task` connects them to lmms-eval and :mod:`safecot_eval.records.run` reads the records back.
+Pure functions; :mod:`safecot_eval.generate.task` connects them to lmms-eval and :mod:`safecot_eval.records.run` reads the records back.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def make_record(
     """Score one generation by template.
 
     Args:
-        doc: A document of :func:`safecot_eval.task.load_docs`.
+        doc: A document of :func:`safecot_eval.generate.task.load_docs`.
         raw: The whole generation, reasoning included.
         refusal_list: Phrases to look for in the answer.
         markers: Pairs that enclose reasoning.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from safecot_eval import cards
-from safecot_eval.plugin import MODELS
+from safecot_eval.generate import cards
+from safecot_eval.generate.plugin import MODELS
 from safecot_eval.util.errors import SafecotError
 
 OURS = sorted(cards.known())

@@ -42,11 +42,6 @@ def main() -> None:
     import torch
     import transformers.models.auto  # noqa: F401
 
-    import safecot_eval.judge.endpoint.remote
-    import safecot_eval.judge.judge_runs
-    import safecot_eval.models.api
-    import safecot_eval.models.hf  # noqa: F401
-
     torch.set_num_threads(1)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from safecot_eval.models import tiny
+from safecot_eval.generate.models import tiny
 from safecot_eval.records.run import find_runs
 from tests.chaos.conftest import Driver
 from tests.running.fault_server import FaultServer

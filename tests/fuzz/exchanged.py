@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import submissions
-from safecot_eval.importing.reading import read
+from safecot_eval.generate.importing.reading import read
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.util.errors import SafecotError
 from tests.importing.test_reading import sample, write_log

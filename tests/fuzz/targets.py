@@ -16,13 +16,13 @@ from pathlib import Path
 import safecot_eval
 from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.data import reading
-from safecot_eval.journal import store
+from safecot_eval.generate.journal import store
+from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.judge.people.questions import question
 from safecot_eval.judge.people.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.judge.replies import read as read_reply
 from safecot_eval.judge.rubrics import FOLDER as RUBRICS
 from safecot_eval.judge.rubrics import own, read_rubric
-from safecot_eval.models.responses import read_responses
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.record import make_record
@@ -232,7 +232,7 @@ def rubric_file(data: bytes, folder: Path) -> str:
 
 def model_card(data: bytes, folder: Path) -> str:
     """A model card of the user's own."""
-    from safecot_eval.cards import card
+    from safecot_eval.generate.cards import card
 
     path = folder / "card.yaml"
     path.write_bytes(data)
@@ -241,7 +241,7 @@ def model_card(data: bytes, folder: Path) -> str:
 
 def preset_file(data: bytes, folder: Path) -> str:
     """A prompting preset of the user's own."""
-    from safecot_eval.running.presets import preset
+    from safecot_eval.generate.presets import preset
 
     path = folder / "preset.yaml"
     path.write_bytes(data)
@@ -354,8 +354,11 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
             ],
         ),
         "rubric_file": (rubric_file, [path.read_bytes() for path in sorted(RUBRICS.glob("*.txt"))[:3]]),
-        "model_card": (model_card, [path.read_bytes() for path in sorted(_shipped("cards"))[:2]]),
-        "preset_file": (preset_file, [path.read_bytes() for path in sorted(_shipped("running/presets"))[:3]]),
+        "model_card": (model_card, [path.read_bytes() for path in sorted(_shipped("generate/cards"))[:2]]),
+        "preset_file": (
+            preset_file,
+            [path.read_bytes() for path in sorted(_shipped("generate/presets"))[:3]],
+        ),
         "triplets": (
             triplets,
             [_jsonl(triplet, {"query": "Hi", "category": "weapons", "images": [], "texts": ["a"]})],

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from safecot_eval.benchmarks import catalogue
-from safecot_eval.importing import Answer, Picture, match
-from safecot_eval.importing.answers import picture
-from safecot_eval.importing.matching import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
+from safecot_eval.generate.importing import Answer, Picture, match
+from safecot_eval.generate.importing.answers import picture
+from safecot_eval.generate.importing.matching import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
 from safecot_eval.records.samples import Expectation, Item, Status
 from safecot_eval.util.errors import SafecotError
 from tests.importing.conftest import TASK, reply

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.importing import archives, read
+from safecot_eval.generate.importing import archives, read
 from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 

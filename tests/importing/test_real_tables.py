@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.benchmarks import catalogue
-from safecot_eval.importing import match, read
+from safecot_eval.generate.importing import match, read
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safecot_eval.journal import store
-from safecot_eval.journal.lock import hold
-from safecot_eval.journal.store import Answer, Journal
+from safecot_eval.generate.journal import store
+from safecot_eval.generate.journal.lock import hold
+from safecot_eval.generate.journal.store import Answer, Journal
 from safecot_eval.util.errors import SafecotError
 
 ANSWERS = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import task
-from safecot_eval.models.base import SafecotModel
+from safecot_eval.generate import task
+from safecot_eval.generate.models.base import SafecotModel
 
 GREEDY = {"until": [], "max_new_tokens": 16, "temperature": 0, "top_p": 1.0, "do_sample": False}
 
@@ -20,7 +20,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
     folder = tmp_path_factory.mktemp("checkpoints")
 
     def checkpoint(architecture: str) -> Path:
-        from safecot_eval.models import tiny
+        from safecot_eval.generate.models import tiny
 
         path = folder / architecture
         return path if path.exists() else tiny.build(architecture, path)

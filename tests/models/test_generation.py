@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from safecot_eval.models.generation import _read, to_turn, without_placeholders
+from safecot_eval.generate.models.generation import _read, to_turn, without_placeholders
 from safecot_eval.util.errors import SafecotError
 
 

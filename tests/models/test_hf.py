@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from safecot_eval import finish, task
 from safecot_eval.benchmarks.documents import documents
+from safecot_eval.generate import finish_reasons, task
 from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import GREEDY, requests_for
 
@@ -22,7 +22,7 @@ Checkpoint = Callable[[str], Path]
 
 
 def model_of(folder: Path, **options: Any) -> Any:
-    from safecot_eval.models.hf import SafecotHF
+    from safecot_eval.generate.models.hf import SafecotHF
 
     return SafecotHF(**{"pretrained": str(folder), "dtype": "float32", "device": "cpu", **options})
 
@@ -82,7 +82,7 @@ def test_endings_reach_the_record(tiny_checkpoint: Checkpoint) -> None:
     cut = model.answers(requests_for(model, rows[:1], {**GREEDY, "until": [stop]}))[0]
     assert cut.text == long[0].text[: long[0].text.index(stop)]
     assert cut.token_counts.output_tokens < long[0].token_counts.output_tokens
-    assert finish.reason_of(rows[0]["sample_id"]) == "stop"
+    assert finish_reasons.reason_of(rows[0]["sample_id"]) == "stop"
     # Whatever comes first now ends the answer, as the turn's end does with a trained model.
     model.model.generation_config.eos_token_id = list(range(3, len(model.processor.tokenizer)))
     ended = model.answers(requests_for(model, rows[:2]))
@@ -125,7 +125,7 @@ def test_memory_that_does_not_suffice_halves_the_batch(
 ) -> None:
     import torch
 
-    from safecot_eval.models import hf
+    from safecot_eval.generate.models import hf
 
     whole, sizes = hf.generate, []
 
@@ -148,7 +148,7 @@ def test_memory_that_does_not_suffice_halves_the_batch(
 def test_one_bad_item_does_not_spoil_its_batch_and_only_failures_end_the_run(
     tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from safecot_eval.models import hf
+    from safecot_eval.generate.models import hf
 
     whole = hf.generate
     broken = {"bad"}
@@ -261,7 +261,7 @@ def test_a_bad_checkpoint_is_one_sentence(
     ],
 )
 def test_bad_arguments_are_one_sentence(arguments: str, says: str) -> None:
-    from safecot_eval.models.hf import SafecotHF
+    from safecot_eval.generate.models.hf import SafecotHF
 
     with pytest.raises(SystemExit, match=f"^safecot: .*{says}"):
         SafecotHF.create_from_arg_string(arguments, {"batch_size": 1, "device": "cpu"})

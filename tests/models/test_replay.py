@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import finish, task
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.benchmarks.documents import documents
-from safecot_eval.models.responses import read_responses
+from safecot_eval.generate import finish_reasons, task
+from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from tests.models.conftest import requests_for
@@ -59,7 +59,7 @@ def test_ids_may_be_numbers_and_tasks_share_a_file(tmp_path: Path) -> None:
 
 
 def replay(path: Path, leaf: str = LEAF) -> tuple[Any, list[Any]]:
-    from safecot_eval.models.replay import SafecotReplay
+    from safecot_eval.generate.models.replay import SafecotReplay
 
     model = SafecotReplay(responses=str(path))
     return model, requests_for(model, documents(leaf), leaf=leaf)
@@ -118,7 +118,7 @@ def test_missing_and_unknown_ids(tmp_path: Path) -> None:
     ],
 )
 def test_bad_arguments_are_one_sentence(arguments: str, says: str) -> None:
-    from safecot_eval.models.replay import SafecotReplay
+    from safecot_eval.generate.models.replay import SafecotReplay
 
     with pytest.raises(SystemExit, match=f"^safecot: .*{says}"):
         SafecotReplay.create_from_arg_string(arguments, {"batch_size": 1, "device": None})
@@ -171,14 +171,16 @@ def _plain(text: str) -> str:
 
 @pytest.mark.parametrize("list_name", ["safecot25", "gcg29", "jailbreakbench12", "vlguard", "multitrust"])
 def test_the_baselines_are_the_two_ends_by_every_list(list_name: str) -> None:
-    from safecot_eval.models.baseline import POLICIES, SafecotBaseline
+    from safecot_eval.generate.models.baseline import POLICIES, SafecotBaseline
 
     phrases = refusal.load_list(list_name)
     assert phrases.match(POLICIES["refuse_all"]) is not None
     assert phrases.match(POLICIES["answer_all"]) is None
     model = SafecotBaseline(policy="answer_all")
     rows = documents(LEAF)[:3]
-    finish.note_sample(rows[0]["sample_id"], "length")  # left over from another model in the same process
+    finish_reasons.note_sample(
+        rows[0]["sample_id"], "length"
+    )  # left over from another model in the same process
     answers = model.answers(requests_for(model, rows))
     assert [
         task.process_results(row, [a.text])["safecot"]["status"] for row, a in zip(rows, answers, strict=True)

@@ -120,7 +120,7 @@ def test_metadata(wheel: Path) -> None:
         (points,) = (n for n in archive.namelist() if n.endswith("entry_points.txt"))
         text = archive.read(points).decode()
     assert "safecot = safecot_eval.cli:main" in text
-    assert "[lmms_eval.models]\nsafecot = safecot_eval.plugin:manifests" in text
+    assert "[lmms_eval.models]\nsafecot = safecot_eval.generate.plugin:manifests" in text
 
 
 def test_the_locked_versions_are_among_those_that_are_asked_for() -> None:

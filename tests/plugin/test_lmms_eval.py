@@ -140,7 +140,7 @@ def test_a_changed_lmms_eval_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 
     from loguru import logger
 
-    from safecot_eval import plugin
+    from safecot_eval.generate import plugin
 
     fake = types.ModuleType("lmms_eval.tasks")
     monkeypatch.setitem(sys.modules, "lmms_eval.tasks", fake)

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from safecot_eval import cards
 from safecot_eval.aggregate.described import described
 from safecot_eval.aggregate.provenance import provenance
+from safecot_eval.generate import cards, presets
+from safecot_eval.generate.subject import Subject
 from safecot_eval.records.run import Run, find_runs
-from safecot_eval.running import presets
-from safecot_eval.running.subject import Subject
 from tests.conftest import make_doc, write_run
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from safecot_eval import cards
-from safecot_eval.cards import card as card_module
 from safecot_eval.cli.run import command
-from safecot_eval.journal.identity import model_identity
+from safecot_eval.generate import cards, matrix, slurm
+from safecot_eval.generate.cards import card as card_module
+from safecot_eval.generate.journal.identity import model_identity
+from safecot_eval.generate.matrix import Cell, Outcome, Row
+from safecot_eval.generate.subject import settings, subject
 from safecot_eval.records.run import find_runs
-from safecot_eval.running import matrix, slurm
-from safecot_eval.running.matrix import Cell, Outcome, Row
-from safecot_eval.running.subject import settings, subject
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 

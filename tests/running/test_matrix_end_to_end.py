@@ -25,7 +25,7 @@ NAMES = {"Always refuses", "Recorded", "Tiny LLaVA"}
 @pytest.fixture
 def card_files(tmp_path: Path, invented: Path) -> list[str]:  # noqa: F811
     """A baseline, a replay and a randomly initialised VLM."""
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     checkpoint = tiny.build("llava", tmp_path / "tiny-llava")
     answers = tmp_path / "answers.jsonl"

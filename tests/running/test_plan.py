@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.benchmarks import selection
-from safecot_eval.running import plan
+from safecot_eval.generate import plan
 from safecot_eval.util.errors import SafecotError
 
 pytestmark = pytest.mark.usefixtures("toy_tasks")

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from safecot_eval.running import preflight
-from safecot_eval.running.plan import Plan
+from safecot_eval.generate import preflight
+from safecot_eval.generate.plan import Plan
 from safecot_eval.util.errors import SafecotError
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from safecot_eval.benchmarks import catalogue
+from safecot_eval.generate import presets
+from safecot_eval.generate.presets import self_check
 from safecot_eval.records.run import find_runs
-from safecot_eval.running import presets
-from safecot_eval.running.presets import self_check
 from tests.running.fault_server import FaultServer
 from tests.running.in_process import provenance_of, records_of, safecot_run
 
@@ -21,7 +21,7 @@ REAL = "safecot_mossbench,safecot_mossbench_contrast,safecot_harmbench_mm,safeco
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     return tiny.build("qwen2_5_vl", tmp_path_factory.mktemp("tiny") / "tiny-qwen")
 

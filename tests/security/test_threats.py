@@ -21,10 +21,10 @@ from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.data import download, unpack
 from safecot_eval.cli import compare, report
 from safecot_eval.cli import main as safecot
+from safecot_eval.generate.models import checkpoint
 from safecot_eval.judge.endpoint import server
 from safecot_eval.judge.prompts import build as judge_request
 from safecot_eval.judge.rubrics import own
-from safecot_eval.models import checkpoint
 from safecot_eval.records import json_files
 from safecot_eval.records.run import find_runs
 from safecot_eval.scoring import refusal
@@ -252,7 +252,7 @@ class TestHostileCheckpoints:
 
     @pytest.fixture
     def weights(self, tmp_path: Path) -> Path:
-        from safecot_eval.models import tiny
+        from safecot_eval.generate.models import tiny
 
         return tiny.build("llava", tmp_path / "checkpoint")
 
@@ -323,7 +323,7 @@ def test_no_pickle_is_read_and_nothing_is_evaluated() -> None:
 
 
 def test_secrets_are_masked_wherever_a_command_is_written() -> None:
-    from safecot_eval.running.plan import Plan
+    from safecot_eval.generate.plan import Plan
     from safecot_eval.util.secrets import secret_free
 
     given = "model=m,api_key=sk-1,hf_token=hf_2,base_url=https://u:pw@host/v1,max_new_tokens=5"

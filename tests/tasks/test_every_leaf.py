@@ -45,8 +45,8 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
 ) -> None:
     from lmms_eval.tasks import TaskManager
 
-    from safecot_eval import plugin
     from safecot_eval.benchmarks import selection
+    from safecot_eval.generate import plugin
 
     assert plugin.install_task_hook()
     (invented / "mossbench" / "information.json").unlink()

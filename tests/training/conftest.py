@@ -93,7 +93,7 @@ def train():
 @pytest.fixture(scope="session")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Tiny random bases by architecture, started where training is at ease."""
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     root = tmp_path_factory.mktemp("bases")
     return {name: tiny.build(name, root / name, spread=0.02) for name in ("llava", "qwen2_5_vl", "idefics3")}

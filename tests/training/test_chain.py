@@ -40,7 +40,7 @@ def picture(colour: str) -> Image.Image:
 @pytest.fixture(scope="module")
 def trained(make_recipe, tmp_path_factory: pytest.TempPathFactory, train) -> dict[str, Path]:
     """Five steps of LoRA on a tiny base of each architecture, rough enough to change its answers."""
-    from safecot_eval.models import tiny
+    from safecot_eval.generate.models import tiny
 
     root = tmp_path_factory.mktemp("chain")
     found = {}
@@ -129,7 +129,7 @@ def asked_of_hf(**arguments: str) -> list[str]:
     """Greedy answers of ``safecot_hf``, asked as lmms-eval asks."""
     from lmms_eval.api.instance import Instance
 
-    from safecot_eval.models.hf import SafecotHF
+    from safecot_eval.generate.models.hf import SafecotHF
 
     model = SafecotHF(dtype="float32", device="cpu", batch_size=len(QUESTIONS), **arguments)
     model.task_dict = {"chain": {"test": [{"number": number} for number in range(len(QUESTIONS))]}}

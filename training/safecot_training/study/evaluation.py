@@ -33,7 +33,7 @@ def evaluate(
     Raises:
         RuntimeError: lmms-eval failed; the log tells why.
     """
-    from safecot_eval.running import host
+    from safecot_eval.generate import lmms_eval
 
     folder = runs / name
     if finished(folder, tasks):
@@ -55,7 +55,7 @@ def evaluate(
         contextlib.redirect_stdout(stream),
         contextlib.redirect_stderr(stream),
     ):
-        host.evaluate(arguments, only_ours=True)
+        lmms_eval.evaluate(arguments, only_ours=True)
     written = [path.parent for path in partial.rglob(f"*_samples_{first}.jsonl")]
     if len(written) != 1:
         raise RuntimeError(f"lmms-eval wrote no samples of {first}; see {log}.")

@@ -1,7 +1,0 @@
-"""Model cards: what is to be evaluated, how it is called, and what its provider does differently."""
-
-from __future__ import annotations
-
-from safecot_eval.cards.card import Difference, ModelCard, find, known, load, table
-
-__all__ = ["Difference", "ModelCard", "find", "known", "load", "table"]

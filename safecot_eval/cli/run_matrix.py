@@ -1,0 +1,140 @@
+"""``safecot run --models``: plan the matrix, run or emit it, sum it up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from safecot_eval.generate import cards, matrix, presets, slurm
+from safecot_eval.generate.matrix import Cell, Outcome, Row
+from safecot_eval.generate.plan import parse_model_args
+from safecot_eval.generate.subject import settings, subject
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.secrets import is_secret
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+_OWN = ("model", "card", "models", "tasks", "output_path", "per_task", "emit", "report", "dry_run")
+
+
+def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int:
+    """Run a matrix.
+
+    Args:
+        ctx: The context of ``safecot run``; options that were given are passed on to every model's process.
+        models: ``--models``.
+        tasks: ``--tasks``.
+        output: ``--output_path``.
+
+    Returns:
+        Exit status: 0 all done, 1 something is not, 130 interrupted.
+
+    Raises:
+        SafecotError: a mistake that concerns every model.
+    """
+    given = ctx.params
+    if models == "list":
+        click.echo(cards.table())
+        return OK
+    if given["model"] or given["card"]:
+        raise SafecotError("--models goes without --model and --card: its cards name the back ends.")
+    if any(is_secret(key) for key in parse_model_args(given["model_args"])):
+        raise SafecotError(
+            "--model_args: a matrix takes keys from the environment (a card's key_env), not from here."
+        )
+    chosen = cards.find(models)
+    passed = [*passed_on(ctx), *ctx.args]
+    if given["emit"] == "slurm":
+        options = ["--tasks", tasks, "--output_path", str(output), *passed]
+        scripts = slurm.write(chosen, output / "slurm", options)
+        click.echo("\n".join(f"sbatch {path}" for path in scripts))
+        return OK
+    preset = presets.load(given["preset"]) if given["preset"] else None
+    wanted = settings(given["limit"], given["refusal_list"], given["reasoning_markers"], ctx.args)
+    references: dict[str, str] = {}
+    rows = []
+    for reference, card in chosen:
+        row = _row(card, given["model_args"], preset, tasks, output, wanted, ctx.args)
+        references[row.name] = reference
+        rows.append(row)
+    if given["fresh"]:
+        for cell in (cell for row in rows for cell in row.cells if cell.outcome is Outcome.DONE_BEFORE):
+            cell.outcome = Outcome.NOT_STARTED
+    if given["dry_run"]:
+        click.echo(matrix.summary(rows))
+        failed = any(cell.outcome is Outcome.FAILED for row in rows for cell in row.cells)
+        return FAILED if failed else OK
+
+    def command_of(row: Row, leaves: Sequence[str]) -> list[str]:
+        return [
+            "run",
+            "--card",
+            references[row.name],
+            "--tasks",
+            ",".join(leaves),
+            "--output_path",
+            str(output),
+            *passed,
+        ]
+
+    def done_now(row: Row) -> set[str]:
+        if row.subject is None:
+            return set()
+        try:
+            leaves = ",".join(cell.leaf for cell in row.cells)
+            again = matrix.plan_row(row.subject, leaves, output, wanted, ctx.args)
+        except SafecotError:  # the data went away meanwhile: its process has said so
+            return set()
+        return {cell.leaf for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
+
+    went_through = matrix.run(rows, command_of, done_now, click.echo, per_task=given["per_task"])
+    click.echo(matrix.summary(rows))
+    if not went_through:
+        return INTERRUPTED
+    whole = matrix.complete(rows)
+    if given["report"] is not None and not _report(output, given["report"]):
+        return FAILED
+    if given["report"] is None:
+        click.echo(f"Next: safecot report {output} -o leaderboard.html")
+    return OK if whole else FAILED
+
+
+def _row(
+    card: cards.ModelCard,
+    model_args: str,
+    preset: presets.Preset | None,
+    tasks: str,
+    output: Path,
+    wanted: dict[str, Any],
+    options: Sequence[str],
+) -> Row:
+    """Plan one model; what is wrong with it alone becomes its row's failure, and the others go on."""
+    try:
+        chosen = subject(None, model_args, card, preset, move_keys=False)
+        return matrix.plan_row(chosen, tasks, output, wanted, options)
+    except SafecotError as error:
+        return Row(None, card.name, [Cell(card.name, tasks, Outcome.FAILED, str(error))])
+
+
+def passed_on(ctx: click.Context) -> list[str]:
+    """Options of ``safecot run`` that were given on the command line and concern every model."""
+    found: list[str] = []
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        if name in _OWN or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = ctx.params[name]
+        flag = max(parameter.opts, key=len)
+        found += [flag] if value is True else [flag, str(value)]
+    return found
+
+
+def _report(output: Path, page: Path) -> bool:
+    """Write the leaderboard in a process of its own (the pages' package is not ours to import)."""
+    done = subprocess.run([sys.executable, "-m", "safecot_eval", "report", str(output), "-o", str(page)])
+    return done.returncode == 0

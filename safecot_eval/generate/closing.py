@@ -1,0 +1,80 @@
+"""Around a run: where it goes, which evaluators it uses, and what is left to say when it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safecot_eval.generate.plan import Plan
+from safecot_eval.records.json_files import read_small_json
+from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
+
+if TYPE_CHECKING:
+    from safecot_eval.generate.journal.generation import Tally
+
+CHECKPOINT_CARD = "safecot_checkpoint.json"
+
+
+def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Path:
+    """Folder to give lmms-eval.
+
+    lmms-eval names a subfolder after ``pretrained=`` or ``model=``; replays and baselines have neither, so that their
+    display name becomes the subfolder here.
+
+    >>> str(output_folder(Path("runs"), "safecot_replay", {"name": "GPT 4o"}))
+    'runs/GPT_4o'
+    """
+    name = arguments.get("name") or arguments.get("policy")
+    if model.startswith("safecot_") and name:
+        return output / re.sub(r"[^\w.+-]+", "_", name)
+    return output
+
+
+def evaluators_line(refusal_list: str | None) -> str:
+    """Say which evaluators the run will use."""
+    from safecot_eval.judge import in_run
+
+    phrases = load_list(refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST") or DEFAULT_LIST)
+    judge = in_run.describe() or "none configured (SAFECOT_JUDGE_URL), so there will be no *_judge metrics"
+    return f"scored  by {len(phrases.phrases)} phrases ({phrases.id}); judge: {judge}"
+
+
+def finish(plan: Plan, folder: Path, tally: Tally) -> str:
+    """Keep the checkpoint's card, and say what was written, what is unanswered, and what to do next.
+
+    Args:
+        plan: What was run.
+        folder: Where the results were published.
+        tally: What became of the requests.
+    """
+    _copy_checkpoint_card(plan, folder)
+    lines = [f"Wrote {folder}"]
+    if tally.kept:
+        lines.append(f"{tally.kept} of {tally.total} answers came from the journal of an earlier run.")
+    if tally.blocked:
+        lines.append(
+            f"{tally.blocked} requests were refused by the provider's own filter (blocked_by_provider); they are "
+            "shown apart and asked again by the next run."
+        )
+    if tally.budget:
+        lines.append(f"{tally.budget} requests were not sent: a limit was reached.")
+    if tally.failed:
+        lines.append(
+            f"{tally.failed} of {tally.total} requests have no answer and are not scored; run the same command again "
+            "to ask for them."
+        )
+    return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
+
+
+def _copy_checkpoint_card(plan: Plan, folder: Path) -> None:
+    """Keep a SafeCoT checkpoint's card with the run: the checkpoint may be gone when the report is made."""
+    for key in ("peft", "pretrained"):
+        card = Path(plan.model_args.get(key, "")).expanduser() / CHECKPOINT_CARD
+        if plan.model_args.get(key) and card.is_file():
+            content = read_small_json(card)
+            (folder / CHECKPOINT_CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
+            return

@@ -1,0 +1,144 @@
+"""Which column of a table is which, by the names that people give them; the choice is printed, and can be overruled."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.generate.importing.answers import Answer, Picture, picture
+from safecot_eval.generate.importing.tables import LONGEST_XLSX_CELL
+from safecot_eval.records.samples import Status
+from safecot_eval.util.errors import SafecotError
+
+NAMES: dict[str, tuple[str, ...]] = {
+    # A table with both a prediction and an answer keeps the reference in the latter (VLMEvalKit).
+    "response": (
+        "response",
+        "prediction",
+        "model_response",
+        "model_answer",
+        "model_output",
+        "completion",
+        "generation",
+        "output",
+        "answer",
+    ),
+    "prompt": ("prompt", "question", "query", "instruction", "input", "text"),
+    "image": ("image_sha256", "image_path", "image", "images", "image_file", "img", "file_name"),
+    "id": ("item_id", "id"),
+    "task": ("task",),
+    "status": ("status",),
+    "output_tokens": ("output_tokens",),
+}
+"""What a column holds, to the names it may have, the likeliest first (case, spaces and hyphens do not count)."""
+
+FAILED = ("Failed to obtain answer via API.",)
+"""Answers that tools write where a request failed (VLMEvalKit)."""
+
+
+def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Decide which column holds what.
+
+    Args:
+        present: The table's column names.
+        given: The user's own choice, kind to column.
+
+    Returns:
+        Kind to column name; a kind that the table lacks is absent.
+
+    Raises:
+        SafecotError: a kind or column that does not exist, or no column of answers.
+
+    >>> choose(["index", "question", "answer", "prediction"], {})
+    {'response': 'prediction', 'prompt': 'question'}
+    """
+    columns = list(present)
+    for kind, column in given.items():
+        if kind not in NAMES:
+            raise SafecotError(f"--column {kind}={column}: a column is one of {', '.join(NAMES)}.")
+        if column not in columns:
+            raise SafecotError(
+                f"--column {kind}={column}: there is no such column; there are: {', '.join(columns)}."
+            )
+    plain = {
+        column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in reversed(columns)
+    }
+    chosen: dict[str, str] = {}
+    for kind, names in NAMES.items():
+        found = given.get(kind) or next((plain[name] for name in names if name in plain), None)
+        if found is not None and found not in chosen.values():
+            chosen[kind] = found
+    if "response" not in chosen:
+        raise SafecotError(
+            f"No column of answers among {', '.join(columns) or 'none'}; name it with --column response=NAME."
+        )
+    return chosen
+
+
+def to_answer(
+    row: Mapping[str, Any], chosen: Mapping[str, str], where: str, folders: tuple[Path, ...]
+) -> Answer:
+    """One row as an answer.
+
+    Raises:
+        SafecotError: a status or token count that is none (the row is named).
+    """
+    cells = {kind: row.get(column) for kind, column in chosen.items()}
+    response = _text(cells["response"])
+    tokens = cells.get("output_tokens")
+    return Answer(
+        where=where,
+        response=response,
+        prompt=_text(cells.get("prompt")) or None,
+        item_id=_text(cells.get("id")) or None,
+        task=_text(cells.get("task")) or None,
+        pictures=_pictures(cells.get("image"), folders) if "image" in chosen else None,
+        status=_status(_text(cells.get("status")), response, where),
+        output_tokens=None if _text(tokens) == "" else _whole(tokens, where),
+    )
+
+
+def _status(given: str, response: str, where: str) -> Status:
+    if given and given not in list(Status):
+        raise SafecotError(f"{where}: status {given[:40]!r} is none of {', '.join(Status)}.")
+    if given and given != Status.OK:
+        return Status(given)
+    if response.strip() in FAILED:
+        return Status.REQUEST_FAILED
+    return Status.TRUNCATED if ".xlsx" in where and len(response) >= LONGEST_XLSX_CELL else Status.OK
+
+
+def _whole(value: Any, where: str) -> int:
+    try:
+        number = float(value)
+        if number < 0 or number != int(number):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SafecotError(f"{where}: output_tokens is {str(value)[:40]!r}, not a whole number.") from error
+    return int(number)
+
+
+def _text(value: Any) -> str:
+    """A cell as text; missing cells (None, NaN) are empty.
+
+    >>> _text(7.0), _text(None), _text(float("nan"))
+    ('7', '', '')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else str(value)
+
+
+def _pictures(value: Any, folders: tuple[Path, ...]) -> tuple[Picture, ...]:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = [value]
+    given: Sequence[Any] = value if isinstance(value, list) else [value]
+    return tuple(picture(text, folders) for text in map(_text, given) if text.strip())

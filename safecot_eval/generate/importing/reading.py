@@ -1,0 +1,103 @@
+"""One file of answers, whatever its form: read whole, with what is worth saying about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safecot_eval.generate.importing import inspect_log
+from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.columns import choose, to_answer
+from safecot_eval.generate.importing.tables import read_table
+from safecot_eval.util.errors import SafecotError
+
+_VLMEVALKIT = {"index", "prediction"}
+
+
+@dataclass
+class Source:
+    """A file of answers.
+
+    Attributes:
+        path: The file.
+        kind: ``inspect``, ``vlmevalkit`` or ``table``.
+        sha256: Of the file.
+        model: The model's name, where the file tells it.
+        answers: What was read.
+        notes: What a reader should know, one sentence each.
+    """
+
+    path: Path
+    kind: str
+    sha256: str
+    model: str | None
+    answers: list[Answer]
+    notes: list[str] = field(default_factory=list)
+
+
+def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Sequence[Path] = ()) -> Source:
+    """Read answers from a table, or from a log of Inspect.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.xlsx``, ``.json``, ``.jsonl`` or ``.eval``.
+        columns: Which column holds what, where the names do not say so; see :data:`columns.NAMES`.
+        folders: Where relative picture paths start, beside the file's own folder.
+
+    Raises:
+        SafecotError: the file cannot be read, or holds no answers (file and row are named).
+    """
+    if not path.is_file():
+        raise SafecotError(f"{path}: no such file.")
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    places = (*folders, path.parent)
+    repeated: list[str] = []
+    if path.suffix.lower() == ".eval":
+        model = inspect_log.model_of(path)
+        source = Source(
+            path, "inspect", digest, model, list(inspect_log.read_archive(path, places, repeated))
+        )
+    elif (log := _json_log(path)) is not None:
+        answers = list(inspect_log.read_object(log, path, places, repeated))
+        source = Source(path, "inspect", digest, inspect_log.header_model(log), answers)
+    else:
+        source = _table(path, digest, columns or {}, places)
+    if repeated:
+        source.notes.append(f"{len(repeated)} samples of later epochs are left out; the first epoch counts.")
+    return source
+
+
+def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...]) -> Source:
+    answers: list[Answer] = []
+    chosen: dict[str, str] = {}
+    seen: list[str] = []
+    for number, row in read_table(path):
+        if not chosen:
+            seen = list(row)
+            chosen = choose(row, given)
+        answers.append(to_answer(row, chosen, f"{path.name}, row {number}", folders))
+    if not answers:
+        raise SafecotError(f"{path}: the file holds no answers.")
+    kind = "vlmevalkit" if set(seen) >= _VLMEVALKIT else "table"
+    notes = ["columns: " + ", ".join(f"{kind} = {column}" for kind, column in chosen.items())]
+    absent = sum(bool(a.pictures) and not all(p.sha256 for p in a.pictures or ()) for a in answers)
+    if absent:
+        notes.append(
+            f"{absent} pictures are not where the table says; --images FOLDER tells where paths start."
+        )
+    # VLMEvalKit calls its file <model>_<dataset>.xlsx; what belongs to which cannot be told from the name alone.
+    return Source(path, kind, digest, None, answers, notes)
+
+
+def _json_log(path: Path) -> dict[str, object] | None:
+    """A log of Inspect in JSON form; None for any other file."""
+    if path.suffix.lower() != ".json":
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError, OSError):
+        return None  # the table reader says what is wrong
+    return content if isinstance(content, dict) and {"eval", "samples"} <= content.keys() else None

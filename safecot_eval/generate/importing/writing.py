@@ -1,0 +1,183 @@
+"""From matched answers to a replay file and a run folder, with the very functions that lmms-eval calls for a replay."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from safecot_eval import __version__
+from safecot_eval.benchmarks.documents import documents
+from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.matching import Matched
+from safecot_eval.generate.importing.reading import Source
+from safecot_eval.generate.task import process_results
+from safecot_eval.records.samples import Status
+from safecot_eval.scoring.sample_metrics import rate
+from safecot_eval.util.errors import SafecotError
+
+MODEL = "safecot_import"
+
+
+def write_replay(matched: Matched, path: Path) -> int:
+    """Write a replay file for ``safecot_replay``; items without an answer get the status ``request_failed``.
+
+    Returns:
+        How many lines.
+
+    Raises:
+        SafecotError: the file cannot be written.
+    """
+    lines = []
+    for task, answers in matched.answers.items():
+        lines += [_line(task, item_id, answer) for item_id, answer in answers.items()]
+        lines += [_line(task, item_id, None) for item_id in matched.missing[task]]
+    _write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return len(lines)
+
+
+def _line(task: str, item_id: str, answer: Answer | None) -> dict[str, Any]:
+    if answer is None:
+        return {"task": task, "id": item_id, "response": "", "status": Status.REQUEST_FAILED.value}
+    line: dict[str, Any] = {"task": task, "id": item_id, "response": answer.response}
+    if answer.status is not Status.OK:
+        line["status"] = answer.status.value
+    if answer.output_tokens is not None:
+        line["output_tokens"] = answer.output_tokens
+    return line
+
+
+def write_run(matched: Matched, sources: Sequence[Source], name: str, output: Path) -> Path:
+    """Score matched answers and write a run folder in lmms-eval's layout.
+
+    Args:
+        matched: What was matched; items without an answer become ``request_failed``.
+        sources: Where the answers come from, for the provenance.
+        name: The model's name.
+        output: Folder of runs; one subfolder per model.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        SafecotError: the folder cannot be written to.
+    """
+    folder = output / (re.sub(r"[^\w.+-]+", "_", name).strip("._") or "model")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SafecotError(f"{folder}: cannot be written to ({error.strerror}).") from error
+    stamp = _free_stamp(folder)
+    files: dict[str, str] = {}
+    scores: dict[str, dict[str, Any]] = {}
+    for task, answers in matched.answers.items():
+        lines, scores[task] = _score(task, answers)
+        path = folder / f"{stamp}_samples_{task}.jsonl"
+        files[path.name] = _write(path, "".join(json.dumps(line) + "\n" for line in lines))
+    results = _results(name, scores, matched)
+    path = folder / f"{stamp}_results.json"
+    text = json.dumps(results, indent=1) + "\n"
+    files[path.name] = sha256(text.encode()).hexdigest()
+    _write(
+        folder / f"{stamp}_run.json", json.dumps(_provenance(matched, sources, name, files), indent=1) + "\n"
+    )
+    _write(path, text)  # last: a run without it is one that was interrupted here
+    return folder
+
+
+def _score(task: str, answers: Mapping[str, Answer]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    lines = []
+    values: defaultdict[str, list[Any]] = defaultdict(list)
+    for number, doc in enumerate(documents(task)):
+        answer = answers.get(doc["item_id"])
+        raw = answer.response if answer else ""
+        # The same two steps that lmms-eval takes for safecot_replay.
+        finish_reasons.note_sample(doc["sample_id"], answer.status if answer else Status.REQUEST_FAILED)
+        scored = process_results(doc, [raw])
+        finish_reasons.forget(doc["sample_id"])
+        for metric, value in scored.items():
+            if metric != "safecot" and "score" in value:
+                values[metric].append(value)
+        tokens = answer.output_tokens if answer else None
+        lines.append(
+            {
+                "doc_id": number,
+                "target": doc["expectation"],
+                "resps": [[raw]],
+                "filtered_resps": [raw],
+                "token_counts": [None if tokens is None else {"output_tokens": tokens}],
+                "input": doc["prompt"],
+                **scored,
+            }
+        )
+    return lines, {metric: rate(of_metric) for metric, of_metric in sorted(values.items())}
+
+
+def _results(name: str, scores: Mapping[str, Mapping[str, Any]], matched: Matched) -> dict[str, Any]:
+    counts = {task: len(matched.answers[task]) + len(matched.missing[task]) for task in scores}
+    return {
+        "results": {
+            task: {"alias": task} | {f"{metric},none": value for metric, value in found.items()}
+            for task, found in scores.items()
+        },
+        "configs": {task: {"task": task} for task in scores},
+        "versions": {task: leaf_parts(task)[0].version for task in scores},
+        "n-samples": {task: {"original": count, "effective": count} for task, count in counts.items()},
+        "config": {"model": MODEL, "model_args": f"name={name.replace(',', ';')}", "limit": None},
+        "model_name": name,
+        "model_name_sanitized": re.sub(r"[^\w.+-]+", "_", name),
+        "date": time.time(),
+    }
+
+
+def _provenance(
+    matched: Matched, sources: Sequence[Source], name: str, files: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "display_name": name,
+        "command": ["safecot", "import", *(source.path.name for source in sources), "--name", name],
+        "python": platform.python_version(),
+        "packages": {"safecot-eval": __version__},
+        "files": dict(files),
+        "imported": {
+            "from": [
+                {"file": s.path.name, "sha256": s.sha256, "kind": s.kind, "answers": len(s.answers)}
+                for s in sources
+            ],
+            "matched_by": dict(matched.how),
+            "not_matched": len(matched.left),
+            "without_answer": {task: len(ids) for task, ids in matched.missing.items()},
+        },
+    }
+
+
+def _free_stamp(folder: Path) -> str:
+    moment = datetime.now(UTC)
+    while any(folder.glob(f"{moment:%Y%m%d_%H%M%S}_*")):
+        moment += timedelta(seconds=1)
+    return f"{moment:%Y%m%d_%H%M%S}"
+
+
+def _write(path: Path, text: str) -> str:
+    """Write a file whole or not at all; returns its hash."""
+    content = text.encode("utf-8", "surrogatepass")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(content)
+        os.replace(scratch, path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
+    return sha256(content).hexdigest()

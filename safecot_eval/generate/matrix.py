@@ -1,0 +1,224 @@
+"""Models times tasks: one process per model, only for what is missing, and a summary that hides nothing.
+
+A task of a model is done when a published run of it has the same model identity (arguments, checkpoint content, preset),
+the same settings (limit, phrase list, markers, options), the present version of the benchmark and, without a limit, all
+of its items, and when every request was answered. Within a task, the journal keeps what was answered.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.selection import expand_tasks
+from safecot_eval.generate.journal.identity import model_identity
+from safecot_eval.generate.plan import RECORDED
+from safecot_eval.generate.subject import Subject
+from safecot_eval.records.run import Run, find_runs
+from safecot_eval.records.samples import Status
+from safecot_eval.util.errors import SafecotError
+
+UNANSWERED = (Status.REQUEST_FAILED.value, Status.BUDGET_EXCEEDED.value)
+
+
+class Outcome(StrEnum):
+    """What became of one model on one task."""
+
+    DONE_BEFORE = "done before"
+    DONE = "done"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    NOT_STARTED = "not started"
+
+
+@dataclass
+class Cell:
+    """One model on one task.
+
+    Attributes:
+        name: The model's display name.
+        leaf: The task.
+        outcome: What became of it.
+        reason: One sentence where it is neither done nor done before.
+    """
+
+    name: str
+    leaf: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass
+class Row:
+    """One model of the matrix.
+
+    Attributes:
+        subject: The model; None where its card could not be used.
+        name: Its display name.
+        cells: Its tasks.
+        left_out: Leaves that a wildcard asked for and that cannot run here.
+    """
+
+    subject: Subject | None
+    name: str
+    cells: list[Cell] = field(default_factory=list)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def missing(self) -> list[Cell]:
+        """Cells that are to be run."""
+        return [cell for cell in self.cells if cell.outcome is Outcome.NOT_STARTED]
+
+
+def plan_row(
+    subject: Subject, tasks: str, output: Path, settings: Mapping[str, Any], options: Sequence[str]
+) -> Row:
+    """Find out what of a model's row is done.
+
+    Args:
+        subject: The model.
+        tasks: As ``--tasks``.
+        output: The matrix's folder.
+        settings: See :func:`safecot_eval.generate.subject.settings`.
+        options: Further options of lmms-eval (they are part of the identity).
+
+    Raises:
+        SafecotError: see :func:`expand_tasks`; tasks that are not ours do not belong in a matrix.
+    """
+    leaves, others, left_out = expand_tasks(tasks, recorded=subject.model in RECORDED)
+    if others:
+        raise SafecotError(
+            f"--tasks: {', '.join(others)} is not a safecot task; a matrix runs our leaves only."
+        )
+    name = str(subject.display_name)
+    identity = model_identity(subject.model, subject.counted_arguments, options)
+    done = finished(subject.folder(output), name, identity, settings, leaves)
+    cells = [
+        Cell(name, leaf, Outcome.DONE_BEFORE if leaf in done else Outcome.NOT_STARTED) for leaf in leaves
+    ]
+    return Row(subject, name, cells, left_out)
+
+
+def finished(
+    folder: Path | None, name: str, identity: str, settings: Mapping[str, Any], leaves: Mapping[str, int]
+) -> set[str]:
+    """Leaves with a complete published run that is the same in everything that decides its numbers."""
+    if folder is None or not any(folder.glob("**/*_samples_safecot_*.jsonl")):
+        return set()
+    return {
+        run.task
+        for run in find_runs([folder], newest_only=False)
+        if run.task in leaves and run.model == name and _same(run, identity, settings, leaves[run.task])
+    }
+
+
+def _same(run: Run, identity: str, settings: Mapping[str, Any], items: int) -> bool:
+    kept = run.provenance
+    task = (kept.get("tasks") or {}).get(run.task) or {}
+    if kept.get("model_identity") != identity or kept.get("settings") != dict(settings):
+        return False
+    if str(task.get("benchmark_version")) != registry.leaf_parts(run.task)[0].version:
+        return False
+    if settings.get("limit") is None and task.get("samples") != items:
+        return False
+    try:
+        return all(record["status"] not in UNANSWERED for record in run.samples())
+    except SafecotError:  # a damaged file is not a finished task
+        return False
+
+
+def run(
+    rows: Sequence[Row],
+    command_of: Callable[[Row, Sequence[str]], Sequence[str]],
+    check: Callable[[Row], set[str]],
+    say: Callable[[str], None],
+    *,
+    per_task: bool = False,
+) -> bool:
+    """Run what is missing, one process after the other; a model that fails does not stop the others.
+
+    Args:
+        rows: The matrix; outcomes are written into its cells.
+        command_of: Arguments of ``safecot`` for some leaves of a row.
+        check: Which leaves of a row are done now.
+        say: Prints one line.
+        per_task: A process for every task: the model is loaded anew each time, and a crash costs one task at most.
+
+    Returns:
+        False where it was interrupted.
+    """
+    for row in rows:
+        missing = row.missing()
+        if not missing:
+            continue
+        for part in [[cell] for cell in missing] if per_task else [missing]:
+            say(f"== {row.name}: {', '.join(cell.leaf for cell in part)}")
+            try:
+                status = _process(command_of(row, [cell.leaf for cell in part]))
+            except KeyboardInterrupt:
+                _settle(part, check(row), "it was interrupted; the same command continues.")
+                return False
+            _settle(part, check(row), _why(status))
+    return True
+
+
+def _process(arguments: Sequence[str]) -> int:
+    """One ``safecot`` in a process of its own; an interrupt reaches it too, and it is waited for."""
+    process = subprocess.Popen([sys.executable, "-m", "safecot_eval", *arguments], env=dict(os.environ))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
+def _why(status: int) -> str:
+    if status < 0:
+        return f"its process was ended by signal {-status} (out of memory?)."
+    return {
+        2: "a mistake in its card or settings; see its message above.",
+        3: "some requests have no answer; the same command asks for them again.",
+    }.get(status, f"its process ended with status {status}; see its messages above.")
+
+
+def _settle(cells: Sequence[Cell], done: set[str], reason: str) -> None:
+    for cell in cells:
+        if cell.leaf in done:
+            cell.outcome = Outcome.DONE
+        else:
+            cell.outcome = Outcome.INCOMPLETE if reason.startswith("some requests") else Outcome.FAILED
+            cell.reason = reason
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """The closing table: one line per model, then one sentence per cell that is not done."""
+    width = max((len(row.name) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        counts = {kind: sum(cell.outcome is kind for cell in row.cells) for kind in Outcome}
+        parts = [f"{count} {kind.value}" for kind, count in counts.items() if count]
+        if row.left_out:
+            parts.append(f"{len(row.left_out)} left out for want of data")
+        lines.append(f"{row.name:<{width}}  {', '.join(parts) or 'nothing to do'}")
+    lines += [
+        f"{cell.name}, {cell.leaf}: {cell.outcome.value}, {cell.reason}"
+        for row in rows
+        for cell in row.cells
+        if cell.reason
+    ]
+    return "\n".join(lines)
+
+
+def complete(rows: Sequence[Row]) -> bool:
+    """Whether every cell is done."""
+    return all(cell.outcome in (Outcome.DONE, Outcome.DONE_BEFORE) for row in rows for cell in row.cells)

@@ -1,0 +1,195 @@
+"""``safecot_openai``: a model behind an OpenAI-compatible endpoint, with every failure told apart.
+
+lmms-eval's own ``openai`` back end turns a failed request into a text, a provider's filter into an empty answer, and
+loses why a generation ended. This one notes all of it, keeps each answer in the journal as it arrives, and stops
+sending when the key is refused or the account is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from loguru import logger
+
+from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.models.base import SafecotModel, failed
+from safecot_eval.records.samples import Status
+from safecot_eval.util.chat_client import ChatClient, Failure, Reply
+from safecot_eval.util.errors import SafecotError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_MAX_NEW_TOKENS = 1024
+MAX_STOPS = 4
+TOKEN_PARAMETERS = ("max_tokens", "max_completion_tokens")
+IMAGE_FORMATS = ("PNG", "JPEG")
+
+
+class SafecotOpenAI(SafecotModel):
+    """Asks an endpoint.
+
+    The key comes from ``OPENAI_API_KEY``; ``safecot run`` puts an ``api_key=`` of its command line there, so that no
+    message shows it.
+
+    Args:
+        model: The served model's id.
+        base_url: Ends in ``/v1``; ``OPENAI_API_BASE`` or ``OPENAI_BASE_URL`` where not given.
+        num_concurrent: Requests in flight at most.
+        timeout: Seconds for one request.
+        max_retries: Further attempts after the first.
+        retry_backoff_s: Wait before the first retry.
+        token_parameter: ``max_tokens``, or ``max_completion_tokens`` for providers that insist on it.
+        image_format: ``PNG`` or ``JPEG`` (smaller).
+        system_prompt: Sent before every question, where given.
+        send_temperature: Some reasoning models refuse a temperature; False leaves it out.
+        name: Name on the leaderboard.
+
+    Raises:
+        SafecotError: no model or endpoint, or a value that is none of the above.
+    """
+
+    model_id = "safecot_openai"
+
+    def __init__(
+        self,
+        model: str | None = None,
+        base_url: str | None = None,
+        num_concurrent: int = 32,
+        timeout: float = 600.0,
+        max_retries: int = 5,
+        retry_backoff_s: float = 1.0,
+        token_parameter: str = "max_tokens",  # noqa: S107 - the name of a parameter
+        image_format: str = "PNG",
+        system_prompt: str | None = None,
+        send_temperature: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        if model is None:
+            raise SafecotError("safecot_openai needs --model_args model=NAME,base_url=http://HOST:PORT/v1.")
+        url = base_url or os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+        if not url:
+            raise SafecotError("safecot_openai: no base_url= and no OPENAI_API_BASE; name the endpoint.")
+        if token_parameter not in TOKEN_PARAMETERS or image_format not in IMAGE_FORMATS:
+            raise SafecotError(
+                f"safecot_openai: token_parameter is one of {', '.join(TOKEN_PARAMETERS)}, image_format one of "
+                f"{', '.join(IMAGE_FORMATS)}."
+            )
+        self.model, self.base_url, self.name = str(model), str(url), str(name or model)
+        self.num_concurrent = max(1, int(num_concurrent))
+        self.timeout, self.max_retries = float(timeout), int(max_retries)
+        self.retry_backoff_s = float(retry_backoff_s)
+        self.token_parameter, self.image_format = token_parameter, image_format
+        self.system_prompt, self.send_temperature = system_prompt, bool(send_temperature)
+        self.answer_sink: Callable[[Instance, GenerationResult], None] | None = None
+
+    def answers(self, requests: Sequence[Instance]) -> list[GenerationResult]:
+        """Ask for all, many at a time.
+
+        Raises:
+            SafecotError: the endpoint's address is none.
+        """
+        return asyncio.run(self._all(requests))
+
+    async def _all(self, requests: Sequence[Instance]) -> list[GenerationResult]:
+        found: list[GenerationResult | None] = [None] * len(requests)
+        numbers = iter(range(len(requests)))
+        async with ChatClient(
+            self.base_url,
+            os.environ.get("OPENAI_API_KEY"),
+            concurrency=self.num_concurrent,
+            timeout_s=self.timeout,
+            retries=self.max_retries,
+            backoff_s=self.retry_backoff_s,
+        ) as client:
+            workers = [
+                asyncio.create_task(self._work(client, requests, numbers, found))
+                for _ in range(min(self.num_concurrent, len(requests)))
+            ]
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+            if client.ended is not None:
+                logger.error("safecot_openai stopped asking: {}", client.ended.detail)
+        return [answer if answer is not None else failed("not sent") for answer in found]
+
+    async def _work(
+        self,
+        client: ChatClient,
+        requests: Sequence[Instance],
+        numbers: Iterator[int],
+        found: list[GenerationResult | None],
+    ) -> None:
+        for number in numbers:
+            request = requests[number]
+            document = self.document(request)
+            if client.ended is None:
+                body = await asyncio.to_thread(self.body, request, document)
+                reply = await client.complete(body)
+            else:
+                reply = client.ended
+            found[number] = answer = self._answer(reply, document.get("sample_id"))
+            if self.answer_sink is not None:
+                self.answer_sink(request, answer)
+
+    def body(self, request: Instance, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON that is sent for a request."""
+        _, to_messages, settings, *_ = request.args
+        messages = [
+            {"role": turn["role"], "content": [self._part(part) for part in turn["content"]]}
+            for turn in to_messages(document)
+        ]
+        if self.system_prompt:
+            messages.insert(0, {"role": "system", "content": self.system_prompt})
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": messages,
+            self.token_parameter: int(settings.get("max_new_tokens", DEFAULT_MAX_NEW_TOKENS)),
+        }
+        if self.send_temperature:
+            body["temperature"] = settings.get("temperature", 0)
+            if settings.get("top_p") is not None:
+                body["top_p"] = settings["top_p"]
+        if settings.get("seed") is not None:
+            body["seed"] = settings["seed"]
+        if stops := [stop for stop in settings.get("until") or [] if stop][:MAX_STOPS]:
+            body["stop"] = stops
+        return body
+
+    def _part(self, part: Mapping[str, Any]) -> dict[str, Any]:
+        if part["type"] == "text":
+            return {"type": "text", "text": part["text"]}
+        return {"type": "image_url", "image_url": {"url": data_url(part["url"], self.image_format)}}
+
+    def _answer(self, reply: Reply, sample_id: str | None) -> GenerationResult:
+        counts = TokenCounts(reply.input_tokens, reply.output_tokens, reply.reasoning_tokens)
+        if reply.failure is Failure.BLOCKED:
+            _note(sample_id, Status.BLOCKED_BY_PROVIDER.value)
+            return GenerationResult(text=reply.text, token_counts=counts)
+        if reply.failure is not None:
+            _note(sample_id, Status.REQUEST_FAILED.value)
+            return failed(f"{reply.failure}, {reply.detail}")
+        if sample_id and finish_reasons.reason_of(sample_id) != finish_reasons.IMAGE_ABSENT:
+            _note(sample_id, finish_reasons.LENGTH if reply.finish == "length" else finish_reasons.STOP)
+        return GenerationResult(text=reply.text, token_counts=counts)
+
+
+def _note(sample_id: str | None, reason: str) -> None:
+    if sample_id:
+        finish_reasons.note_sample(sample_id, reason)
+
+
+def data_url(image: Image, image_format: str) -> str:
+    """An image as a ``data:`` address."""
+    buffer = io.BytesIO()
+    image.save(buffer, format=image_format)
+    return f"data:image/{image_format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

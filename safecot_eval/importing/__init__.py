@@ -1,8 +1,0 @@
-"""Answers that other tools recorded: read, matched to our items, scored as a run of lmms-eval would be."""
-
-from safecot_eval.importing.answers import Answer, Picture
-from safecot_eval.importing.matching import Matched, match
-from safecot_eval.importing.reading import Source, read
-from safecot_eval.importing.writing import write_replay, write_run
-
-__all__ = ["Answer", "Matched", "Picture", "Source", "match", "read", "write_replay", "write_run"]

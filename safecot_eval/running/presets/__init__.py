@@ -1,8 +1,0 @@
-"""Prompting baselines: what can be had without training, so that a leaderboard shows what training adds."""
-
-from __future__ import annotations
-
-from safecot_eval.running.presets.apply import applied
-from safecot_eval.running.presets.preset import Kind, Preset, load, names
-
-__all__ = ["Kind", "Preset", "applied", "load", "names"]
