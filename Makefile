@@ -54,7 +54,7 @@ check: setup
 	$(BIN)/python -m tests.security.audit
 
 bench: setup
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 ## fuzz: every parser of outside input, SECONDS each (a quarter of an hour)
 SECONDS_EACH ?= 900

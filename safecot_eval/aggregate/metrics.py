@@ -177,7 +177,7 @@ def summarize(df: pd.DataFrame) -> pd.DataFrame:
         scored, ``n_total``, ``method``.
 
     >>> from safecot_eval.generate.examples import write_example_runs
-    >>> from safecot_eval.records.run import load_runs
+    >>> from safecot_eval.aggregate.tables import load_runs
     >>> summary = summarize(load_runs(write_example_runs())).set_index(["model", "metric"])
     >>> crr = summary.loc[("refuse_all", "crr")]
     >>> f"{crr.value:.0%} of {crr.n}, at least {crr.low:.0%}"

@@ -76,8 +76,8 @@ def data(
     out: Path,
 ) -> None:
     """Build the examples that all variants share: split, check, mix, order."""
-    from safecot_training import dataset, sources
-    from safecot_training.examples import Kind
+    from safecot_training.data import dataset, sources
+    from safecot_training.data.examples import Kind
 
     safety = [e for spec in safety_specs for e in sources.read_source(spec, Kind.SAFETY, out / "hub")]
     general = [e for spec in general_specs for e in sources.read_source(spec, Kind.GENERAL, out / "hub")]
@@ -157,10 +157,10 @@ def cot(
     retries: int,
 ) -> None:
     """Write a variant's training file (v0, v1, v2); v2 is resumable."""
-    from safecot_training.cot import write_variant
-    from safecot_training.targets import Marker, Reasons, Variant
-    from safecot_training.templates import TEMPLATES, load_templates
-    from safecot_training.writer import WriterConfig
+    from safecot_training.cot.targets import Marker, Reasons, Variant
+    from safecot_training.cot.templates import TEMPLATES, load_templates
+    from safecot_training.cot.variants import write_variant
+    from safecot_training.cot.writer import WriterConfig
 
     writer = None
     if variant == Variant.V2:
@@ -219,8 +219,8 @@ def sft(
     """Fine-tune from a recipe; the same command goes on after an interruption."""
     import yaml
 
-    from safecot_training.recipe import load_recipe
-    from safecot_training.world import is_first_process, require_world_size
+    from safecot_training.sft.recipe import load_recipe
+    from safecot_training.sft.world import is_first_process, require_world_size
 
     require_world_size(world_size)
     overrides: dict[str, Any] = {}
@@ -232,7 +232,7 @@ def sft(
     named = {"data": data, "variant": variant, "max_samples": max_samples}
     recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
 
-    from safecot_training.sft import train
+    from safecot_training.sft.train import train
 
     result = train(recipe, out or Path("checkpoints") / path.stem, world_size=world_size)
     for reason in result.damaged:
@@ -255,8 +255,8 @@ def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     """Add an adapter to its base and save the whole model."""
     import dataclasses
 
-    from safecot_training.card import read_card
-    from safecot_training.export import merge as merge_adapter
+    from safecot_training.sft.card import read_card
+    from safecot_training.sft.export import merge as merge_adapter
 
     card = read_card(adapter)
     merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))

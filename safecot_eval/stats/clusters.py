@@ -16,7 +16,7 @@ PSEUDO_CLUSTERS = 0.1
 """Weight of each of two imagined clusters of average size, one all 0 and one all 1, in the design effect only.
 
 Without them the design effect of a rare outcome is decided by one or two clusters and the intervals cover too little;
-larger weights make them cover too much (``benchmarks/results/coverage.md``, smoothing weights)."""
+larger weights make them cover too much (``bench/results/coverage.md``, smoothing weights)."""
 
 
 def clustered_rate(

@@ -24,7 +24,7 @@ HOMOGENEITY_LEVEL = 0.05
 CORNER_WEIGHT = 0.6
 """Weight of each of four imagined labels (lowest and highest score, labelled 0 and 1) in the tuning weight and the
 variance: a sample without a single error would otherwise claim that the evaluator makes none. Chosen for coverage
-(``benchmarks/results/coverage.md``, smoothing weights)."""
+(``bench/results/coverage.md``, smoothing weights)."""
 
 
 class Target(StrEnum):

@@ -143,7 +143,7 @@ def macro_mean(
     """Weighted mean of independent strata; each counts the same unless weights say otherwise.
 
     The variances of the strata add up, weighted, to an effective n for Wilson's interval. (Combining the strata's own
-    limits, MOVER, covers too little where events are rare: ``benchmarks/results/coverage.md``.)
+    limits, MOVER, covers too little where events are rare: ``bench/results/coverage.md``.)
 
     Args:
         estimates: One per stratum.

@@ -7,7 +7,7 @@ import os
 DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",  # it warns of every fork otherwise
     # Threads that wait for work spin for some microseconds and then sleep. By default they spin a hundred times as long,
-    # and take several times as long where other work has the cores (benchmarks/results/threads.md).
+    # and take several times as long where other work has the cores (bench/results/threads.md).
     "GOMP_SPINCOUNT": "3000",
 }
 

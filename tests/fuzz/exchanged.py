@@ -91,7 +91,8 @@ def run_record(data: bytes, folder: Path) -> str:
 
 def templates(data: bytes, folder: Path) -> str:
     """Templates of safety thoughts, and sentences of refusal."""
-    from safecot_training.templates import load_refusals, load_templates
+    from safecot_training.cot.templates import load_templates
+    from safecot_training.data.refusals import load_refusals
 
     path = folder / "templates.yaml"
     path.write_bytes(data)
@@ -104,7 +105,7 @@ def checkpoint_card(data: bytes, folder: Path) -> str:
     """The card of a checkpoint, read by the trainer's commands and by the page."""
     from safecot_reports.build import Options, build
     from safecot_reports.page import page_html
-    from safecot_training.card import CARD, read_card
+    from safecot_training.sft.card import CARD, read_card
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4)
     run = next(folder.rglob("*_results.json")).parent
@@ -115,8 +116,8 @@ def checkpoint_card(data: bytes, folder: Path) -> str:
 
 def conversations(data: bytes, folder: Path) -> str:
     """General training data in LLaVA's format, and VLGuard's training list."""
-    from safecot_training.examples import Kind
-    from safecot_training.sources import read_source
+    from safecot_training.data.examples import Kind
+    from safecot_training.data.sources import read_source
 
     (folder / "train.json").write_bytes(data)
     outcomes = []
@@ -130,9 +131,9 @@ def conversations(data: bytes, folder: Path) -> str:
 
 def data_manifest(data: bytes, folder: Path) -> str:
     """The manifest of a folder of training data."""
-    from safecot_training.dataset import read_examples, read_manifest
-    from safecot_training.recipe import recipe_from
-    from safecot_training.training_data import load_rows
+    from safecot_training.data.dataset import read_examples, read_manifest
+    from safecot_training.sft.recipe import recipe_from
+    from safecot_training.sft.training_data import load_rows
 
     (folder / "manifest.json").write_bytes(data)
     for name in ("examples", "v1"):
@@ -172,7 +173,8 @@ def label_table(data: bytes, folder: Path) -> str:
 
 def seeds() -> dict[str, tuple[Any, list[bytes]]]:
     """Every target with sound inputs to start from."""
-    from safecot_training.templates import REFUSALS, TEMPLATES
+    from safecot_training.cot.templates import TEMPLATES
+    from safecot_training.data.refusals import REFUSALS
 
     table = b"prompt,response,status,tokens\nHi?,Ho.,ok,3\nWhat?,,empty,\n"
     rows = [

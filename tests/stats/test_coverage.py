@@ -1,4 +1,4 @@
-"""Do nominal 95 % intervals cover? Seeded and small; the full table is ``benchmarks/results/coverage.md``."""
+"""Do nominal 95 % intervals cover? Seeded and small; the full table is ``bench/results/coverage.md``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from safecot_eval.stats import Target, clustered_rate, cohen_kappa, gwet_ac1, paired_difference, ppi, rate
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "bench"
 REACH = 0.35
 
 

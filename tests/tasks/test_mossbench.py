@@ -23,16 +23,16 @@ def test_the_contrast_leaf_is_the_harmful_half_of_the_twins(
 
 @pytest.mark.parametrize("form", ["bench:mossbench={}", "{}/information_contrast.json"])
 def test_training_on_it_is_refused(form: str, invented: Path, tmp_path: Path) -> None:
-    from safecot_training.examples import Kind
-    from safecot_training.sources import read_source
+    from safecot_training.data.examples import Kind
+    from safecot_training.data.sources import read_source
 
     with pytest.raises(SafecotError, match="MOSSBench"):
         read_source(form.format(invented / "mossbench"), Kind.SAFETY, tmp_path)
 
 
 def test_a_rewrite_among_training_data_is_found(invented: Path) -> None:
-    from safecot_training.contamination import EvalSet, Ground, find
-    from safecot_training.examples import Example, Kind
+    from safecot_training.data.contamination import EvalSet, Ground, find
+    from safecot_training.data.examples import Example, Kind
 
     (item,) = catalogue.items_of("safecot_mossbench_contrast")
     stolen = [

@@ -64,9 +64,10 @@ def general(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of 48 examples with all variants but v2, and answers of very different lengths."""
-    from safecot_training import cot, dataset, sources
-    from safecot_training.examples import Kind
-    from safecot_training.targets import Variant
+    from safecot_training.cot import variants
+    from safecot_training.cot.targets import Variant
+    from safecot_training.data import dataset, sources
+    from safecot_training.data.examples import Kind
 
     root = tmp_path_factory.mktemp("training")
     safety = write_triplets(root / "in", 24)
@@ -78,14 +79,14 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dataset.Plan(),
     )
     for variant in (Variant.V0, Variant.V1):
-        cot.write_variant(root / "data", variant)
+        variants.write_variant(root / "data", variant)
     return root / "data"
 
 
 @pytest.fixture(scope="session")
 def train():
-    """:func:`safecot_training.sft.train`, imported when a test asks for it: TRL takes seconds to import."""
-    from safecot_training.sft import train
+    """:func:`safecot_training.sft.train.train`, imported when a test asks for it: TRL takes seconds to import."""
+    from safecot_training.sft.train import train
 
     return train
 
@@ -102,7 +103,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def make_recipe(data_folder: Path, bases: dict[str, Path]):
     """A function: recipe for a tiny base, with changes."""
-    from safecot_training.recipe import recipe_from
+    from safecot_training.sft.recipe import recipe_from
 
     def make(architecture: str = "llava", **changes):
         values = {

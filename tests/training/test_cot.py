@@ -16,13 +16,14 @@ from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.scoring.refusal import load_list, match
 from safecot_eval.util.errors import SafecotError
-from safecot_training.cot import write_variant
-from safecot_training.dataset import Plan, build, read_examples, read_manifest
-from safecot_training.examples import Kind, read_triplets
-from safecot_training.targets import Marker, Reasons, Variant
-from safecot_training.templates import TEMPLATES, load_refusals, load_templates
-from safecot_training.writer import WriterConfig, writer_prompt
-from safecot_training.writer_filter import Drop, drop_reason
+from safecot_training.cot.targets import Marker, Reasons, Variant
+from safecot_training.cot.templates import TEMPLATES, load_templates
+from safecot_training.cot.variants import write_variant
+from safecot_training.cot.writer import WriterConfig, writer_prompt
+from safecot_training.cot.writer_filter import Drop, drop_reason
+from safecot_training.data.dataset import Plan, build, read_examples, read_manifest
+from safecot_training.data.examples import Kind, read_triplets
+from safecot_training.data.refusals import load_refusals
 
 SCENARIOS = [
     "01-Illegal_Activitiy", "02-HateSpeech", "03-Malware_Generation", "04-Physical_Harm", "05-EconomicHarm", "06-Fraud",
@@ -100,7 +101,7 @@ def test_refusals_hold_the_phrases_of_the_list() -> None:
 
 def test_variants_differ_in_the_chain_of_thought_only(folder: Path) -> None:
     def writer(examples):
-        from safecot_training.writer import Written
+        from safecot_training.cot.writer import Written
 
         return [Written(f"A thought about {e.example_id} here.", (), ()) for e in examples]
 

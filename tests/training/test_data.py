@@ -15,13 +15,13 @@ from safecot_eval.cli import cli
 from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util import files
 from safecot_eval.util.errors import SafecotError
-from safecot_training import contamination, examples
-from safecot_training.contamination import EvalSet, Ground
-from safecot_training.dataset import OnContamination, Plan, build, read_examples, read_manifest
-from safecot_training.examples import Kind, read_triplets
-from safecot_training.mixture import balanced_order, mix, split_by_question
-from safecot_training.sanitise import sanitise
-from safecot_training.sources import read_source
+from safecot_training.data import contamination, examples
+from safecot_training.data.contamination import EvalSet, Ground
+from safecot_training.data.dataset import OnContamination, Plan, build, read_examples, read_manifest
+from safecot_training.data.examples import Kind, read_triplets
+from safecot_training.data.mixture import balanced_order, mix, split_by_question
+from safecot_training.data.sanitise import sanitise
+from safecot_training.data.sources import read_source
 
 
 def _edit(path: Path, line: int, **changes: object) -> Path:

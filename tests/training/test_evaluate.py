@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from safecot_eval.cli.train import command
 from safecot_eval.util.errors import SafecotError
 from safecot_training import evaluate
-from safecot_training.card import CheckpointCard
+from safecot_training.sft.card import CheckpointCard
 
 
 def write_card(folder: Path, **recipe: object) -> CheckpointCard:
@@ -73,7 +73,7 @@ def test_the_default_capability_tasks_are_lmms_evals_own_and_have_headlines() ->
     """Names and metrics are looked up in lmms-eval's task files."""
     import importlib.util
 
-    from safecot_training.recipe import Recipe
+    from safecot_training.sft.recipe import Recipe
 
     found = importlib.util.find_spec("lmms_eval")
     assert found

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.families import FAMILIES, family_of, is_frozen, lora_targets
+from safecot_training.sft.families import FAMILIES, family_of, is_frozen, lora_targets
 
 DEPTHS = ("num_hidden_layers", "depth", "num_global_layers")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safecot_training.lengths import StepOrder
+from safecot_training.sft.lengths import StepOrder
 
 
 def steps(order: StepOrder) -> list[list[int]]:

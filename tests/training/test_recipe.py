@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.recipe import Method, Recipe, load_recipe, recipe_from
+from safecot_training.sft.recipe import Method, Recipe, load_recipe, recipe_from
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"
 MINIMAL = {"base_model": "b", "data": "d", "variant": "v1"}

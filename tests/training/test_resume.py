@@ -14,8 +14,8 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from safecot_training.card import read_card
-from safecot_training.checkpoints import INTEGRITY, newest_whole
+from safecot_training.sft.card import read_card
+from safecot_training.sft.checkpoints import INTEGRITY, newest_whole
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
 STEPS = 40

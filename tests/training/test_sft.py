@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.card import CARD, read_card
-from safecot_training.families import FAMILIES, family_of
-from safecot_training.targets import Marker
-from safecot_training.training_data import as_dataset, image_sizes, load_rows
+from safecot_training.cot.targets import Marker
+from safecot_training.sft.card import CARD, read_card
+from safecot_training.sft.families import FAMILIES, family_of
+from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
 ARCHITECTURES = ("llava", "qwen2_5_vl", "idefics3")
@@ -26,9 +26,9 @@ ARCHITECTURES = ("llava", "qwen2_5_vl", "idefics3")
 def trainer_of(recipe, out: Path):
     from transformers import set_seed
 
-    from safecot_training.lengths import token_lengths
-    from safecot_training.loading import load_model, load_processor
-    from safecot_training.trainer import build_trainer
+    from safecot_training.sft.lengths import token_lengths
+    from safecot_training.sft.loading import load_model, load_processor
+    from safecot_training.sft.trainer import build_trainer
 
     rows, _ = load_rows(recipe)
     config, processor = load_processor(recipe)
@@ -223,8 +223,8 @@ def test_fewer_samples_are_the_first_ones(make_recipe, tmp_path: Path, train) ->
 
 
 def test_processor_options_of_the_recipe_are_used(make_recipe) -> None:
-    from safecot_training.lengths import token_lengths
-    from safecot_training.loading import load_processor
+    from safecot_training.sft.lengths import token_lengths
+    from safecot_training.sft.loading import load_processor
 
     recipe = make_recipe("qwen2_5_vl", processor={"min_pixels": 28 * 28, "max_pixels": 2 * 28 * 28})
     _, processor = load_processor(recipe)
@@ -330,7 +330,7 @@ DISK_FULL = r"""
 import sys
 from pathlib import Path
 from safecot_training import sft
-from safecot_training.recipe import load_recipe
+from safecot_training.sft.recipe import load_recipe
 from safecot_eval.util.errors import SafecotError
 try:
     sft.train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
@@ -384,7 +384,7 @@ def test_a_full_disk_at_export_leaves_no_half_checkpoint(
 ) -> None:
     import errno
 
-    from safecot_training import export
+    from safecot_training.sft import export
 
     def full(self, folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

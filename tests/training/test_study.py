@@ -11,14 +11,14 @@ import pytest
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
-from safecot_training.examples import GENERAL_CATEGORY, Kind
+from safecot_training.cot.targets import Variant
+from safecot_training.cot.writer_filter import drop_reason
+from safecot_training.data.examples import GENERAL_CATEGORY, Kind
 from safecot_training.study import capability, figures, general, plan, safety, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Items, Slice
 from safecot_training.study.directions import Outcome, at_least, at_most, check
 from safecot_training.study.intervals import Interval, difference, rate
 from safecot_training.study.plan import Mixture
-from safecot_training.targets import Variant
-from safecot_training.writer_filter import drop_reason
 
 ROOT = Path(__file__).parents[2]
 

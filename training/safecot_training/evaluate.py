@@ -16,7 +16,7 @@ from typing import Any
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_json
-from safecot_training.card import CARD, CheckpointCard, read_card
+from safecot_training.sft.card import CARD, CheckpointCard, read_card
 
 CAPABILITY = "safecot_capability.json"
 METRICS = {

@@ -1,7 +1,7 @@
 """HTTP/1.1 for one endpoint and hundreds of requests in flight: one plain connection pool.
 
 httpx's own pool looks at every connection for every request; with 256 connections that costs 19 ms of CPU per request on
-this project's test machine, against 0.3 ms here (``benchmarks/bench_judge.py``). Parsing is h11's, as in httpx, and what
+this project's test machine, against 0.3 ms here (``bench/bench_judge.py``). Parsing is h11's, as in httpx, and what
 goes wrong is raised as httpx raises it.
 """
 

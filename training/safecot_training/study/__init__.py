@@ -9,7 +9,7 @@ One module per stage, in the order in which they run:
 :mod:`.scene_writer`   who writes v2's thoughts: rules over a scene's ground truth, with noise and errors
 :mod:`.eyes`           the vision encoder, trained to tell what a picture shows before it meets the language model
 :mod:`.base`           the base model: tokenizer, Idefics3 from its configuration, training on general data
-:mod:`.runs`           fine-tuning through :func:`safecot_training.sft.train`, skipping what is finished
+:mod:`.runs`           fine-tuning through :func:`safecot_training.sft.train.train`, skipping what is finished
 :mod:`.evaluation`     all checkpoints through lmms-eval in one process
 :mod:`.answers`        evaluated answers as a table: who, which item, refused or not, by which evaluator
 :mod:`.thoughts`        what a thought argues for, apart from how the answer is worded

@@ -16,15 +16,15 @@ from typing import Any
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.util.files import write_json
-from safecot_training import dataset
-from safecot_training.card import CARD, read_card
-from safecot_training.cot import write_variant
-from safecot_training.recipe import Method, Precision, Recipe
+from safecot_training.cot.targets import Marker, Variant
+from safecot_training.cot.variants import write_variant
+from safecot_training.data import dataset
+from safecot_training.sft.card import CARD, read_card
+from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.eyes import train_eyes
 from safecot_training.study.general import general_examples
 from safecot_training.study.plan import Plan
-from safecot_training.targets import Marker, Variant
 
 PATCH, SHUFFLE = 16, 2
 VISION_WIDTH, VISION_LAYERS = 64, 2
@@ -47,7 +47,7 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
     Returns:
         Folder of the trained base, with a card whose variant is ``base``.
     """
-    from safecot_training.sft import train
+    from safecot_training.sft.train import train
 
     done = out / "base" / "merged"
     if (done / CARD).is_file() and read_card(done).variant == "base":
@@ -96,7 +96,7 @@ def evaluation_set(plan: Plan) -> Any:
     """The evaluation items, for the contamination check of every data set of the study."""
     from safecot_eval.benchmarks import registry
     from safecot_eval.util import paths
-    from safecot_training.contamination import EvalSet
+    from safecot_training.data.contamination import EvalSet
 
     benchmark, variant = registry.leaf_parts(plan.task)
     return EvalSet(plan.task, tuple(benchmark.items(variant, paths.cache_dir() / "study" / plan.task)))

@@ -14,10 +14,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from safecot_training.cot.targets import Variant
 from safecot_training.study.answers import Answers, Array, Evaluator, Group, Slice
 from safecot_training.study.intervals import Interval, difference, rate
 from safecot_training.study.plan import Mixture
-from safecot_training.targets import Variant
 
 NEAR_ZERO = 0.10
 HIGH = 0.80

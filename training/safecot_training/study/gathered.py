@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from safecot_eval.util.errors import SafecotError
+from safecot_training.cot.targets import Variant
 from safecot_training.study.answers import Answers, read_answers
 from safecot_training.study.evaluation import finished
 from safecot_training.study.plan import Mixture, Plan, Run
-from safecot_training.targets import Variant
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from pathlib import Path
 from safecot_eval.benchmarks import mini
 from safecot_eval.benchmarks.mini.scenes import random_scene
 from safecot_eval.records.samples import Expectation
-from safecot_training.examples import GENERAL_CATEGORY, Example, Kind
+from safecot_training.cot.templates import Pool, Templates, load_templates
+from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind
+from safecot_training.data.refusals import load_refusals
 from safecot_training.study.scene_writer import example_thoughts
-from safecot_training.templates import Pool, Templates, load_refusals, load_templates
 
 SOURCE = "mini_general"
 NUMBERS = ("no", "one", "two", "three")

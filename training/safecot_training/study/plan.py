@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from safecot_eval.benchmarks import mini
-from safecot_training.targets import Variant
+from safecot_training.cot.targets import Variant
 
 
 class Mixture(StrEnum):

@@ -11,8 +11,9 @@ import numpy as np
 
 from safecot_eval import __version__
 from safecot_eval.util.files import write_text
-from safecot_training import dataset
-from safecot_training.card import read_card
+from safecot_training.cot.targets import Variant
+from safecot_training.data import dataset
+from safecot_training.sft.card import read_card
 from safecot_training.study import figures, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice
 from safecot_training.study.directions import Direction, View, check
@@ -25,7 +26,6 @@ from safecot_training.study.plan import (
     Mixture,
     Plan,
 )
-from safecot_training.targets import Variant
 
 READING = Path(__file__).parent / "reading.md"
 FEW = 500

@@ -1,4 +1,4 @@
-"""Fine-tune every run of a plan through :func:`safecot_training.sft.train`; finished runs are found and skipped."""
+"""Fine-tune every run of a plan through :func:`safecot_training.sft.train.train`; finished runs are found and skipped."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from safecot_training import dataset
-from safecot_training.card import CARD
-from safecot_training.contamination import EvalSet
-from safecot_training.cot import write_variant
-from safecot_training.recipe import Method, Precision, Recipe
+from safecot_training.cot.targets import Variant
+from safecot_training.cot.variants import write_variant
+from safecot_training.data import dataset
+from safecot_training.data.contamination import EvalSet
+from safecot_training.sft.card import CARD
+from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study import scene_writer
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.general import general_examples
 from safecot_training.study.plan import SEEN_STYLES, Mixture, Plan, Run
 from safecot_training.study.safety import safety_examples
-from safecot_training.targets import Variant
 
 
 def build_data(
@@ -85,7 +85,7 @@ def fine_tune(plan: Plan, run: Run, base: Path, data: Path, out: Path) -> Path:
     Returns:
         Folder of the checkpoint.
     """
-    from safecot_training.sft import train
+    from safecot_training.sft.train import train
 
     folder = out / "checkpoints" / run.name
     checkpoint = folder / "merged"

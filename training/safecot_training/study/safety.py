@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
-from safecot_training.examples import Example
+from safecot_training.data.examples import Example
 from safecot_training.study.general import place
 from safecot_training.study.plan import SEEN_CATEGORIES, SEEN_STYLES, Mixture
 

@@ -2,7 +2,7 @@
 
 It stands in for the paper's Llama-3.2-11B-Vision, which no CPU runs in minutes, and has a writer's faults at fixed rates: it
 misreads a mark, overlooks it, contradicts the label, or refuses to write. What it writes passes through the same
-filter as an endpoint's texts (:mod:`safecot_training.writer_filter`), with as many attempts.
+filter as an endpoint's texts (:mod:`safecot_training.cot.writer_filter`), with as many attempts.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from functools import cache
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation
-from safecot_training.examples import Example, Kind
-from safecot_training.sanitise import sanitise
-from safecot_training.templates import Templates, load_templates
-from safecot_training.writer import Written
-from safecot_training.writer_filter import Drop, drop_reason
+from safecot_training.cot.templates import Templates, load_templates
+from safecot_training.cot.writer import Written
+from safecot_training.cot.writer_filter import Drop, drop_reason
+from safecot_training.data.examples import Example, Kind
+from safecot_training.data.sanitise import sanitise
 
 NAME = "rule-conditioned scene writer"
 ATTEMPTS = 3

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from safecot_training.cot.templates import PLACEHOLDER, load_templates
 from safecot_training.study.scene_writer import SAFE_BY_MARK, SAFE_QUESTION, UNSAFE_BY_MARK, UNSAFE_BY_WORDS
-from safecot_training.templates import PLACEHOLDER, load_templates
 
 SHORTEST = 12
 """Letters that a piece of wording must have to be recognised."""

@@ -1,0 +1,233 @@
+"""Variant v2: chains of thought written by a VLM behind an OpenAI-compatible endpoint; resumable and cached.
+
+Every reply is appended to a cache file the moment it arrives, under a key of model, prompt, image and decoding. An
+interrupted run therefore loses nothing, and the same command again asks only for what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import mimetypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.samples import Expectation
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import content_hash, disk_error, sha256
+from safecot_training.cot.writer_filter import Drop, drop_reason
+from safecot_training.data.examples import Example
+
+PROMPTS = Path(__file__).parent / "prompts"
+_RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True, slots=True)
+class WriterConfig:
+    """The endpoint and how to ask it.
+
+    Attributes:
+        base_url: Up to and including ``/v1``.
+        model: As the endpoint names it.
+        api_key: Bearer token; the variable ``OPENAI_API_KEY`` where empty.
+        temperature: Of the first attempt; a text that is dropped is written again at a higher one.
+        attempts: Texts to ask for until one passes the filter.
+        max_tokens: Limit per text.
+        concurrency: Requests in flight.
+        retries: Repetitions of a request that failed in transport.
+        timeout_s: Per request.
+        prompts: Folder with ``v2_refuse.txt`` and ``v2_accept.txt``.
+    """
+
+    base_url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+    temperature: float = 0.7
+    attempts: int = 3
+    max_tokens: int = 200
+    concurrency: int = 16
+    retries: int = 4
+    timeout_s: float = 120.0
+    backoff_s: float = 0.5
+    prompts: Path = PROMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came back for one example.
+
+    Attributes:
+        cot: The text, or empty where every attempt was dropped.
+        drops: Why attempts were dropped, in order.
+        rejected: The dropped texts.
+    """
+
+    cot: str
+    drops: tuple[Drop, ...]
+    rejected: tuple[str, ...]
+
+
+def writer_prompt(example: Example, prompts: Path = PROMPTS) -> str:
+    """The instruction for one example.
+
+    Raises:
+        SafecotError: a prompt file is missing or lacks a placeholder.
+    """
+    refuse = example.expectation is Expectation.REFUSE
+    path = prompts / ("v2_refuse.txt" if refuse else "v2_accept.txt")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    values = {"category": example.category, "query": example.query}
+    if not refuse:
+        values["answer"] = example.answer
+    for name, value in values.items():
+        if f"{{{name}}}" not in text:
+            raise SafecotError(f"{path}: lacks the placeholder {{{name}}}.")
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def write_cots(examples: Sequence[Example], config: WriterConfig, cache: Path) -> list[Written]:
+    """Have the chains of thought of all examples written.
+
+    Args:
+        examples: In any order.
+        config: The endpoint.
+        cache: Append-only file of replies.
+
+    Returns:
+        One result per example, in order.
+
+    Raises:
+        SafecotError: the endpoint is down or refuses the requests; replies so far are in the cache.
+    """
+    return asyncio.run(_write_all(examples, config, cache))
+
+
+async def _write_all(examples: Sequence[Example], config: WriterConfig, cache: Path) -> list[Written]:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    known = (
+        {row["key"]: row["text"] for _, row in enumerate_jsonl(cache, tolerate_cut_tail=True)}
+        if cache.is_file()
+        else {}
+    )
+    _mend_tail(cache)
+    key = config.api_key or os.environ.get("OPENAI_API_KEY", "")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    gate = asyncio.Semaphore(config.concurrency)
+    with cache.open("a", encoding="utf-8") as stream:
+        async with httpx.AsyncClient(headers=headers, timeout=config.timeout_s) as client:
+
+            async def one(example: Example) -> Written:
+                async with gate:
+                    return await _write_one(example, config, client, known, stream)
+
+            tasks = [asyncio.create_task(one(example)) for example in examples]
+            try:
+                return await asyncio.gather(*tasks)
+            except SafecotError as error:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                raise SafecotError(
+                    f"{error} {len(known)} replies are kept in {cache}; run the same command again to go on."
+                ) from error
+
+
+async def _write_one(
+    example: Example, config: WriterConfig, client: httpx.AsyncClient, known: dict[str, str], stream: Any
+) -> Written:
+    prompt = writer_prompt(example, config.prompts)
+    hashes = [sha256(path) for path in example.images]
+    drops: list[Drop] = []
+    rejected: list[str] = []
+    for attempt in range(config.attempts):
+        temperature = round(min(1.2, config.temperature + 0.2 * attempt), 2)
+        key = content_hash([config.model, prompt, hashes, temperature, config.max_tokens, attempt])
+        if key not in known:
+            text = await _ask(example, prompt, temperature, attempt, config, client)
+            known[key] = text
+            _append(stream, {"key": key, "id": example.example_id, "attempt": attempt, "text": text})
+        text = known[key]
+        reason = drop_reason(text, example)
+        if reason is None:
+            return Written(text.strip(), tuple(drops), tuple(rejected))
+        drops.append(reason)
+        rejected.append(text)
+    return Written("", tuple(drops), tuple(rejected))
+
+
+async def _ask(
+    example: Example,
+    prompt: str,
+    temperature: float,
+    seed: int,
+    config: WriterConfig,
+    client: httpx.AsyncClient,
+) -> str:
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": _data_uri(path)}} for path in example.images
+    ]
+    body = {
+        "model": config.model,
+        "messages": [{"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}],
+        "temperature": temperature,
+        "max_tokens": config.max_tokens,
+        "seed": seed,
+    }
+    url = config.base_url.rstrip("/") + "/chat/completions"
+    problem = ""
+    for retry in range(config.retries + 1):
+        if retry:
+            await asyncio.sleep(config.backoff_s * 2 ** (retry - 1))
+        try:
+            response = await client.post(url, json=body)
+        except httpx.HTTPError as error:
+            problem = str(error) or type(error).__name__
+            continue
+        if response.status_code in _RETRIED:
+            problem = f"HTTP {response.status_code}"
+            continue
+        if response.status_code != 200:
+            raise SafecotError(
+                f"{url} answered HTTP {response.status_code} for sample {example.example_id} "
+                f"({' '.join(response.text.split())[:200]}); check --base-url, --model and the key."
+            )
+        try:
+            content = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, KeyError, IndexError, TypeError):
+            problem = "an answer without choices[0].message.content"
+            continue
+        return str(content or "")
+    raise SafecotError(f"{url} does not answer ({problem}, {config.retries + 1} attempts).")
+
+
+def _append(stream: Any, row: dict[str, Any]) -> None:
+    try:
+        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.flush()
+    except OSError as error:
+        raise disk_error(Path(stream.name), error) from error
+
+
+def _mend_tail(path: Path) -> None:
+    """End an interrupted last line, so that appending does not join two records."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        path.write_bytes(content[: content.rfind(b"\n") + 1])
+
+
+def _data_uri(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: recipe, families, loading, trainer, checkpoints, export and the checkpoint card."""

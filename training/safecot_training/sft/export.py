@@ -1,0 +1,114 @@
+"""Write what a run produced in the forms that consumers read: adapter and merged, safetensors, processor, card.
+
+A form is written into a hidden folder and renamed when it is whole, so a reader never meets half a checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import disk_error
+from safecot_training.sft.card import CheckpointCard
+from safecot_training.sft.recipe import Method, Recipe
+
+
+def save_result(trainer: Any, recipe: Recipe, card: CheckpointCard, out: Path) -> None:
+    """Save the trained model; all processes must call this.
+
+    Raises:
+        SafecotError: the disk is full.
+    """
+    adapter = recipe.method is not Method.FULL
+    first = dataclasses.replace(card, form="adapter") if adapter else card
+    target = out / ("adapter" if adapter else "merged")
+    is_first_process = bool(trainer.is_world_process_zero())
+
+    def save(folder: Path) -> None:
+        trainer.save_model(str(folder))
+        if is_first_process:
+            trainer.processing_class.save_pretrained(folder)
+            if adapter:
+                _name_base(folder, recipe)
+
+    write_form(target, save, first, rename=is_first_process)
+    if adapter and is_first_process:
+        merge(target, out / "merged", card)
+
+
+def merge(adapter: Path, out: Path, card: CheckpointCard) -> None:
+    """Add an adapter to its base and save the whole model.
+
+    Raises:
+        SafecotError: the base or the adapter cannot be read, or the disk is full.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    try:
+        base = AutoModelForImageTextToText.from_pretrained(
+            card.base_model, revision=card.base_revision or None, dtype="auto"
+        )
+        model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SafecotError(f"{adapter}: cannot be merged into {card.base_model} ({reason}).") from error
+    processor = AutoProcessor.from_pretrained(str(adapter))
+
+    def save(folder: Path) -> None:
+        with torch.no_grad():
+            model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+
+    write_form(out, save, dataclasses.replace(card, form="merged"))
+
+
+def write_form(
+    target: Path, save: Callable[[Path], None], card: CheckpointCard, *, rename: bool = True
+) -> None:
+    """Write one form of a checkpoint, whole or not at all.
+
+    Args:
+        target: Final folder.
+        save: Writes weights and processor into the folder it is given.
+        card: Goes beside them.
+        rename: Only the first process of several moves the folder into place.
+
+    Raises:
+        SafecotError: the disk is full.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        temporary.mkdir(parents=True, exist_ok=True)
+        save(temporary)
+        if not rename:
+            return
+        for pickle in temporary.rglob("*.bin"):
+            pickle.unlink()  # the trainer's own arguments; weights are safetensors
+        card.write(temporary)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(temporary, target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise disk_error(target, error) from error
+    except SafetensorError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise SafecotError(f"{target}: cannot be written ({error}); is the disk full?") from error
+
+
+def _name_base(folder: Path, recipe: Recipe) -> None:
+    """Name the base in the adapter's configuration as the recipe names it."""
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = recipe.base_model
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

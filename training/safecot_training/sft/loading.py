@@ -1,0 +1,131 @@
+"""Load a base: its processor, and its model with what the recipe freezes frozen."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+from safecot_eval.util.errors import SafecotError
+from safecot_training.sft.families import Family, family_of, is_frozen
+from safecot_training.sft.recipe import Method, Precision, Recipe
+
+
+def load_processor(recipe: Recipe) -> tuple[Any, Any]:
+    """Load the base's configuration and processor.
+
+    Raises:
+        SafecotError: no such base, unknown architecture, or no chat template.
+    """
+    try:
+        config = AutoConfig.from_pretrained(recipe.base_model, revision=recipe.base_revision)
+        family_of(config.model_type, recipe.base_model)
+        processor = AutoProcessor.from_pretrained(
+            recipe.base_model, revision=recipe.base_revision, **recipe.processor
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise _unloadable(recipe, error) from error
+    if not getattr(processor, "chat_template", None):
+        raise SafecotError(
+            f"{recipe.base_model}: has no chat template; put chat_template.jinja beside its weights."
+        )
+    return config, processor
+
+
+def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -> Any:
+    """Load the base with what the recipe freezes frozen.
+
+    Args:
+        recipe: What is trained.
+        family: Names of the base's parts.
+        resumed: Checkpoint of an interrupted run. A whole model is loaded from it here, by the loader that knows the
+            names a family's weights have on disk; the trainer's own resumption does not, and for LLaVA it goes on
+            from the base with a warning.
+
+    Raises:
+        SafecotError: weights that cannot be read, or a tower to freeze that is not where the family has it.
+    """
+    options: dict[str, Any] = {
+        "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32,
+        "use_safetensors": True,  # a pickle can run code
+    }
+    if recipe.method is Method.QLORA:
+        options["quantization_config"] = four_bits()
+    try:
+        if resumed is not None and resumes_here(recipe):
+            model = AutoModelForImageTextToText.from_pretrained(resumed, **options)
+        else:
+            model = AutoModelForImageTextToText.from_pretrained(
+                recipe.base_model, revision=recipe.base_revision, **options
+            )
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        raise _unloadable(recipe, error) from error
+    if recipe.method is Method.FULL:
+        freeze(model, family, recipe)
+    return model
+
+
+def resumes_here(recipe: Recipe) -> bool:
+    """Whether a checkpoint's weights are loaded by us: whole models that are not sharded (those hold no renamed keys)."""
+    sharded = (
+        os.environ.get("ACCELERATE_USE_FSDP", "") == "true"
+        or os.environ.get("ACCELERATE_USE_DEEPSPEED", "") == "true"
+    )
+    return recipe.method is Method.FULL and not sharded
+
+
+def freeze(model: Any, family: Family, recipe: Recipe) -> None:
+    """Turn gradients off where the recipe says so.
+
+    Raises:
+        SafecotError: there is nothing to freeze under the family's names, so that the tower would be trained.
+    """
+    frozen = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if is_frozen(name, family, vision=recipe.freeze_vision, projector=recipe.freeze_projector)
+    ]
+    if not frozen and (recipe.freeze_vision or recipe.freeze_projector):
+        raise SafecotError(
+            f"{recipe.base_model}: no parameter is named {' or '.join(family.vision + family.projector)}; its line in "
+            "safecot_training/families.py does not fit this version of transformers."
+        )
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+
+
+def four_bits() -> Any:
+    """Quantisation of a QLoRA base: NF4, double quantisation, bfloat16 arithmetic (Dettmers et al. 2023).
+
+    Raises:
+        SafecotError: no CUDA device or no bitsandbytes.
+    """
+    if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
+        raise SafecotError(
+            "method: qlora needs a CUDA device and `pip install 'safecot-eval[qlora]'`; use method: lora instead."
+        )
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether the run computes in bfloat16."""
+    if recipe.precision is Precision.AUTO:
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    return recipe.precision is Precision.BF16
+
+
+def _unloadable(recipe: Recipe, error: Exception) -> SafecotError:
+    reason = " ".join(str(error).split())[:300]
+    return SafecotError(f"Base model {recipe.base_model!r} cannot be loaded ({reason}).")

@@ -1,0 +1,151 @@
+"""Fine-tune a VLM from a recipe: TRL's SFTTrainer with PEFT and accelerate, and nothing home-made but the batch order.
+
+Loss is on the assistant's tokens only (prompt and completion are separate, so TRL masks the prompt), nothing is ever
+cut, and a run that was interrupted goes on from its newest whole checkpoint to the same final loss.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers import set_seed
+
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import disk_error, read_json, write_json
+from safecot_training.data.dataset import manifest_hash
+from safecot_training.sft.card import CheckpointCard, loss_points
+from safecot_training.sft.checkpoints import newest_whole
+from safecot_training.sft.export import save_result
+from safecot_training.sft.families import family_of
+from safecot_training.sft.lengths import token_lengths
+from safecot_training.sft.loading import load_model, load_processor
+from safecot_training.sft.recipe import Recipe
+from safecot_training.sft.trainer import build_trainer
+from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows, require_fitting
+from safecot_training.sft.world import require_world_size
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left behind.
+
+    Attributes:
+        folder: Output folder, with ``merged/`` and, for adapters, ``adapter/``.
+        card: Checkpoint card of the merged form.
+        resumed_from: Name of the checkpoint the run went on from, or empty.
+        damaged: Checkpoints that could not be used.
+        world_size: Number of processes that trained.
+    """
+
+    folder: Path
+    card: CheckpointCard
+    resumed_from: str
+    damaged: tuple[str, ...]
+    world_size: int
+
+
+def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result:
+    """Run a recipe, or go on with it where ``out`` holds an interrupted run of it.
+
+    Args:
+        recipe: What to do.
+        out: Output folder.
+        world_size: Number of processes that were started; checked, because some launchers silently run one.
+
+    Raises:
+        SafecotError: bad data, unknown architecture, another recipe's run in ``out``, wrong world size, full disk.
+    """
+    require_world_size(world_size)
+    rows, manifest = load_rows(recipe)
+    config, processor = load_processor(recipe)
+    family = family_of(config.model_type, recipe.base_model)
+    lengths = token_lengths(processor, rows, image_sizes(rows))
+    require_fitting(rows, lengths, recipe.max_tokens)
+    _claim(out / "trainer", recipe, manifest)
+    set_seed(recipe.seed)
+    found = newest_whole(out / "trainer")
+    model = load_model(recipe, family, resumed=found.path)
+    trainer = build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family)
+    started = int(trainer.accelerator.num_processes)
+    require_world_size(world_size, started)
+    with _complaints_about(out / "trainer"), _without_template_warnings():
+        trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
+    card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
+    save_result(trainer, recipe, card, out)
+    return Result(out, card, found.path.name if found.path else "", found.damaged, started)
+
+
+@contextmanager
+def _complaints_about(folder: Path) -> Iterator[None]:
+    """Turn a failed write, which every library reports in its own way, into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    except SafetensorError as error:
+        raise SafecotError(f"{folder}: cannot be written ({error}); is the disk full?") from error
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "inline_container" not in str(error):
+            raise
+        raise SafecotError(
+            f"{folder}: a checkpoint cannot be written; is the disk full? Free some space and run the same command "
+            "again (it resumes)."
+        ) from error
+
+
+@contextmanager
+def _without_template_warnings() -> Iterator[None]:
+    """Drop a warning that transformers repeats for every example because of how TRL calls it."""
+    logger = logging.getLogger("transformers.processing_utils")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "have to be in `processor_kwargs`" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+
+
+def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any]) -> None:
+    """Write down whose run this is, or refuse to mix two."""
+    path = folder / "run.json"
+    mine = {"recipe_hash": recipe.hash, "data": manifest_hash(manifest, recipe.variant.value)}
+    if path.is_file() and read_json(path) != mine:
+        raise SafecotError(
+            f"{folder.parent}: holds the run of another recipe or other data; choose another --out or remove it."
+        )
+    write_json(path, mine)
+
+
+def make_card(
+    recipe: Recipe, rows: list[dict[str, Any]], manifest: dict[str, Any], trainer: Any, commit: str | None
+) -> CheckpointCard:
+    """Write a run's card from its recipe, data and log."""
+    history = [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry]
+    completions = [row["completion"][0]["content"] for row in rows]
+    encoded = trainer.processing_class.tokenizer(completions, add_special_tokens=False)["input_ids"]
+    mean_tokens = sum(len(ids) + 1 for ids in encoded) / len(rows)  # one more ends the turn
+    safety = [row for row in rows if row["kind"] == "safety"]
+    return CheckpointCard(
+        variant=recipe.variant.value,
+        samples=len(rows),
+        train_loss=history[-1][1] if history else float("nan"),
+        loss_history=loss_points(history),
+        recipe=recipe.as_dict(),
+        recipe_hash=recipe.hash,
+        data_manifest_hash=manifest_hash(manifest, recipe.variant.value),
+        seed=recipe.seed,
+        base_model=recipe.base_model,
+        in_distribution_categories=sorted({row["category"] for row in safety}),
+        in_distribution_benchmarks=list(manifest["benchmarks"]),
+        base_revision=commit or recipe.base_revision,
+        assistant_tokens=round(mean_tokens * trainer.order.step_size * trainer.state.global_step),
+    )

@@ -1,0 +1,135 @@
+"""TRL's SFTTrainer as recipes use it: our batch order, sealed checkpoints, one log line per entry."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from safecot_training.sft.checkpoints import seal
+from safecot_training.sft.families import Family, lora_targets
+from safecot_training.sft.lengths import StepOrder
+from safecot_training.sft.loading import resumes_here, uses_bf16
+from safecot_training.sft.recipe import Method, Recipe
+
+
+class OrderedTrainer(SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer with our order of examples."""
+
+    order: StepOrder | None = None
+    weights_are_loaded = False
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load weights, unless :func:`safecot_training.sft.loading.load_model` did."""
+        if not self.weights_are_loaded:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Use our order where one is set."""
+        return self.order or super()._get_train_sampler(train_dataset)
+
+
+class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
+    """Mark every checkpoint as whole once all processes have written it."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Wait for the other processes, then seal."""
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if state.is_world_process_zero:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+class LogLines(TrainerCallback):  # type: ignore[misc]
+    """Progress as lines on standard error."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Print step, loss and learning rate."""
+        if state.is_world_process_zero and logs and "loss" in logs:
+            text = f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}"
+            print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
+
+
+def training_arguments(recipe: Recipe, out: Path) -> Any:
+    """TRL's configuration; every value that matters is passed, none is left to a default that may change."""
+    return SFTConfig(
+        output_dir=str(out / "trainer"),
+        max_length=None,
+        completion_only_loss=True,
+        packing=False,
+        learning_rate=recipe.learning_rate,
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.gradient_accumulation,
+        warmup_steps=recipe.warmup_ratio,
+        lr_scheduler_type=recipe.scheduler,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        bf16=uses_bf16(recipe),
+        fp16=False,
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        average_tokens_across_devices=True,
+        save_strategy="steps",
+        save_steps=recipe.save_steps,
+        save_total_limit=recipe.save_total_limit,
+        logging_steps=recipe.logging_steps,
+        logging_nan_inf_filter=False,
+        report_to=recipe.report_to,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_num_workers=recipe.workers,
+        disable_tqdm=True,
+    )
+
+
+def build_trainer(
+    recipe: Recipe, out: Path, model: Any, processor: Any, dataset: Any, lengths: list[int], family: Family
+) -> OrderedTrainer:
+    """Set up the trainer.
+
+    Args:
+        recipe: What to do.
+        out: Output folder; resumable checkpoints go to ``trainer/`` in it.
+        model: The loaded base.
+        processor: Its processor.
+        dataset: Examples in TRL's form.
+        lengths: Tokens per example.
+        family: Names of the base's parts.
+    """
+    arguments = training_arguments(recipe, out)
+    trainer = OrderedTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=processor,
+        peft_config=adapter_config(recipe, family),
+        callbacks=[SealCheckpoints(), LogLines()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.weights_are_loaded = resumes_here(recipe)
+    step_size = recipe.batch_size * recipe.gradient_accumulation * arguments.world_size
+    trainer.order = StepOrder(
+        len(lengths), step_size, recipe.seed, lengths if recipe.group_by_length else None
+    )
+    return trainer
+
+
+def adapter_config(recipe: Recipe, family: Family) -> Any:
+    """PEFT's configuration of the recipe, or None for full fine-tuning."""
+    if recipe.method is Method.FULL:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=recipe.lora_r,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=lora_targets(family),
+        task_type="CAUSAL_LM",
+    )

@@ -1,0 +1,104 @@
+"""From a data folder to the dataset that TRL's SFTTrainer takes, with every check that must stop training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
+from safecot_training.data.dataset import read_manifest, require_hash
+from safecot_training.sft.recipe import Recipe
+
+
+def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Read a variant's rows, whole and verified.
+
+    Returns:
+        (rows, manifest); images are absolute paths.
+
+    Raises:
+        SafecotError: no such variant, files that changed, data that were never checked against an evaluation set, or
+            fewer rows than asked for.
+    """
+    folder = Path(recipe.data).expanduser()
+    manifest = read_manifest(folder)
+    variant = recipe.variant.value
+    if variant not in manifest["variants"]:
+        raise SafecotError(
+            f"{folder}: variant {variant} is not written yet; run `safecot train cot --data {folder} --variant {variant}`."
+        )
+    if not manifest["contamination"].get("checked") and not recipe.allow_unchecked:
+        raise SafecotError(
+            f"{folder}: checked against no evaluation set; build the data with --eval-set LEAF=DIR, or set "
+            "allow_unchecked: true in the recipe."
+        )
+    path = folder / f"{variant}.jsonl"
+    require_hash(path, manifest["variants"][variant].get("sha256", ""))
+    rows = [row for _, row in enumerate_jsonl(path)]
+    wanted = recipe.max_samples or len(rows)
+    if wanted > len(rows):
+        raise SafecotError(f"{path}: max_samples is {wanted}, but there are {len(rows)} examples.")
+    rows = rows[:wanted]
+    for row in rows:
+        row["images"] = [str(_verified(folder / name, row["id"])) for name in row["images"]]
+    return rows, manifest
+
+
+def _verified(path: Path, example_id: str) -> Path:
+    if not path.is_file():
+        raise SafecotError(f"{path}: the image of sample {example_id} is missing; build the data again.")
+    if not sha256(path).startswith(path.stem):
+        raise SafecotError(
+            f"{path}: the image of sample {example_id} is not the one of the manifest; build the data again."
+        )
+    return path.resolve()
+
+
+def image_sizes(rows: list[dict[str, Any]]) -> list[list[tuple[int, int]]]:
+    """(height, width) in pixels of every row's images.
+
+    Raises:
+        SafecotError: a file is no image.
+    """
+    sizes = []
+    for row in rows:
+        each = []
+        for path in row["images"]:
+            try:
+                with Image.open(path) as image:
+                    each.append((image.height, image.width))
+            except (OSError, UnidentifiedImageError) as error:
+                raise SafecotError(f"{path}: the image of sample {row['id']} cannot be read.") from error
+        sizes.append(each)
+    return sizes
+
+
+def require_fitting(rows: list[dict[str, Any]], lengths: list[int], limit: int) -> None:
+    """Refuse examples over the token limit: cutting one would cut its answer.
+
+    Raises:
+        SafecotError: naming the longest.
+    """
+    longest = max(range(len(rows)), key=lambda index: lengths[index])
+    if lengths[longest] > limit:
+        raise SafecotError(
+            f"Sample {rows[longest]['id']} has {lengths[longest]} tokens and max_tokens is {limit}; raise it, lower "
+            "the processor's max_pixels, or take the sample out (nothing is ever cut)."
+        )
+
+
+def as_dataset(rows: list[dict[str, Any]]) -> Any:
+    """Rows as a ``datasets.Dataset`` with lazily decoded images.
+
+    Every row has ``images`` (possibly empty): TRL tells a vision set by that column.
+    """
+    import datasets
+
+    columns = [{key: row[key] for key in ("images", "prompt", "completion")} for row in rows]
+    return datasets.Dataset.from_list(columns).cast_column(
+        "images", datasets.List(datasets.Image(mode="RGB"))
+    )
