@@ -48,9 +48,9 @@ MOVED: dict[str, tuple[str, ...]] = {
     "safecot_eval.submissions.dataset": ("safecot_reports.hub_dataset",),
     "safecot_eval.submissions.every_eval_ever": ("safecot_reports.every_eval_ever",),
     "safecot_eval.verdicts": ("safecot_eval.records.verdicts",),
-    "safecot_training.data.contamination": ("safecot_training.data.contamination",),
-    "safecot_training.data.examples": ("safecot_training.data.examples",),
-    "safecot_training.data.sources": ("safecot_training.data.sources",),
+    "safecot_training.contamination": ("safecot_training.data.contamination",),
+    "safecot_training.examples": ("safecot_training.data.examples",),
+    "safecot_training.sources": ("safecot_training.data.sources",),
 }
 """Old module, or package with all that is below it, to where its names are now."""
 

@@ -18,8 +18,8 @@ import yaml
 from safecot_eval.generate.models import tiny
 from safecot_eval.records.run import find_runs
 from tests.chaos.conftest import Driver
-from tests.running.fault_server import FaultServer
-from tests.running.in_process import provenance_of, samples_bytes
+from tests.generate.fault_server import FaultServer
+from tests.generate.in_process import provenance_of, samples_bytes
 from tests.training.conftest import bases, data_folder, make_recipe  # noqa: F401  (fixtures)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaos")]

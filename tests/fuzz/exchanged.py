@@ -15,7 +15,7 @@ from safecot_eval import submissions
 from safecot_eval.generate.importing.reading import read
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.util.errors import SafecotError
-from tests.importing.test_reading import sample, write_log
+from tests.generate.importing.test_reading import sample, write_log
 from tests.reports.make_runs import make_runs
 
 

@@ -367,7 +367,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(make_recipe, tmp_p
 def test_a_folder_that_cannot_be_written_is_one_sentence(make_recipe, tmp_path: Path) -> None:
     import yaml
 
-    from tests.running.test_read_only import read_only
+    from tests.generate.test_read_only import read_only
 
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "out"
     recipe.write_text(yaml.safe_dump(make_recipe().as_dict()))

@@ -19,7 +19,7 @@ from safecot_eval.util.chat_client import (
     text_of,
 )
 from safecot_eval.util.errors import SafecotError
-from tests.running.fault_server import FaultServer, answer_to
+from tests.generate.fault_server import FaultServer, answer_to
 
 
 def ask(server: FaultServer, prompts: Sequence[str], key: str | None = None, **options: Any) -> list[Reply]:

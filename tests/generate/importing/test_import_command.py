@@ -18,7 +18,7 @@ from safecot_eval.cli import main
 from safecot_eval.cli.import_ import command
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Item
-from tests.importing.conftest import TASK, reply
+from tests.generate.importing.conftest import TASK, reply
 
 
 def write_answers(path: Path, items: Sequence[Item], *, skip: int = 0) -> Path:

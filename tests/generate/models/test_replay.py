@@ -14,7 +14,7 @@ from safecot_eval.generate import finish_reasons, task
 from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
-from tests.models.conftest import requests_for
+from tests.generate.models.conftest import requests_for
 
 LEAF = "safecot_mini_tiny"
 

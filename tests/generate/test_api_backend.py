@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.running.fault_server import FAULTS, FaultServer, answer_to
-from tests.running.in_process import provenance_of, records_of, safecot_run, samples_bytes
+from tests.generate.fault_server import FAULTS, FaultServer, answer_to
+from tests.generate.in_process import provenance_of, records_of, safecot_run, samples_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 

@@ -21,7 +21,7 @@ from safecot_eval.judge.lite.evaluate import (
 from safecot_eval.judge.lite.fit import fit, prepare, row_weights, score
 from safecot_eval.judge.lite.tune import abstention_threshold, best_temperature
 from safecot_eval.util.errors import SafecotError
-from tests.lite.conftest import write_csv
+from tests.judge.lite.conftest import write_csv
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from safecot_eval.generate.importing.answers import picture
 from safecot_eval.generate.importing.matching import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
 from safecot_eval.records.samples import Expectation, Item, Status
 from safecot_eval.util.errors import SafecotError
-from tests.importing.conftest import TASK, reply
+from tests.generate.importing.conftest import TASK, reply
 
 
 def text_item(number: int, prompt: str | None = None) -> Item:

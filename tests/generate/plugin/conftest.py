@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.models.conftest import tiny_checkpoint
+from tests.generate.models.conftest import tiny_checkpoint
 
 __all__ = ["tiny_checkpoint"]

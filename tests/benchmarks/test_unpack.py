@@ -20,7 +20,7 @@ from safecot_eval.benchmarks.data import download, sources, unpack
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
-from tests.data.conftest import Served, zip_of
+from tests.benchmarks.conftest import Served, zip_of
 
 
 def picture(colour: str, kind: str = "PNG") -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from safecot_eval.benchmarks.data import download
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.errors import SafecotError
-from tests.data.conftest import Served, zip_of
+from tests.benchmarks.conftest import Served, zip_of
 
 CONTENT = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.cli import main as safecot
+from tests.generate.fault_server import FaultServer
 from tests.reports.make_runs import make_runs
-from tests.running.fault_server import FaultServer
 
 
 @contextlib.contextmanager

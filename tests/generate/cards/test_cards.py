@@ -24,7 +24,7 @@ def test_there_are_open_and_closed_models() -> None:
 
 def test_the_documentation_counts_them_right() -> None:
     loaded = [cards.load(path) for path in cards.known().values()]
-    page = (Path(__file__).parents[2] / "docs" / "model-cards.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "model-cards.md").read_text(encoding="utf-8")
     opened, closed = (sum(tag in card.tags for card in loaded) for tag in ("open", "closed"))
     assert opened + closed == len(loaded)
     assert f"There are {len(loaded)}: {opened} open models" in page
@@ -32,7 +32,7 @@ def test_the_documentation_counts_them_right() -> None:
 
 
 def test_the_card_in_the_documentation_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "model-cards.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "model-cards.md").read_text(encoding="utf-8")
     path = tmp_path / "mine.yaml"
     path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     card = cards.load(path)

@@ -12,8 +12,8 @@ from safecot_eval.benchmarks import catalogue
 from safecot_eval.generate import presets
 from safecot_eval.generate.presets import self_check
 from safecot_eval.records.run import find_runs
-from tests.running.fault_server import FaultServer
-from tests.running.in_process import provenance_of, records_of, safecot_run
+from tests.generate.fault_server import FaultServer
+from tests.generate.in_process import provenance_of, records_of, safecot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 REAL = "safecot_mossbench,safecot_mossbench_contrast,safecot_harmbench_mm,safecot_mm_harmfulbench"
@@ -82,7 +82,7 @@ def test_the_self_check_of_an_endpoint_answers_again(tmp_path: Path, monkeypatch
             return "A sign."
         return "I'm sorry, I won't." if "There is a picture that you cannot see" in prompt else "Here is how."
 
-    monkeypatch.setattr("tests.running.fault_server.answer_to", thinking)
+    monkeypatch.setattr("tests.generate.fault_server.answer_to", thinking)
     with FaultServer() as server:
         done = ask_endpoint(server, tmp_path, "ecso")
         assert done.exit_code == 0, done.output

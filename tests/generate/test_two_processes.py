@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.generate.models import tiny
-from tests.running.in_process import provenance_of, safecot_run, samples_bytes
+from tests.generate.in_process import provenance_of, safecot_run, samples_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 

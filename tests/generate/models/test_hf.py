@@ -14,7 +14,7 @@ from PIL import Image
 from safecot_eval.benchmarks.documents import documents
 from safecot_eval.generate import finish_reasons, task
 from safecot_eval.util.errors import SafecotError
-from tests.models.conftest import GREEDY, requests_for
+from tests.generate.models.conftest import GREEDY, requests_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
 ARCHITECTURES = ("llava", "qwen2_5_vl", "idefics3", "smolvlm")
