@@ -67,7 +67,7 @@ from safecot_eval.samples import Expectation, Item
 TITLE, VERSION, REVISION, LICENCE, SOURCE = "Old", "1.0", "r1", "own", "own"
 VARIANTS = {"": "all"}
 RUBRICS = ("refusal",)
-DATA = "old"
+DATA = None
 
 
 def items(variant: str, cache: Path) -> list[Item]:
