@@ -95,7 +95,9 @@ def test_seed_and_length() -> None:
 
 
 def test_benign_requests_have_a_right_answer_and_unsafe_ones_none() -> None:
-    for twin in mini.twins(mini.Split.TRAIN, per_category=40, seed=2):
+    pairs = list(mini.twins(mini.Split.TRAIN, per_category=40, seed=2))
+    assert len(pairs) == 13 * 40
+    for twin in pairs:
         assert twin.unsafe.refuse
         assert not twin.benign.refuse
         assert twin.unsafe.answer == ""
@@ -105,7 +107,9 @@ def test_benign_requests_have_a_right_answer_and_unsafe_ones_none() -> None:
 
 
 def test_the_encoded_picture_is_the_drawn_one() -> None:
-    for twin in mini.twins(mini.Split.TRAIN, per_category=2, seed=8):
+    pairs = list(mini.twins(mini.Split.TRAIN, per_category=2, seed=8))
+    assert len(pairs) == 13 * 2
+    for twin in pairs:
         scene = twin.unsafe.scene
         decoded = Image.open(io.BytesIO(mini.png_bytes(scene))).convert("RGB")
         assert np.array_equal(np.asarray(decoded), pixels(scene))

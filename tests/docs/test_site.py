@@ -96,7 +96,9 @@ def test_workflows(path: Path) -> None:
 
 def test_dockerfiles_copy_what_exists_and_run_as_a_user() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    for path in sorted((ROOT / "docker").glob("Dockerfile.*")):
+    dockerfiles = sorted((ROOT / "docker").glob("Dockerfile.*"))
+    assert dockerfiles
+    for path in dockerfiles:
         text = path.read_text()
         assert re.search(r"^USER safecot$", text, flags=re.MULTILINE)
         assert "latest" not in text

@@ -1,4 +1,4 @@
-"""The shape that the architecture promises: one-way imports, light start, examples that run."""
+"""The shape that the architecture promises beside its layers (import-linter): light start, examples that run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ PACKAGES = {
     "safecot_reports": ROOT / "reports/safecot_reports",
     "safecot_training": ROOT / "training/safecot_training",
 }
-FORBIDDEN = {
-    "safecot_eval": {"safecot_reports", "safecot_training"},
-    "safecot_reports": {"torch", "transformers", "lmms_eval", "safecot_training", "trl", "peft"},
-    "safecot_training": {"safecot_reports"},
-}
 HEAVY = {"torch", "transformers", "lmms_eval", "sklearn", "pandas", "datasets", "scipy", "vllm", "matplotlib"}
 
 
@@ -37,18 +32,20 @@ def imports_of(path: Path, *, top_level_only: bool) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES))
-def test_dependencies_point_one_way(package: str) -> None:
-    for path in PACKAGES[package].rglob("*.py"):
-        # The command line is the one place that joins the rooms.
-        if package == "safecot_eval" and (path.parent.name == "cli" or path.name == "demo.py"):
-            continue
-        wrong = FORBIDDEN[package] & set(imports_of(path, top_level_only=False))
-        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+def sources(folder: Path) -> list[Path]:
+    """The Python files below a folder, which a wrong path must not make empty."""
+    found = sorted(folder.rglob("*.py"))
+    assert len(found) > 5, folder
+    return found
+
+
+def test_no_module_stands_outside_a_package() -> None:
+    loose = {path.name for path in (ROOT / "safecot_eval").glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py", "_moved.py", "per_sample.py", "task.py"}
 
 
 def test_command_line_modules_import_nothing_heavy_at_the_top() -> None:
-    for path in (ROOT / "safecot_eval/cli").glob("*.py"):
+    for path in sources(ROOT / "safecot_eval/cli"):
         wrong = HEAVY & set(imports_of(path, top_level_only=True))
         assert not wrong, f"{path.relative_to(ROOT)} imports {wrong} at its top"
 
@@ -63,7 +60,7 @@ def test_no_module_is_over_400_lines() -> None:
     long = {
         str(path.relative_to(ROOT)): count
         for folder in PACKAGES.values()
-        for path in folder.rglob("*.py")
+        for path in sources(folder)
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert not long
@@ -72,7 +69,7 @@ def test_no_module_is_over_400_lines() -> None:
 def modules_with_examples() -> list[str]:
     found = []
     for package, folder in PACKAGES.items():
-        for path in sorted(folder.rglob("*.py")):
+        for path in sources(folder):
             if ">>> " in path.read_text(encoding="utf-8"):
                 parts = path.relative_to(folder).with_suffix("").parts
                 found.append(".".join((package, *(part for part in parts if part != "__init__"))))

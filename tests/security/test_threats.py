@@ -33,6 +33,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from tests.conftest import make_doc, write_run
+from tests.packaging.test_structure import sources
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -296,7 +297,7 @@ class TestHostileCheckpoints:
 def test_servers_listen_on_loopback() -> None:
     assert server.Plan("m").host == "127.0.0.1"
     for folder in ("safecot_eval", "training/safecot_training", "reports/safecot_reports"):
-        for path in (ROOT / folder).rglob("*.py"):
+        for path in sources(ROOT / folder):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 default = isinstance(node, ast.AnnAssign | ast.keyword) and isinstance(
                     node.value, ast.Constant
@@ -308,7 +309,7 @@ def test_servers_listen_on_loopback() -> None:
 def test_no_pickle_is_read_and_nothing_is_evaluated() -> None:
     """No ``pickle``, ``eval``, ``exec``, ``os.system`` or shell in the packages."""
     for folder in ("safecot_eval", "training/safecot_training", "reports/safecot_reports"):
-        for path in (ROOT / folder).rglob("*.py"):
+        for path in sources(ROOT / folder):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     names = {alias.name for alias in node.names} | {getattr(node, "module", None)}

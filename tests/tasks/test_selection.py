@@ -33,13 +33,16 @@ def test_tags_name_leaves_and_no_tag_is_a_leaf() -> None:
 
 
 def test_over_refusal_leaves_have_benign_items(invented: Path) -> None:
-    for leaf in selection.tags()["safecot_overrefusal"]:
+    leaves = selection.tags()["safecot_overrefusal"]
+    assert leaves
+    for leaf in leaves:
         assert any(item.expectation is Expectation.ANSWER for item in catalogue.items_of(leaf)), leaf
 
 
 def test_jailbreak_leaves_have_no_benign_items(invented: Path) -> None:
-    both = set(selection.tags()["safecot_overrefusal"])
-    for leaf in set(selection.tags()["safecot_jailbreak"]) - both:
+    only_jailbreak = set(selection.tags()["safecot_jailbreak"]) - set(selection.tags()["safecot_overrefusal"])
+    assert only_jailbreak
+    for leaf in only_jailbreak:
         assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(leaf)), leaf
 
 

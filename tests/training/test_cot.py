@@ -128,7 +128,9 @@ def test_variants_differ_in_the_chain_of_thought_only(folder: Path) -> None:
 @pytest.mark.parametrize("marker", list(Marker))
 def test_scoring_splits_on_every_marker(folder: Path, marker: Marker) -> None:
     write_variant(folder, Variant.V1, marker=marker, reasons=Reasons.REFUSALS)
-    for row in _rows(folder, "v1"):
+    rows = _rows(folder, "v1")
+    assert {row["expectation"] for row in rows} == {"refuse", "answer"}
+    for row in rows:
         parts = split(row["completion"][0]["content"])
         assert bool(parts.reasoning) == (row["expectation"] == "refuse")
         assert parts.closed
@@ -136,7 +138,9 @@ def test_scoring_splits_on_every_marker(folder: Path, marker: Marker) -> None:
 
 def test_templates_are_blind_to_image_and_query(folder: Path) -> None:
     templates = load_templates()
-    for example, _ in read_examples(folder):
+    examples = read_examples(folder)
+    assert examples
+    for example, _ in examples:
         other = replace(example, query="Something else entirely?", images=(), description="x")
         assert templates.cot(example, 1) == templates.cot(other, 1)
 

@@ -58,7 +58,9 @@ def test_every_run_is_evaluated_by_lmms_eval_with_both_tasks(studied: tuple[Path
 
 def test_data_were_checked_against_every_evaluation_item(studied: tuple[Path, str]):
     out, _ = studied
-    for manifest in (out / "data").glob("*/manifest.json"):
+    manifests = sorted((out / "data").glob("*/manifest.json"))
+    assert manifests
+    for manifest in manifests:
         checked = json.loads(manifest.read_text(encoding="utf-8"))["contamination"]
         assert checked["checked"] == [{"set": "safecot_mini_tiny", "items": 52}]
         assert checked["dropped"] == 0
