@@ -13,7 +13,7 @@ endif
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: fuzz setup docs demo study test test-fast check bench browser lock clean
+.PHONY: fuzz setup docs demo study test test-fast test-full check bench browser lock clean
 
 setup: $(READY)
 
@@ -43,7 +43,11 @@ test: setup browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not full"
+
+## test-full: what takes minutes (every model family, long chaos runs); at most 90 minutes
+test-full: setup browser
+	$(BIN)/python -m pytest --timeout 3600 -m full
 
 check: setup
 	$(BIN)/ruff check .
