@@ -83,10 +83,11 @@ def old_name(package: str, name: str) -> Any:
         AttributeError: it had none.
     """
     if not name.startswith("_"):
-        module = importlib.import_module(NAMES[package])
-        if hasattr(module, name):
+        value = getattr(importlib.import_module(NAMES[package]), name, None)
+        # A module is no name of 0.1.0: `from safecot_eval.scoring import refusal` asks here before it imports.
+        if value is not None and not isinstance(value, ModuleType):
             _warn(f"{package}.{name}", f"{NAMES[package]}.{name}", stacklevel=4)
-            return getattr(module, name)
+            return value
     raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
 

@@ -12,6 +12,8 @@ import pytest
 from safecot_eval import _moved
 from safecot_eval.benchmarks import catalogue, registry
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* since safecot-eval 0.2:DeprecationWarning")
+
 SHOWN = {
     "safecot_eval.benchmarks": ("leaf_parts", "names", "load"),
     "safecot_eval.catalogue": ("items_of",),
@@ -97,6 +99,7 @@ def test_old_names_warn_and_public_names_do_not() -> None:
         "import warnings; warnings.simplefilter('error')\n"
         "import safecot_eval.lite, safecot_eval.mini, safecot_eval.metrics, safecot_eval.refusal\n"
         "from safecot_eval import lite, load_runs, metrics, mini, refusal\n"
+        "from safecot_eval.scoring import reasoning; from safecot_eval.benchmarks import catalogue\n"
         "from safecot_eval.lite import load\n"
         "try:\n    import safecot_eval.samples\nexcept DeprecationWarning as warning:\n    print(warning)\n"
     )
