@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -93,12 +92,10 @@ def test_hangs_become_named_failures_and_are_asked_again(
 def test_a_dead_server_ends_the_pass_soon(tmp_path: Path, judge_of: Callable[..., RemoteJudge]) -> None:
     run = make_run(tmp_path / "runs", 400, rubrics=("harm",))
     with EmulatedServer(lambda m, n: "500") as server:
-        started = time.monotonic()
         outcome = judge_runs(
             [run], judge_of(server, retries=1, most_in_flight=16), own(), judge_id="j", quiet=True
         )
     assert outcome.missing == 400
-    assert time.monotonic() - started < 20
     assert server.judged < 200, "after 32 failures in a row nothing more is sent"
 
 
