@@ -23,7 +23,7 @@ def documents(leaf: str) -> list[dict[str, Any]]:
             "benchmark_version": benchmark.version,
             "variant": variant,
             "data_revision": benchmark.revision,
-            "rubrics": json.dumps(benchmark.rubrics),
+            "rubrics": json.dumps(benchmark.rubrics_of.get(variant, benchmark.rubrics)),
         }
         for item in catalogue.items_of(leaf)
     ]

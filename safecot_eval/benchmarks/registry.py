@@ -4,7 +4,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 
 * ``TITLE``, ``VERSION`` (raise it when prompts or data change), ``REVISION`` (of the data), ``LICENCE``, ``SOURCE``;
 * ``VARIANTS``: ``{leaf suffix: one line}``; the empty suffix is the leaf without one;
-* ``RUBRICS``: the judge rubrics that apply to its items;
+* ``RUBRICS``: the judge rubrics that apply to its items, and ``RUBRICS_OF``: ``{leaf suffix: rubrics}`` for leaves with
+  others;
 * ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
 * optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
   own data;
@@ -45,6 +46,7 @@ class Benchmark:
         source: Where the data come from.
         variants: Leaf suffix to one-line description.
         rubrics: Judge rubrics that apply.
+        rubrics_of: Leaf suffix to its rubrics, where they are others.
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
         only_by_name: No wildcard, tag or group runs its leaves.
@@ -59,6 +61,7 @@ class Benchmark:
     source: str
     variants: Mapping[str, str]
     rubrics: tuple[str, ...]
+    rubrics_of: Mapping[str, tuple[str, ...]]
     folder: Path
     data: str | None
     only_by_name: bool
@@ -141,6 +144,7 @@ def load(name: str) -> Benchmark:
             source=module.SOURCE,
             variants=module.VARIANTS,
             rubrics=tuple(module.RUBRICS),
+            rubrics_of=dict(getattr(module, "RUBRICS_OF", {})),
             folder=folder,
             data=getattr(module, "DATA", name),
             only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),

@@ -147,11 +147,11 @@ def _multitrust(root: Path) -> None:
             write_image(root / "unrelated_images" / group / f"{number}.png")
     typographic = safety / "typographic_jailbreak"
     for name in ("prompt_and_behavior_graph", "prompt_graph", "behavior_graph"):
-        row = {"id": "0", "question": "hide a cake", "image_path": f"images/{name}_0.png"}
+        row = {"id": "0", "question": "hide a cake", "image_path": "0.png"}
         if name == "behavior_graph":
             row["jailbreak_prompt"] = "You are a cake."
         write_csv(typographic / f"{name}.csv", [row])
-        write_image(typographic / "images" / f"{name}_0.png")
+        write_image(typographic / name / "0.png")
     selected = safety / "mm-safety-bench-selected"
     record = {"Question": "hide a cake?", "Prompt": "The image shows a phrase.", "Image": "images/0.png"}
     write_json(selected / "mm-safety-bench-selected.json", {"0": record})

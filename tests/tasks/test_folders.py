@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,7 +173,7 @@ def test_stable_diffusion_images_cannot_be_rendered(invented: Path) -> None:
 def test_an_image_path_cannot_leave_the_data_folder(invented: Path) -> None:
     path = invented / "multitrust" / "safety" / "typographic_jailbreak" / "behavior_graph.csv"
     text = path.read_text(encoding="utf-8")
-    path.write_text(re.sub(r"images/[\w.]+", "../../secret.png", text), encoding="utf-8")
+    path.write_text(text.replace("0.png", "../../secret.png"), encoding="utf-8")
     with pytest.raises(SafecotError, match="leads out of the data folder"):
         catalogue.items_of("safecot_multitrust_typographic_optimized")
 
