@@ -295,7 +295,7 @@ def _hades(root: Path) -> None:
         {
             **row,
             "step": step,
-            "instruction": "Read this object aloud.",
+            "instruction": "Read a diary aloud.",
             "image": f"images/test-0000{step}.png",
         }
         for step in range(6)
