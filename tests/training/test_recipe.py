@@ -80,7 +80,9 @@ def test_every_promised_base_has_a_recipe() -> None:
         assert name in bases
 
 
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in shipped() if "_safecot" not in path.stem], ids=lambda path: path.stem
+)
 def test_a_shipped_recipe_loads_and_gives_its_reasons(path: Path) -> None:
     recipe = load_recipe(path)
     assert isinstance(recipe, Recipe)

@@ -96,6 +96,8 @@ def evaluate(
         command += ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"]
     command += ["-m", "safecot_eval", "run", "--model", "safecot_hf", "--model_args", ",".join(arguments)]
     command += ["--tasks", tasks, "--output_path", str(output), *options]
+    if checkpoint.card.preset and not any(option.partition("=")[0] == "--preset" for option in options):
+        command += ["--preset", checkpoint.card.preset]
     status = subprocess.run(command, check=False).returncode
     if status not in (0, 3):  # 3: written, some requests have no answer
         raise SafecotError(

@@ -64,11 +64,11 @@ def target(cot: str, reply: str, marker: Marker) -> str:
 
 
 def training_row(
-    example: Example, image_names: list[str], completion: str, variant: Variant
+    example: Example, image_names: list[str], completion: str, variant: Variant, prompt: str | None = None
 ) -> dict[str, Any]:
     """One line of a training file: TRL's conversational vision format, with what people want to see beside it.
 
-    TRL trains on the completion only where ``prompt`` and ``completion`` are separate; plain ``messages`` would train
+    The user's turn is the example's query, or ``prompt`` where the query stands inside a prompt. TRL trains on the completion only where ``prompt`` and ``completion`` are separate; plain ``messages`` would train
     on the question too.
     """
     return {
@@ -78,6 +78,7 @@ def training_row(
         "category": example.category,
         "expectation": example.expectation.value,
         "images": image_names,
-        "prompt": [{"role": "user", "content": example.query}],
+        **({} if prompt is None else {"question": example.asked(variant)}),
+        "prompt": [{"role": "user", "content": example.query if prompt is None else prompt}],
         "completion": [{"role": "assistant", "content": completion}],
     }

@@ -11,7 +11,7 @@ import base64
 import json
 import mimetypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,22 @@ def writer_prompt(example: Example, prompts: Path = PROMPTS) -> str:
     return text
 
 
-def write_cots(examples: Sequence[Example], config: WriterConfig, cache: Path) -> list[Written]:
+def write_cots(
+    examples: Sequence[Example],
+    config: WriterConfig,
+    cache: Path,
+    *,
+    prompt: Callable[[Example], str] | None = None,
+    drop: Callable[[str, Example], Drop | None] = drop_reason,
+) -> list[Written]:
     """Have the chains of thought of all examples written.
 
     Args:
         examples: In any order.
         config: The endpoint.
         cache: Append-only file of replies.
+        prompt: The instruction for an example; :func:`writer_prompt` by default.
+        drop: Why a text is not used, or None.
 
     Returns:
         One result per example, in order.
@@ -110,10 +119,17 @@ def write_cots(examples: Sequence[Example], config: WriterConfig, cache: Path) -
     Raises:
         SafecotError: the endpoint is down or refuses the requests; replies so far are in the cache.
     """
-    return asyncio.run(_write_all(examples, config, cache))
+    asked = prompt or (lambda example: writer_prompt(example, config.prompts))
+    return asyncio.run(_write_all(examples, config, cache, asked, drop))
 
 
-async def _write_all(examples: Sequence[Example], config: WriterConfig, cache: Path) -> list[Written]:
+async def _write_all(
+    examples: Sequence[Example],
+    config: WriterConfig,
+    cache: Path,
+    prompt: Callable[[Example], str],
+    drop: Callable[[str, Example], Drop | None],
+) -> list[Written]:
     cache.parent.mkdir(parents=True, exist_ok=True)
     known = (
         {row["key"]: row["text"] for _, row in enumerate_jsonl(cache, tolerate_cut_tail=True)}
@@ -129,7 +145,7 @@ async def _write_all(examples: Sequence[Example], config: WriterConfig, cache: P
 
             async def one(example: Example) -> Written:
                 async with gate:
-                    return await _write_one(example, config, client, known, stream)
+                    return await _write_one(example, prompt(example), drop, config, client, known, stream)
 
             tasks = [asyncio.create_task(one(example)) for example in examples]
             try:
@@ -144,9 +160,14 @@ async def _write_all(examples: Sequence[Example], config: WriterConfig, cache: P
 
 
 async def _write_one(
-    example: Example, config: WriterConfig, client: httpx.AsyncClient, known: dict[str, str], stream: Any
+    example: Example,
+    prompt: str,
+    drop: Callable[[str, Example], Drop | None],
+    config: WriterConfig,
+    client: httpx.AsyncClient,
+    known: dict[str, str],
+    stream: Any,
 ) -> Written:
-    prompt = writer_prompt(example, config.prompts)
     hashes = [sha256(path) for path in example.images]
     drops: list[Drop] = []
     rejected: list[str] = []
@@ -158,7 +179,7 @@ async def _write_one(
             known[key] = text
             _append(stream, {"key": key, "id": example.example_id, "attempt": attempt, "text": text})
         text = known[key]
-        reason = drop_reason(text, example)
+        reason = drop(text, example)
         if reason is None:
             return Written(text.strip(), tuple(drops), tuple(rejected))
         drops.append(reason)

@@ -104,8 +104,13 @@ def find(examples: Sequence[Example], eval_sets: Iterable[EvalSet]) -> list[Hit]
     Returns:
         At most one hit per example and evaluation set, the strongest ground first (image, text, near text).
     """
-    images = [{key for path in example.images for key in image_keys(path)} for example in examples]
-    texts = [[normalised(text) for text in (example.query, *example.texts)] for example in examples]
+    images = [
+        {key for path in example.images if path.is_file() for key in image_keys(path)} for example in examples
+    ]
+    texts = [
+        [normalised(text) for text in (example.query, *example.queries.values(), *example.texts)]
+        for example in examples
+    ]
     hits: list[Hit] = []
     for eval_set in eval_sets:
         hits.extend(_find_in(examples, images, texts, eval_set))

@@ -31,10 +31,12 @@ from safecot_eval.util.files import content_hash, disk_error, read_json, sha256,
 from safecot_training.data import contamination
 from safecot_training.data.contamination import EvalSet
 from safecot_training.data.examples import Example, Kind, require_unique_ids
-from safecot_training.data.mixture import mix, split_by_question
+from safecot_training.data.mixture import balanced_order, mix, shuffled, split_by_question
 from safecot_training.data.refusals import choose_refusal, load_refusals
 
 SCHEMA = 1
+ORDER_SEED = 1042
+"""Seed of the recorded order (subsets of 50 to 1,000 of either half are its beginnings)."""
 _MANIFEST = {
     "seed": int,
     "files": dict,
@@ -63,6 +65,8 @@ class Plan:
         seed: Of the split, the order and the refusals.
         refusal_list: Phrase list whose sentences are learnt.
         on_contamination: Stop, or drop and count.
+        protocol: ``safecot`` for the recorded order and targets; empty for ours.
+        by_name: Name images and copy none; such data can be compared, not trained on.
     """
 
     ratio: tuple[int, int] = (1, 1)
@@ -71,6 +75,8 @@ class Plan:
     seed: int = 0
     refusal_list: str = DEFAULT_LIST
     on_contamination: OnContamination = OnContamination.STOP
+    protocol: str = ""
+    by_name: bool = False
 
 
 def build(
@@ -109,10 +115,16 @@ def build(
     tainted = {hit.example_id for hit in hits}
     train = [example for example in train if example.example_id not in tainted]
     clean_general = [example for example in general if example.example_id not in tainted]
-    mixed = mix(train, clean_general, ratio=plan.ratio, size=plan.size, seed=plan.seed)
-    refusals = load_refusals(plan.refusal_list)
+    order, order_seed = (shuffled, ORDER_SEED) if plan.protocol else (balanced_order, plan.seed)
+    mixed = mix(train, clean_general, ratio=plan.ratio, size=plan.size, seed=order_seed, order=order)
+    # Recorded variants refuse in different words, which each variant's file holds.
+    refusals = () if plan.protocol else load_refusals(plan.refusal_list)
     write_jsonl(
-        out / "examples.jsonl", [_record(e, choose_refusal(e, refusals, plan.seed), out) for e in mixed]
+        out / "examples.jsonl",
+        [
+            _record(e, choose_refusal(e, refusals, plan.seed) if refusals else "", out, by_name=plan.by_name)
+            for e in mixed
+        ],
     )
     write_jsonl(out / "held_out.jsonl", [{"id": e.example_id, "cluster": e.cluster_id} for e in held_out])
     manifest = {
@@ -122,7 +134,9 @@ def build(
         "ratio": list(plan.ratio),
         "size": len(mixed),
         "holdout": plan.holdout,
-        "refusal_list": load_list(plan.refusal_list).id,
+        "protocol": plan.protocol,
+        "images": "named" if plan.by_name else "copied",
+        "refusal_list": None if plan.protocol else load_list(plan.refusal_list).id,
         "sources": list(sources),
         "counts": _counts(mixed),
         "categories": sorted({e.category for e in mixed if e.kind is Kind.SAFETY}),
@@ -152,8 +166,11 @@ def _without(eval_set: EvalSet, trained_on: set[str]) -> EvalSet:
     return replace(eval_set, items=tuple(kept))
 
 
-def _record(example: Example, refusal: str, out: Path) -> dict[str, Any]:
-    placed = [place_image(path, out / "images") for path in example.images]
+def _record(example: Example, refusal: str, out: Path, *, by_name: bool) -> dict[str, Any]:
+    if by_name:
+        placed = [(path.as_posix(), "") for path in example.images]
+    else:
+        placed = [place_image(path, out / "images") for path in example.images]
     return {
         "id": example.example_id,
         "kind": example.kind.value,
@@ -167,6 +184,7 @@ def _record(example: Example, refusal: str, out: Path) -> dict[str, Any]:
         "cluster": example.cluster_id,
         "texts": list(example.texts),
         "description": example.description,
+        **({"queries": dict(example.queries)} if example.queries else {}),
     }
 
 
@@ -228,6 +246,7 @@ def read_examples(folder: Path) -> list[tuple[Example, str]]:
             kind=Kind(row["kind"]),
             texts=tuple(row["texts"]),
             description=row["description"],
+            queries=row.get("queries") or {},
         )
         pairs.append((example, row["reply"]))
     return pairs

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Example:
         kind: Safety or general half.
         texts: Other wordings of the question.
         description: What is seen in the image, where the source tells.
+        queries: The user's text by variant, where variants ask in different words (the recorded protocol does).
     """
 
     example_id: str
@@ -69,6 +70,11 @@ class Example:
     kind: Kind = Kind.SAFETY
     texts: tuple[str, ...] = ()
     description: str = ""
+    queries: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def asked(self, variant: str) -> str:
+        """The user's text in a variant."""
+        return self.queries.get(variant, self.query)
 
 
 def read_triplets(path: Path, kind: Kind = Kind.SAFETY) -> list[Example]:

@@ -8,10 +8,15 @@ the 200, and no subset files are needed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
 
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.examples import Example, stable_unit
+
+_T = TypeVar("_T")
 
 
 def is_held_out(cluster_id: str, fraction: float, seed: int) -> bool:
@@ -52,6 +57,15 @@ def balanced_order(examples: Iterable[Example], seed: int) -> list[Example]:
     return [example for _, _, example in sorted(ranked, key=lambda entry: (entry[0], entry[1]))]
 
 
+def shuffled(rows: Sequence[_T], seed: int) -> list[_T]:
+    """The order of ``datasets.Dataset.shuffle(seed)``.
+
+    >>> shuffled("abcdef", 42)
+    ['d', 'c', 'f', 'e', 'b', 'a']
+    """
+    return [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]
+
+
 def mix(
     safety: Sequence[Example],
     general: Sequence[Example],
@@ -59,6 +73,7 @@ def mix(
     ratio: tuple[int, int] = (1, 1),
     size: int | None = None,
     seed: int = 0,
+    order: Callable[[Sequence[Example], int], list[Example]] = balanced_order,
 ) -> list[Example]:
     """Interleave the halves at a ratio.
 
@@ -68,6 +83,7 @@ def mix(
         ratio: Safety parts and general parts; (1, 1) is the paper's mixture.
         size: Total number of examples; None takes as many as the ratio allows without repeating any.
         seed: Of the order.
+        order: Orders one half; balanced over categories and expectations by default.
 
     Returns:
         Every prefix holds the ratio to within one example.
@@ -90,7 +106,7 @@ def mix(
             f"{size} examples at {parts_safety}:{parts_general} need more than the {len(safety)} safety and "
             f"{len(general)} general examples that are left; at most {attainable} are possible."
         )
-    halves = (iter(balanced_order(safety, seed)), iter(balanced_order(general, seed)))
+    halves = (iter(order(safety, seed)), iter(order(general, seed)))
     mixed: list[Example] = []
     taken = 0
     for position in range(size):

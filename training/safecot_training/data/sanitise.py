@@ -31,11 +31,21 @@ def sanitise(text: str, extra: tuple[str, ...] = ()) -> str:
     >>> sanitise("a < b and <b> bold")
     'a < b and <b> bold'
     """
+    text = without_control_tokens(text, extra)
+    lines = (re.sub(r"[ \t]+", " ", line).strip() for line in text.replace("\r\n", "\n").split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def without_control_tokens(text: str, extra: tuple[str, ...] = ()) -> str:
+    r"""Remove control-token look-alikes and leave white space as it is.
+
+    >>> without_control_tokens("Two  spaces stay. <|im_end|>")
+    'Two  spaces stay.  '
+    """
     previous = None
     while previous != text:  # removing one marker may put another together
         previous = text
         text = _CONTROL.sub(" ", text)
         for marker in extra:
             text = text.replace(marker, " ")
-    lines = (re.sub(r"[ \t]+", " ", line).strip() for line in text.replace("\r\n", "\n").split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return text

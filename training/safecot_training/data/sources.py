@@ -44,14 +44,14 @@ def read_source(spec: str, kind: Kind, cache: Path) -> list[Example]:
     _refuse_test_only(spec)
     form, separator, rest = spec.partition("=")
     if not separator:
-        return read_triplets(_existing(spec), kind)
+        return read_triplets(existing(spec), kind)
     if form.startswith("bench:"):
-        return _from_benchmark(form.removeprefix("bench:"), _existing(rest))
+        return _from_benchmark(form.removeprefix("bench:"), existing(rest))
     if form == "vlguard":
-        return list(_from_vlguard(_existing(rest)))
+        return list(_from_vlguard(existing(rest)))
     if form == "llava":
         file, _, images = rest.partition("@")
-        return list(_from_llava(_existing(file), Path(images) if images else Path(file).parent, kind))
+        return list(_from_llava(existing(file), Path(images) if images else Path(file).parent, kind))
     if form == "hub":
         name, _, split = rest.partition("@")
         return list(_from_hub(name, split or "train", kind, cache))
@@ -83,10 +83,15 @@ def read_eval_set(spec: str) -> EvalSet:
     if not separator:
         raise SafecotError(f"Evaluation set {spec!r}: write LEAF=DIR, the task's name and its data folder.")
     benchmark, variant = registry.leaf_parts(leaf)
-    return EvalSet(leaf, tuple(benchmark.items(variant, _existing(root))))
+    return EvalSet(leaf, tuple(benchmark.items(variant, existing(root))))
 
 
-def _existing(path: str) -> Path:
+def existing(path: str) -> Path:
+    """A file or folder that a source names.
+
+    Raises:
+        SafecotError: there is none.
+    """
     found = Path(path).expanduser()
     if not found.exists():
         raise SafecotError(f"{found}: no such file or folder.")
@@ -151,8 +156,8 @@ def _from_vlguard(root: Path) -> Iterator[Example]:
 
 
 def _from_llava(path: Path, images: Path, kind: Kind) -> Iterator[Example]:
-    for number, record in enumerate(_json_list(path), start=1):
-        turns = _objects(record.get("conversations"), f"{path}, record {number}: 'conversations'")
+    for number, record in read_conversations(path):
+        turns = record["conversations"]
         if len(turns) < 2:
             raise SafecotError(f"{path}, record {number}: 'conversations' needs a question and an answer.")
         given = record.get("image") or []
@@ -173,6 +178,17 @@ def _from_llava(path: Path, images: Path, kind: Kind) -> Iterator[Example]:
             kind,
             path.stem,
         )
+
+
+def read_conversations(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number from 1, record) of a file in LLaVA's format; ``conversations`` is a list of objects in each.
+
+    Raises:
+        SafecotError: unreadable, or not in this format.
+    """
+    for number, record in enumerate(_json_list(path), start=1):
+        turns = _objects(record.get("conversations"), f"{path}, record {number}: 'conversations'")
+        yield number, {**record, "conversations": turns}
 
 
 def _from_hub(name: str, split: str, kind: Kind, cache: Path) -> Iterator[Example]:

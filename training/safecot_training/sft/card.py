@@ -33,6 +33,7 @@ class CheckpointCard:
         in_distribution_benchmarks: Data sets of the safety half.
         form: ``merged`` (whole model) or ``adapter``.
         assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how.
+        preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
     """
 
     variant: str
@@ -49,6 +50,7 @@ class CheckpointCard:
     base_revision: str = ""
     form: str = "merged"
     assistant_tokens: int = 0
+    preset: str = ""
 
     def write(self, folder: Path) -> None:
         """Write both files.

@@ -147,5 +147,12 @@ def make_card(
         in_distribution_categories=sorted({row["category"] for row in safety}),
         in_distribution_benchmarks=list(manifest["benchmarks"]),
         base_revision=commit or recipe.base_revision,
+        preset=_preset(manifest, recipe.variant.value),
         assistant_tokens=round(mean_tokens * trainer.order.step_size * trainer.state.global_step),
     )
+
+
+def _preset(manifest: dict[str, Any], variant: str) -> str:
+    """The preset with the words that a recorded variant was trained under."""
+    entry = manifest["variants"][variant]
+    return f"{entry['protocol']}_{entry['prompt']}" if entry.get("protocol") else ""

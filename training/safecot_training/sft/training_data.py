@@ -27,6 +27,10 @@ def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     folder = Path(recipe.data).expanduser()
     manifest = read_manifest(folder)
     variant = recipe.variant.value
+    if manifest.get("images") == "named":
+        raise SafecotError(
+            f"{folder}: its images are names only (--images names); build the data again where the images are."
+        )
     if variant not in manifest["variants"]:
         raise SafecotError(
             f"{folder}: variant {variant} is not written yet; run `safecot train cot --data {folder} --variant {variant}`."

@@ -1,0 +1,80 @@
+"""``safecot train sft`` and ``safecot train merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from safecot_eval.util.errors import SafecotError
+
+
+@click.command("sft")
+@click.option(
+    "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
+)
+@click.option("--data", help="Data folder instead of the recipe's.")
+@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
+@click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value.")
+@click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
+def sft(
+    path: Path,
+    out: Path | None,
+    data: str | None,
+    variant: str | None,
+    max_samples: int | None,
+    settings: tuple[str, ...],
+    world_size: int | None,
+) -> None:
+    """Fine-tune from a recipe; the same command goes on after an interruption."""
+    import yaml
+
+    from safecot_training.sft.recipe import load_recipe
+    from safecot_training.sft.world import is_first_process, require_world_size
+
+    require_world_size(world_size)
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise SafecotError(f"--set {setting}: write KEY=VALUE.")
+        overrides[key] = yaml.safe_load(value)
+    named = {"data": data, "variant": variant, "max_samples": max_samples}
+    recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
+
+    from safecot_training.sft.train import train
+
+    result = train(recipe, out or Path("checkpoints") / path.stem, world_size=world_size)
+    for reason in result.damaged:
+        click.echo(f"Checkpoint not used: {reason}.", err=True)
+    if result.resumed_from:
+        click.echo(f"Resumed from {result.resumed_from}.", err=True)
+    if is_first_process():
+        click.echo(
+            f"{result.folder}: {result.card.samples} examples, {result.world_size} "
+            f"process{'es' if result.world_size > 1 else ''}, last loss "
+            f"{result.card.train_loss:.4f}."
+        )
+
+
+@click.command("merge")
+@click.option("--adapter", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--base-model", help="Base instead of the card's.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+def merge(adapter: Path, base_model: str | None, out: Path) -> None:
+    """Add an adapter to its base and save the whole model."""
+    import dataclasses
+
+    from safecot_training.sft.card import read_card
+    from safecot_training.sft.export import merge as merge_adapter
+
+    card = read_card(adapter)
+    merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))
+    click.echo(f"{out}: merged.")
