@@ -103,8 +103,9 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
         download.place_archive(archive, known, target)
     if known.hub:
         download.fetch_hub(known, target)
-        unpack.unpack_zips(known, target)
+        unpack.unpack_archives(known, target)
         unpack.export_tables(known, target)
+        unpack.export_images(known, target)
     report = verify(known, target)
     if not report.complete:
         lacking = [*report.missing, *report.changed, *report.short]

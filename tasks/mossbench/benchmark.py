@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from safecot_eval.benchmarks.data.reading import read_json, records, text_field
+from safecot_eval.benchmarks.data.reading import read_text, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
@@ -56,7 +57,7 @@ def items(variant: str, root: Path) -> Iterator[Item]:
 
 
 def to_item(record: Mapping[str, Any], image: Path | None, expectation: Expectation, where: str) -> Item:
-    """One record as an item; an image that is missing upstream is ``absent``."""
+    """One record as an item; an image that is not on disk is ``absent``."""
     pid = text_field(record, "pid", where)
     kind = text_field(record.get("metadata") or {}, "over", where)
     return Item(
@@ -74,12 +75,21 @@ def to_item(record: Mapping[str, Any], image: Path | None, expectation: Expectat
 def recorded(root: Path) -> Iterator[tuple[str, str, str]]:
     """Published answers of seven closed VLMs to the benign items: (model, item id, response); some are empty."""
     for stem, model in MODELS.items():
-        path = root / "model_responses" / f"{stem}.json"
-        answers = read_json(path)
-        if not isinstance(answers, dict):
-            raise SafecotError(f"{path}: an object of answers by pid was expected.")
-        for pid, response in answers.items():
-            yield model, pid, str(response or "")
+        yield from ((model, pid, response) for pid, response in _answers(root / "model_responses" / stem))
+
+
+def _answers(place: Path) -> Iterator[tuple[str, str]]:
+    """A model's answers: ``{pid: response}`` in a JSON file, or upstream's ``cache['model'] = {pid: {"response": …}}``."""
+    upstream = place.with_name(f"{place.name}.js")
+    path = upstream if upstream.is_file() else place.with_name(f"{place.name}.json")
+    text = read_text(path)
+    try:
+        answers = json.loads(text[text.index("{") :].rstrip().removesuffix(";"))
+    except ValueError as error:
+        raise SafecotError(f"{path}: an object of answers by pid was expected ({error}).") from error
+    for pid, entry in answers.items():
+        response = entry.get("response") if isinstance(entry, dict) else entry
+        yield pid, str(response or "")
 
 
 def _read(root: Path, file: str, folder: str, expectation: Expectation) -> Iterator[Item]:

@@ -83,7 +83,7 @@ def test_hades_from_the_hub_to_items(online: Served) -> None:
         },
     )
     prepared = prepare.prepare("hades")
-    assert prepared.leaves == {"safecot_hades": 2}
+    assert prepared.leaves == {"safecot_hades": 2, "safecot_hades_plain": 2}
     assert (prepared.root / "REVISION").read_text(encoding="utf-8") == f"Monosail/HADES {'a' * 40}\n"
     items = catalogue.items_of("safecot_hades")
     assert [item.images[0].name for item in items] == ["test-00001.png", "test-00002.jpg"]
@@ -209,7 +209,7 @@ def test_a_zip_cannot_write_outside(tmp_path: Path) -> None:
     with zipfile.ZipFile(folder / "evil.zip", "w") as archive:
         archive.writestr("../outside.png", b"x")
     with pytest.raises(SafecotError, match="leads out of the folder"):
-        unpack.unpack_zips(source, folder)
+        unpack.unpack_archives(source, folder)
     assert not (tmp_path / "outside.png").exists()
 
 

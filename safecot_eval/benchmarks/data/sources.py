@@ -27,7 +27,8 @@ class Source:
         revision: The pinned revision of it.
         patterns: What is taken from it.
         tables: Exported JSON-lines file to the pattern of the Parquet files it comes from.
-        unpack: Zips of the hub set that are unpacked in place.
+        image_tables: Pattern of Parquet files to the pattern of the image files that come from them.
+        unpack: Patterns of zips and tars of the hub set that are unpacked in place.
         needed: Files (or folders/) that must be there beyond the pinned ones.
         gated: The sentence for data that need an agreement.
         by_hand: The sentence for data that nothing downloads.
@@ -46,6 +47,7 @@ class Source:
     revision: str = ""
     patterns: tuple[str, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+    image_tables: Mapping[str, str] = field(default_factory=dict)
     unpack: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     gated: str | None = None

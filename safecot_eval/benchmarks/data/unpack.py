@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
-from safecot_eval.benchmarks.data.download import open_zip
+from safecot_eval.benchmarks.data.download import MAX_UNPACKED_BYTES, open_zip
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.errors import SafecotError
 
@@ -17,28 +20,50 @@ _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF
 _ROWS_AT_ONCE = 64
 
 
-def unpack_zips(source: Source, target: Path) -> None:
-    """Unpack a source's zips below ``target``; nothing is written outside of it.
+def unpack_archives(source: Source, target: Path) -> None:
+    """Unpack a source's zips and tars below ``target``; nothing is written outside of it.
 
     Raises:
-        SafecotError: a zip is missing, damaged, too large, or holds a path that leads out of the folder.
+        SafecotError: an archive is damaged, too large, or holds a path that leads out of the folder.
     """
-    for name in source.unpack:
-        with open_zip(target / name) as members:
-            for member in members.infolist():
-                inside = PurePosixPath(member.filename)
+    for pattern in source.unpack:
+        for archive in sorted(target.glob(pattern)):
+            for name, content in _members(archive):
+                inside = PurePosixPath(name)
                 if inside.is_absolute() or ".." in inside.parts:
-                    raise SafecotError(
-                        f"{target / name}: the member {member.filename!r} leads out of the folder."
-                    )
-                if member.is_dir():
-                    continue
-                path = target / inside
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(path.name + ".part")
-                with members.open(member) as content, partial.open("wb") as stream:
-                    shutil.copyfileobj(content, stream)
-                partial.replace(path)
+                    raise SafecotError(f"{archive}: the member {name!r} leads out of the folder.")
+                _put(target / inside, content)
+
+
+def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The plain files of a zip or tar, by name."""
+    if archive.suffix == ".zip":
+        with open_zip(archive) as members:
+            for member in members.infolist():
+                if not member.is_dir():
+                    with members.open(member) as content:
+                        yield member.filename, content
+        return
+    try:
+        with tarfile.open(archive) as packed:
+            unpacked = 0
+            for entry in packed:
+                unpacked += entry.size
+                if unpacked > MAX_UNPACKED_BYTES:
+                    raise SafecotError(f"{archive}: unpacks to over {MAX_UNPACKED_BYTES // 2**20} MiB.")
+                content_of = packed.extractfile(entry) if entry.isfile() else None  # no links, no devices
+                if content_of is not None:
+                    yield entry.name, content_of
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise SafecotError(f"{archive}: not a readable tar file; delete it and try again.") from error
+
+
+def _put(path: Path, content: IO[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as stream:
+        shutil.copyfileobj(content, stream)
+    partial.replace(path)
 
 
 def export_tables(source: Source, target: Path) -> None:
@@ -53,6 +78,8 @@ def export_tables(source: Source, target: Path) -> None:
     """
     for name, pattern in source.tables.items():
         files = sorted(target.glob(pattern))
+        if not files and any(name in one and "|" in one for one in source.needed):
+            continue  # the set comes without tables
         if not files:
             raise SafecotError(f"{target}: there are no files {pattern}; download {source.folder} again.")
         partial = target / f"{name}.part"
@@ -63,6 +90,50 @@ def export_tables(source: Source, target: Path) -> None:
                 }
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
         partial.replace(target / name)
+
+
+def export_images(source: Source, target: Path) -> None:
+    """Write the images of Parquet files under the names that the benchmark's own zip gives them.
+
+    Raises:
+        SafecotError: a file has no ``id`` or ``image`` column, or belongs to no scenario.
+    """
+    scenarios = {
+        path.stem.partition("-")[2]: path.stem for path in (target / "processed_questions").glob("*.json")
+    }
+    for pattern, place in source.image_tables.items():
+        shape = re.compile(
+            re.escape(pattern.removesuffix(".parquet"))
+            .replace(r"\{name\}", r"(?P<name>[^/]+)")
+            .replace(r"\{kind\}", r"(?P<kind>\w+?)")
+            + r"(?:-\d+-of-\d+)?\.parquet"
+        )
+        for path in sorted(target.glob("**/*.parquet")):
+            found = shape.fullmatch(path.relative_to(target).as_posix())
+            if found is None:
+                continue
+            if found["name"] not in scenarios:
+                raise SafecotError(
+                    f"{path}: no scenario of processed_questions/ is called {found['name']!r}."
+                )
+            for number, row in enumerate(_rows([path])):
+                image = row.get("image")
+                if image is None:  # the split without images
+                    continue
+                if "id" not in row or not isinstance(image, dict) or not image.get("bytes"):
+                    raise SafecotError(f"{path}, row {number}: an id and an image were expected.")
+                name = place.format(
+                    scenario=scenarios[found["name"]], kind=found["kind"], id=_file_name(row["id"], path)
+                )
+                content = image["bytes"]
+                _put(target / f"{name}{_ending(content)}", io.BytesIO(content))
+
+
+def _file_name(key: object, path: Path) -> str:
+    name = str(key)
+    if not re.fullmatch(r"[\w.-]{1,80}", name) or name.startswith("."):
+        raise SafecotError(f"{path}: the id {name[:40]!r} is no file name.")
+    return name
 
 
 def _rows(files: list[Path]) -> Iterator[dict[str, Any]]:
@@ -88,10 +159,7 @@ def _plain(value: Any, column: str, target: Path, table: str, number: int) -> An
             return str(value.get("path") or "")
         suffix = "" if column == "image" else f"-{column}"
         path = target / IMAGES / f"{table}-{number:05d}{suffix}{_ending(content)}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        _put(path, io.BytesIO(content))
         return path.relative_to(target).as_posix()
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
