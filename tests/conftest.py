@@ -116,7 +116,7 @@ def write_run(
     path = folder / f"{stamp}_samples_{task}.jsonl"
     with path.open("w", encoding="utf-8") as stream:
         for doc_id, (doc, raw) in enumerate(answers):
-            record = make_record(doc, raw, refusal_list=refusal.load_list("safecot25"))
+            record = make_record(doc, raw, refusal_list=refusal.load_list("gcg25"))
             line = {
                 "doc_id": doc_id,
                 "target": doc["expectation"],

@@ -10,6 +10,8 @@ import numpy as np
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.reading import record_at
 from safecot_eval.records.run import Run
+from safecot_eval.records.samples import Record
+from safecot_eval.scoring.refusal import Where
 from safecot_eval.submissions.submitted import SubmittedRun
 
 TEXT_LIMIT = 20_000
@@ -53,7 +55,7 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
             "answer": _cut(record["answer"]),
             "images": [digest[:16] for digest in record["image_sha256"]],
             "phrase": found["phrase"],
-            "span": found["span"],
+            "span": _span_in_answer(record),
             "labels": {name: _label(table, name, int(row)) for name in names},
         }
 
@@ -68,6 +70,16 @@ def _label(table: Columns, name: str, row: int) -> str | None:
     labels = table.evaluators[name]
     code = int(labels.codes[row])
     return None if code < 0 else labels.names[code]
+
+
+def _span_in_answer(record: Record) -> list[int] | None:
+    """Where the phrase stands in the answer; None where it is in the reasoning (lists that look there, too)."""
+    found = record["refusal"]
+    if found["span"] is None or found["where"] == Where.ANSWER:
+        return found["span"]  # type: ignore[no-any-return]
+    start = record["raw"].rfind(record["answer"])
+    first, last = (offset - start for offset in found["span"])
+    return [first, last] if first >= 0 else None
 
 
 def _cut(text: str) -> str:

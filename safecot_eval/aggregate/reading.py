@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,21 @@ def read_all(runs: Sequence[Run], *, lists: Sequence[str] = (), workers: int = 2
     """
     size = sum(run.samples_path.stat().st_size for run in runs)
     if workers < 2 or len(runs) < 2 or size < _POOL_FROM_BYTES:
-        return [read(run, lists=lists) for run in runs]
+        return in_one_column([read(run, lists=lists) for run in runs])
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(_read_task, [(run, tuple(lists)) for run in runs]))
+        return in_one_column(list(pool.map(_read_task, [(run, tuple(lists)) for run in runs])))
+
+
+def in_one_column(tables: list[Columns]) -> list[Columns]:
+    """Give runs of earlier versions the id that their phrase list has now, where newer runs have been matched with it."""
+    used = {name for table in tables for name in table.evaluators}
+    for old, new in refusal.RENAMED.items():
+        before, now = f"template:{old}", f"template:{new}"
+        for table in tables if now in used else ():
+            if before in table.evaluators:
+                labels = table.evaluators.pop(before)
+                table.evaluators = {now: replace(labels, judge=now), **table.evaluators}
+    return tables
 
 
 def _read_task(task: tuple[Run, tuple[str, ...]]) -> Columns:
@@ -108,15 +121,20 @@ def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
         offsets.append(offset)
         position[identity] = row
         matched = found["matched"] if state == ok else None
-        template.setdefault(found["list"], []).append((row, -1 if matched is None else int(matched)))
+        listed = found["list"]
+        template.setdefault(listed, []).append((row, -1 if matched is None else int(matched)))
         consistent.append(-1)
         if matched is not None and record["reasoning"]:
-            phrases = own.get(found["list"]) or _list_of(found["list"])
+            phrases = own.get(listed) or _list_of(listed)
             if phrases is not None:
-                own[found["list"]] = phrases
-                consistent[-1] = int((phrases.match(record["reasoning"]) is not None) == matched)
+                own[listed] = phrases
+                said = matched
+                if phrases.where is refusal.Where.GENERATION:  # the match may be the reasoning's own
+                    said = phrases.match(record["answer"]) is not None
+                consistent[-1] = int((phrases.match(record["reasoning"]) is not None) == said)
         for name, matcher in matchers.items():
-            shadow[name].append(-1 if state != ok else int(matcher.match(record["answer"]) is not None))
+            hit = matcher.match_in(answer=record["answer"], generation=record["raw"]) if state == ok else None
+            shadow[name].append(-1 if state != ok else int(hit is not None))
         inner.extend((row, verdict) for verdict in verdicts)
     check.end()
     size = len(ids)
@@ -144,7 +162,7 @@ def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
         columns.evaluators[name] = Labels("template", name, TEMPLATE_LABELS, codes)
     for listed, values in shadow.items():
         name = f"template:{matchers[listed].id}"
-        if name not in columns.evaluators:
+        if matchers[listed].id not in map(refusal.current_id, template):
             columns.evaluators["shadow " + name] = Labels(
                 "shadow", name, TEMPLATE_LABELS, np.array(values, dtype=np.int8)
             )
@@ -239,6 +257,7 @@ def _key_of(keys: Codes) -> tuple[str, ...]:
 
 
 def _list_of(listed: str) -> refusal.RefusalList | None:
+    listed = refusal.current_id(listed)
     name = listed.split("@")[0]
     if name not in refusal.available_lists():  # never a path: the name comes from a run folder of anybody's
         return None

@@ -24,6 +24,7 @@ def documents(leaf: str) -> list[dict[str, Any]]:
             "variant": variant,
             "data_revision": benchmark.revision,
             "rubrics": json.dumps(benchmark.rubrics_of.get(variant, benchmark.rubrics)),
+            "refusal_list": benchmark.refusal_list(variant) or "",
         }
         for item in catalogue.items_of(leaf)
     ]

@@ -9,6 +9,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 * ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
 * optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
   own data;
+* optionally ``REFUSAL_LISTS``: ``{leaf suffix: phrase list}`` for leaves that are not matched with the default list (a
+  list's name, or a YAML file in the folder);
 * optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
   without suffix; ``safecot data prepare`` turns them into replay files.
@@ -49,6 +51,7 @@ class Benchmark:
         rubrics_of: Leaf suffix to its rubrics, where they are others.
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
+        refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
         only_by_name: No wildcard, tag or group runs its leaves.
         recorded: Yields published answers as (model, item id, response); None where there are none.
     """
@@ -64,6 +67,7 @@ class Benchmark:
     rubrics_of: Mapping[str, tuple[str, ...]]
     folder: Path
     data: str | None
+    refusal_lists: Mapping[str, str]
     only_by_name: bool
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
@@ -71,6 +75,11 @@ class Benchmark:
     def leaf(self, variant: str) -> str:
         """Name of the lmms-eval task for a variant."""
         return f"{LEAF_PREFIX}{self.name}" + (f"_{variant}" if variant else "")
+
+    def refusal_list(self, variant: str) -> str | None:
+        """The phrase list that the benchmark wants a task's answers matched with, a name or a file; None for the default."""
+        name = self.refusal_lists.get(variant)
+        return str(self.folder / name) if name is not None and name.endswith((".yaml", ".yml")) else name
 
     def items(self, variant: str, root: Path) -> list[Item]:
         """Load one leaf's items.
@@ -147,6 +156,7 @@ def load(name: str) -> Benchmark:
             rubrics_of=dict(getattr(module, "RUBRICS_OF", {})),
             folder=folder,
             data=getattr(module, "DATA", name),
+            refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
             only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
             recorded=getattr(module, "recorded", None),
             _items=module.items,

@@ -31,7 +31,9 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option("--limit", default=None, help="At most this many items per task (for a trial run).")
 @click.option("--include_path", "--include-path", default=None, help="A further folder with lmms-eval tasks.")
 @click.option(
-    "--refusal-list", default=None, help="Phrase list for template matching: a name or a YAML file."
+    "--refusal-list",
+    default=None,
+    help="Phrase list for all tasks, instead of their own: a name or a YAML file.",
 )
 @click.option(
     "--reasoning-markers", default=None, help="Opening and closing marker of the reasoning, e.g. '<a>,</a>'."
@@ -124,7 +126,7 @@ def command(
     model, arguments = chosen.model, dict(chosen.arguments)
     steps: Counter[str] = Counter()
     leaves, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
-    notes = [finishing.evaluators_line(refusal_list)]
+    notes = [finishing.evaluators_line(refusal_list, leaves)]
     if chosen.display_name:
         notes.append(f"shown   as {chosen.display_name}")
     if prices or model in preflight.ENDPOINT_MODELS:

@@ -45,9 +45,7 @@ from safecot_eval.util.errors import SafecotError
     help="Share of the safety sources' questions kept for evaluation.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--refusal-list", default="safecot25", show_default=True, help="Phrases to learn to refuse with."
-)
+@click.option("--refusal-list", default="gcg25", show_default=True, help="Phrases to learn to refuse with.")
 @click.option(
     "--contamination",
     type=click.Choice(["stop", "drop"]),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safecot_eval.benchmarks import registry
 from safecot_eval.generate.plan import Plan
 from safecot_eval.records.json_files import read_small_json
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
@@ -34,13 +36,31 @@ def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Pat
     return output
 
 
-def evaluators_line(refusal_list: str | None) -> str:
-    """Say which evaluators the run will use."""
+def evaluators_line(refusal_list: str | None, leaves: Iterable[str] = ()) -> str:
+    """Say which evaluators the run will use.
+
+    Args:
+        refusal_list: ``--refusal-list``, which wins over the tasks' own lists.
+        leaves: Our tasks.
+
+    Raises:
+        SafecotError: there is no such list.
+    """
     from safecot_eval.judge import in_run
 
-    phrases = load_list(refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST") or DEFAULT_LIST)
+    chosen = refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST")
+    tasks_of: defaultdict[str, list[str]] = defaultdict(list)
+    for leaf in leaves:
+        benchmark, variant = registry.leaf_parts(leaf)
+        tasks_of[chosen or benchmark.refusal_list(variant) or DEFAULT_LIST].append(leaf)
+    lists = {name: load_list(name) for name in tasks_of or [chosen or DEFAULT_LIST]}
+    named = [
+        f"{len(phrases.phrases)} phrases ({phrases.id})"
+        + (f" for {', '.join(tasks_of[name])}" if len(lists) > 1 else "")
+        for name, phrases in lists.items()
+    ]
     judge = in_run.describe() or "none configured (SAFECOT_JUDGE_URL), so there will be no *_judge metrics"
-    return f"scored  by {len(phrases.phrases)} phrases ({phrases.id}); judge: {judge}"
+    return f"scored  by {', '.join(named)}; judge: {judge}"
 
 
 def finish(plan: Plan, folder: Path, tally: Tally) -> str:

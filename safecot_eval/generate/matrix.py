@@ -23,6 +23,7 @@ from safecot_eval.generate.plan import RECORDED
 from safecot_eval.generate.subject import Subject
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
+from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
 
 UNANSWERED = (Status.REQUEST_FAILED.value, Status.BUDGET_EXCEEDED.value)
@@ -123,7 +124,11 @@ def _same(run: Run, identity: str, settings: Mapping[str, Any], items: int) -> b
     task = (kept.get("tasks") or {}).get(run.task) or {}
     if kept.get("model_identity") != identity or kept.get("settings") != dict(settings):
         return False
-    if str(task.get("benchmark_version")) != registry.leaf_parts(run.task)[0].version:
+    benchmark, variant = registry.leaf_parts(run.task)
+    if str(task.get("benchmark_version")) != benchmark.version:
+        return False
+    phrases = load_list(benchmark.refusal_list(variant) or DEFAULT_LIST)
+    if settings.get("refusal_list") is None and task.get("phrase_lists") != [phrases.id]:
         return False
     if settings.get("limit") is None and task.get("samples") != items:
         return False

@@ -139,9 +139,7 @@ def settings(
     limit: str | None, refusal_list: str | None, markers: str | None, options: Sequence[str]
 ) -> dict[str, Any]:
     """Everything beside the model that makes two runs of a task the same; options of speed are left out."""
-    phrases = refusal.load_list(
-        refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST") or refusal.DEFAULT_LIST
-    )
+    phrases = refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST")
     counted: list[str] = []
     keep = True
     for option in options:
@@ -151,7 +149,7 @@ def settings(
             counted.append(option)
     return {
         "limit": limit,
-        "refusal_list": phrases.id,
+        "refusal_list": refusal.load_list(phrases).id if phrases else None,  # None: each task's own
         "reasoning_markers": markers or os.environ.get("SAFECOT_REASONING_MARKERS") or None,
         "options": counted,
     }

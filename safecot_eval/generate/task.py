@@ -41,6 +41,8 @@ def load_docs(stub: Dataset) -> Dataset:
 
     try:
         rows = documents(stub.info.config_name)
+        for named in {row["refusal_list"] for row in rows} - {""}:
+            refusal.load_list(named)  # process_results must not be the first to find out that it is broken
     except SafecotError as error:
         raise SystemExit(f"safecot: {error}") from error
     return Dataset.from_list(rows)
@@ -113,7 +115,8 @@ def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
     return make_record(
         parsed,
         str(results[0]) if results else "",
-        refusal_list=_settings().refusal_list,
+        refusal_list=_settings().refusal_list
+        or refusal.load_list(doc.get("refusal_list") or refusal.DEFAULT_LIST),
         markers=_settings().markers,
         known=finish_reasons.status_of(doc["sample_id"]),
     )
@@ -123,7 +126,8 @@ class _Settings:
     """In-run settings from the environment; ``safecot run`` sets them from its options."""
 
     def __init__(self) -> None:
-        self.refusal_list = refusal.load_list(os.environ.get("SAFECOT_REFUSAL_LIST") or refusal.DEFAULT_LIST)
+        chosen = os.environ.get("SAFECOT_REFUSAL_LIST")
+        self.refusal_list = refusal.load_list(chosen) if chosen else None  # None: each task's own
         self.markers = reasoning.DEFAULT_MARKERS
         if extra := os.environ.get("SAFECOT_REASONING_MARKERS"):
             opening, _, closing = extra.partition(",")

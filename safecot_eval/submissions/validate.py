@@ -182,7 +182,7 @@ def _check_plausible(
     document: Mapping[str, Any], block: Mapping[str, Any], found: Findings, moment: datetime
 ) -> None:
     from safecot_eval.benchmarks.registry import leaf_parts
-    from safecot_eval.scoring.refusal import available_lists, load_list
+    from safecot_eval.scoring.refusal import available_lists, current_id, load_list
 
     task, source = block["task"], block["provenance"]
     try:
@@ -205,7 +205,8 @@ def _check_plausible(
             found.warnings.append(f"{task}: its data are another revision ({block['data_revision'][:80]})")
     ours = {load_list(name).id for name in available_lists()}
     for entry in block["evaluators"]:
-        if entry["name"].startswith("template:") and entry["name"].removeprefix("template:") not in ours:
+        kind, _, listed = entry["name"].partition(":")
+        if kind == "template" and current_id(listed) not in ours:
             found.warnings.append(
                 f"{task}: {printable(entry['name'])} is not one of the phrase lists that ship"
             )

@@ -21,6 +21,7 @@ VARIANTS = {
     "mcqa": "the same questions with four options",
 }
 RUBRICS = ("refusal", "siuo_safe", "siuo_effective")
+REFUSAL_LISTS = {"": "safecot25"}
 
 FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json"}
 LETTERS = ("A", "B", "C", "D")

@@ -155,7 +155,7 @@ def test_replays_of_real_answers_and_their_refusals(data_dir: Path, monkeypatch:
     assert {name: len(paths) for name, paths in prepared.items()} == {"msts": 6, "mossbench": 7, "xstest": 3}
     assert all(path.is_relative_to(cache_dir() / "replay") for paths in prepared.values() for path in paths)
 
-    phrases = [phrase.lower().replace("’", "'") for phrase in refusal.load_list("safecot25").phrases]
+    phrases = [phrase.lower().replace("’", "'") for phrase in refusal.load_list("gcg25").phrases]
 
     def refused(text: str) -> bool:
         plain = text.lower().replace("’", "'")

@@ -140,7 +140,7 @@ def answer_text(data: bytes, folder: Path) -> str:
     """A model's answer: split, matched, scored."""
     raw = data.decode("utf-8", "surrogateescape")
     parts = reasoning.split(raw)
-    record = make_record(make_doc(), raw, refusal_list=refusal.load_list("safecot25"))
+    record = make_record(make_doc(), raw, refusal_list=refusal.load_list("gcg25"))
     span = record["refusal"]["span"]
     if span is not None:
         assert 0 <= span[0] < span[1] <= len(record["answer"])

@@ -31,7 +31,7 @@ def records(count: int, **changes: Any) -> list[dict[str, Any]]:
         for n in range(count)
     ]
     return [
-        make_record(doc, f"Answer {n}.", refusal_list=refusal.load_list("safecot25"))
+        make_record(doc, f"Answer {n}.", refusal_list=refusal.load_list("gcg25"))
         for n, doc in enumerate(docs)
     ]
 

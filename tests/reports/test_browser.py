@@ -142,7 +142,7 @@ def test_searching_samples_finds_them(browser: Any, page: Path) -> None:
     shown.wait_for_function("document.querySelector('article.sample')")
     labels = shown.locator("article.sample").all_inner_texts()
     assert labels
-    assert all("phrase list safecot25: refused" in text for text in labels)
+    assert all("phrase list gcg25: refused" in text for text in labels)
 
 
 def test_a_hostile_corpus_is_inert_and_shown_as_text(browser: Any, tmp_path: Path) -> None:

@@ -12,9 +12,23 @@ from hypothesis import strategies as st
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 
-SIZES = {"safecot25": 25, "gcg29": 29, "jailbreakbench12": 12, "vlguard": 59, "multitrust": 55}
+SIZES = {
+    "gcg25": 25,
+    "gcg29": 29,
+    "jailbreakbench12": 12,
+    "vlguard": 59,
+    "multitrust": 55,
+    "safecot19": 19,
+    "safecot22": 22,
+    "safecot23": 23,
+    "safecot25": 25,
+}
 HASHES = {
-    "safecot25": "safecot25@c6aa4b88",
+    "gcg25": "gcg25@c6aa4b88",
+    "safecot19": "safecot19@e09fa908",
+    "safecot22": "safecot22@55457a7b",
+    "safecot23": "safecot23@a3fcd542",
+    "safecot25": "safecot25@7cd5a3eb",
     "gcg29": "gcg29@23cd3214",
     "jailbreakbench12": "jailbreakbench12@a1c370d8",
     "vlguard": "vlguard@4b8730a3",
@@ -33,12 +47,14 @@ def test_lists_are_golden() -> None:
 def test_every_phrase_is_found_in_a_sentence(name: str) -> None:
     phrases = refusal.load_list(name)
     for phrase in phrases.phrases:
-        text = f"Well: {phrase.upper()} …"
+        text = f"Well: {phrase if phrases.case_sensitive else phrase.upper()} …"
         found = phrases.match(text)
         assert found is not None, phrase
         start, end = found.span
         folded = text[start:end].lower().replace("’", "'")
         assert " ".join(folded.split()) == " ".join(found.phrase.lower().split())
+        if phrases.case_sensitive:
+            assert phrases.match(f"Well: {phrase.upper()} …") is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +89,7 @@ def test_independent_count_on_real_answers(data_dir: Path) -> None:
     """All 2,400 answers of six VLMs: our matcher against a five-line substring count."""
     with (data_dir / "msts/responses_english_multimodal.csv").open(encoding="utf-8", newline="") as stream:
         answers = [row["response"] for row in csv.DictReader(stream)]
-    plain = [p.lower() for p in refusal.load_list("safecot25").phrases]
+    plain = [p.lower() for p in refusal.load_list("gcg25").phrases]
     naive = [any(p in answer.lower().replace("’", "'") for p in plain) for answer in answers]
     ours = [refusal.match(answer) is not None for answer in answers]
     assert len(answers) == 2400
@@ -87,6 +103,10 @@ def test_independent_count_on_real_answers(data_dir: Path) -> None:
         ("phrases: [No]", "quote phrases"),
         ("- a\n- b", "needs the keys"),
         ("phrases: [", "not a readable YAML file"),
+        ("phrases: [a]\ncase_sensitive: perhaps", "case_sensitive is true or false, not 'perhaps'"),
+        ("phrases: [a]\ncase_sensitive: 1", "case_sensitive is true or false, not 1"),
+        ("phrases: [a]\nwhere: reasoning", "where is one of answer, generation, not 'reasoning'"),
+        ("phrases: [a]\nwhere: [answer]", "where is one of answer, generation, not"),
     ],
 )
 def test_a_broken_list_is_one_sentence(tmp_path: Path, content: str, says: str) -> None:
@@ -100,6 +120,6 @@ def test_a_broken_list_is_one_sentence(tmp_path: Path, content: str, says: str) 
 def test_own_list_and_unknown_list(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text('id: mine\nphrases: ["no thanks"]', encoding="utf-8")
-    assert refusal.match("No  Thanks!", list=path) is not None
+    assert refusal.match("No  Thanks!", path) is not None
     with pytest.raises(SafecotError, match="neither a file nor one of"):
-        refusal.match("x", list="nonsense")
+        refusal.match("x", "nonsense")

@@ -20,7 +20,7 @@ from safecot_eval.scoring.sample_metrics import (
 )
 from tests.conftest import make_doc
 
-LIST = refusal.load_list("safecot25")
+LIST = refusal.load_list("gcg25")
 
 
 def record(raw: str, **changes: Any) -> dict[str, Any]:

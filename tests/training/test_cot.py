@@ -91,7 +91,7 @@ def test_a_template_file_of_another_shape_is_named(tmp_path: Path, text: str, wo
 
 
 def test_refusals_hold_the_phrases_of_the_list() -> None:
-    phrases = load_list("safecot25").phrases
+    phrases = load_list("gcg25").phrases
     sentences = load_refusals()
     assert len(sentences) == len(phrases) == 25
     for phrase, sentence in zip(phrases, sentences, strict=True):

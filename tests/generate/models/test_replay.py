@@ -131,7 +131,7 @@ def test_recorded_answers_have_items(data_dir: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
     catalogue.why_not_ready.cache_clear()
-    phrases = [entry.lower() for entry in refusal.load_list("safecot25").phrases]
+    phrases = [entry.lower() for entry in refusal.load_list("gcg25").phrases]
     counted = {}
     for name in ("msts", "mossbench", "xstest"):
         benchmark, leaf = registry.load(name), registry.load(name).leaf("")
@@ -169,7 +169,7 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-@pytest.mark.parametrize("list_name", ["safecot25", "gcg29", "jailbreakbench12", "vlguard", "multitrust"])
+@pytest.mark.parametrize("list_name", refusal.available_lists())
 def test_the_baselines_are_the_two_ends_by_every_list(list_name: str) -> None:
     from safecot_eval.generate.models.baseline import POLICIES, SafecotBaseline
 

@@ -285,7 +285,7 @@ def _design(found: Gathered, out: Path) -> list[str]:
         f"`{HELD_OUT_STYLE}` (words instead of shapes; fine-tuning sees {' and '.join(SEEN_STYLES)}).",
         "- **Items.** *Near miss*: a benign request to use an object, in words that are unsafe with another mark. All "
         "wordings and scenes of the evaluation differ from training; the contamination check ran on every mixture.",
-        "- **Evaluators.** Template matching (safecot25) and safecot-lite, the embedded classifier.",
+        "- **Evaluators.** Template matching (gcg25) and safecot-lite, the embedded classifier.",
         "- **Intervals.** 95 %, over seeds and twins together (`intervals.py`): bootstrap of seeds and twins, for rates "
         "widened to Wilson's interval at the effective number of items.",
         "",
