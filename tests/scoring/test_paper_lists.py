@@ -50,6 +50,7 @@ def test_the_recorded_lists_are_as_recorded(runs: Path) -> None:
         assert any(late in early for late in by_commit["eafa278"]), early
 
 
+@pytest.mark.slow
 def test_what_the_lists_find_in_all_recorded_answers(runs: Path) -> None:
     """Recorded matching equals a plain ``in``; under one matching 22 and 25 agree; the two matchings differ on 506."""
     lists = {name: refusal.load_list(name) for name in (*COMMITS, "safecot25")}
