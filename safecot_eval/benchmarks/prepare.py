@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue, registry
-from safecot_eval.benchmarks.data import download, unpack
+from safecot_eval.benchmarks.data import download, safecot_history, unpack
 from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.benchmarks.data.roots import cached, folder_of, present
 from safecot_eval.benchmarks.data.sources import Source, source
@@ -95,7 +95,10 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
     if known.by_hand:
         raise SafecotError(known.by_hand)
     target = _writable(incomplete or cached(known.folder))
-    if known.github and not _pinned_files_there(known, target):
+    if known.upstream:
+        files = download.fetch_files(known, cached(".archives") / f"{known.folder}-{known.commit[:7]}")
+        safecot_history.convert(known.folder, files, target)
+    elif known.github and not _pinned_files_there(known, target):
         url = download.GITHUB_ARCHIVE.format(repository=known.github, commit=known.commit)
         archive = cached(".archives") / f"{known.folder}-{known.commit}.zip"
         if not archive.is_file():

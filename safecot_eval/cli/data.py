@@ -53,7 +53,8 @@ def list_command() -> None:
 def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
     """Fetch what is missing, check it, and write replay files of published answers.
 
-    NAME is a benchmark (`safecot data list` shows them), or `protocols`.
+    NAME is a benchmark (`safecot data list` shows them), or a data folder of no benchmark: `protocols`, `safecot_runs`,
+    `safecot_training`.
     """
     from safecot_eval.benchmarks.data.roots import folder_of
     from safecot_eval.benchmarks.data.sources import source

@@ -7,13 +7,19 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.benchmarks.data.verify import sha256_of
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.progress import Progress
 
 GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
+GITHUB_FILE = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+AT_ONCE = 8
+"""Single files fetched at the same time."""
 ATTEMPTS = 4
 _TIMEOUT_S = 60.0
 MAX_UNPACKED_BYTES = 4 * 2**30
@@ -79,6 +85,42 @@ def _continue(url: str, partial: Path) -> None:
         with partial.open("ab" if response.status_code == 206 else "wb") as stream:
             for chunk in response.iter_raw():
                 stream.write(chunk)
+
+
+def fetch_files(source: Source, folder: Path) -> dict[str, Path]:
+    """Download a source's single files; those that an earlier call fetched are not asked for again.
+
+    Args:
+        source: A source with ``upstream`` files.
+        folder: Where they go, each named by its hash: not every upstream path is a path everywhere.
+
+    Returns:
+        Upstream path to the file on this machine.
+
+    Raises:
+        SafecotError: see :func:`fetch`.
+    """
+
+    def one(name: str) -> None:
+        path, digest = folder / source.upstream[name], source.upstream[name]
+        if not path.is_file() or sha256_of(path) != digest:
+            url = GITHUB_FILE.format(repository=source.github, commit=source.commit, path=quote(name))
+            fetch(url, path, sha256=digest)
+
+    first_of_each = {digest: name for name, digest in reversed(source.upstream.items())}
+    with (
+        ThreadPoolExecutor(AT_ONCE) as pool,
+        Progress(f"fetch {source.folder}", len(first_of_each), unit="files") as shown,
+    ):
+        waiting = [pool.submit(one, name) for name in first_of_each.values()]
+        try:
+            for finished in as_completed(waiting):
+                finished.result()
+                shown.advance(1)
+        finally:
+            for future in waiting:
+                future.cancel()
+    return {name: folder / digest for name, digest in source.upstream.items()}
 
 
 def place_archive(archive: Path, source: Source, target: Path) -> list[str]:

@@ -35,6 +35,8 @@ class Source:
         archive_sha256: Hash of an official zip that the user downloads.
         counts: Number of files that must be in a folder, beyond the pinned ones.
         sha256: Layout path to hash.
+        upstream: Upstream path to hash, for sources of which single files are fetched and converted
+            (:mod:`safecot_eval.benchmarks.data.safecot_history`).
     """
 
     folder: str
@@ -55,6 +57,7 @@ class Source:
     archive_sha256: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    upstream: Mapping[str, str] = field(default_factory=dict)
 
     def may_differ(self, path: str) -> bool:
         """Whether a file's upstream bytes differ from the pinned ones (it is taken by name).
@@ -73,6 +76,7 @@ def sources() -> dict[str, Source]:
         folder: Source(
             folder=folder,
             sha256=_checksums(_HERE / "checksums" / f"{folder}.sha256"),
+            upstream=_checksums(_HERE / "checksums" / f"{folder}.upstream.sha256"),
             **{**entry, **{key: tuple(entry.get(key, ())) for key in ("patterns", "unpack", "needed")}},
         )
         for folder, entry in raw.items()
