@@ -11,6 +11,7 @@ from safecot_eval.stats.agreement import (
     percent_agreement,
     sensitivity_specificity,
 )
+from safecot_eval.stats.claims import Outcome, at_least, at_most
 from safecot_eval.stats.clusters import clustered_rate
 from safecot_eval.stats.compare import (
     Comparison,
@@ -33,6 +34,7 @@ from safecot_eval.stats.estimates import (
     wilson_interval,
 )
 from safecot_eval.stats.homogeneity import Homogeneity, error_homogeneity
+from safecot_eval.stats.paired_means import paired_mean_difference
 from safecot_eval.stats.sample_size import items_needed, minimum_detectable_difference, power
 
 __all__ = [
@@ -43,7 +45,10 @@ __all__ = [
     "Estimate",
     "Homogeneity",
     "IntervalMethod",
+    "Outcome",
     "Target",
+    "at_least",
+    "at_most",
     "clopper_pearson_interval",
     "clustered_rate",
     "cohen_kappa",
@@ -58,6 +63,7 @@ __all__ = [
     "micro_mean",
     "minimum_detectable_difference",
     "paired_difference",
+    "paired_mean_difference",
     "percent_agreement",
     "power",
     "ppi",
