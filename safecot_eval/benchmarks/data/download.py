@@ -107,12 +107,12 @@ def fetch_files(source: Source, folder: Path) -> dict[str, Path]:
             url = GITHUB_FILE.format(repository=source.github, commit=source.commit, path=quote(name))
             fetch(url, path, sha256=digest)
 
-    first_of_each = {digest: name for name, digest in reversed(source.upstream.items())}
+    one_of_each = {digest: name for name, digest in source.upstream.items()}
     with (
         ThreadPoolExecutor(AT_ONCE) as pool,
-        Progress(f"fetch {source.folder}", len(first_of_each), unit="files") as shown,
+        Progress(f"fetch {source.folder}", len(one_of_each), unit="files") as shown,
     ):
-        waiting = [pool.submit(one, name) for name in first_of_each.values()]
+        waiting = [pool.submit(one, name) for name in one_of_each.values()]
         try:
             for finished in as_completed(waiting):
                 finished.result()

@@ -2,7 +2,7 @@
 
 What is read here is in the public history of ``mjc-ma-01/mllm-safety-cot`` (commit eafa278). That it is the code of the
 SafeCoT paper (arXiv 2506.08399) is inferred, not stated. It has no licence, so that none of it is part of this project:
-``safecot data prepare safecot_runs`` fetches it, and this module reads
+``safecot data prepare safecot_runs safecot_training`` fetches it, and this module reads
 
 ========================================= ===========================================================================
 ``safecot_runs/protocol.json``            system line, the two prompts, the refusal sentences of each variant
@@ -183,14 +183,14 @@ def _folder(name: str) -> Path:
     if found is None:
         raise SafecotError(
             f"--protocol {NAME} reads recorded templates and sentences from {name}/, which is not on this machine: run "
-            "`safecot data prepare safecot_runs`, or put it below the folder that SAFECOT_DATA_DIR names."
+            f"`safecot data prepare {name}`, or put it below the folder that SAFECOT_DATA_DIR names."
         )
     return found
 
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise SafecotError(f"{path}: missing; run `safecot data prepare safecot_runs` again.")
+        raise SafecotError(f"{path}: missing; run `safecot data prepare safecot_runs safecot_training`.")
     return path
 
 
