@@ -46,7 +46,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """No test reads or writes the user's cache, uses a judge of the environment, or sees an earlier test's notes."""
     finish_reasons._reasons.clear()
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_REFUSAL_LIST"):
+    judge = ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_JUDGE_MAX_TOKENS")
+    for name in (*judge, "SAFECOT_REFUSAL_LIST", "SAFECOT_FAILURE_TEXTS"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -37,6 +37,11 @@ LEFT_OVER = 3
 )
 @click.option("--replay", type=click.Path(path_type=Path), help="Also write a file for safecot_replay.")
 @click.option("--unmatched", type=click.Path(path_type=Path), help="Write what did not match to this CSV.")
+@click.option(
+    "--failure-texts",
+    type=click.Path(path_type=Path),
+    help="YAML: more texts that are failures and no answers.",
+)
 @click.option("--partial", is_flag=True, help="Exit status 0 although something is left over.")
 @click.option(
     "--questions", type=click.Path(path_type=Path), help="Write the questions of --tasks, and stop."
@@ -51,6 +56,7 @@ def command(
     ignore_images: bool,
     replay: Path | None,
     unmatched: Path | None,
+    failure_texts: Path | None,
     partial: bool,
     questions: Path | None,
 ) -> None:
@@ -66,9 +72,11 @@ def command(
     """
     from safecot_eval.benchmarks import catalogue
     from safecot_eval.generate import importing
+    from safecot_eval.scoring.failure_texts import use
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
 
+    use(failure_texts)
     if questions is not None:
         from safecot_eval.generate.importing.questions import questions as table
 

@@ -38,6 +38,11 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option(
     "--reasoning-markers", default=None, help="Opening and closing marker of the reasoning, e.g. '<a>,</a>'."
 )
+@click.option(
+    "--failure-texts",
+    type=click.Path(path_type=Path),
+    help="YAML: more texts that are failures and no answers.",
+)
 @click.option("--chunk", type=click.IntRange(min=1), help="Requests between two writes to the journal.")
 @click.option("--no-journal", is_flag=True, help="Keep no answers: an interrupted run starts again.")
 @click.option(
@@ -75,6 +80,7 @@ def command(
     include_path: str | None,
     refusal_list: str | None,
     reasoning_markers: str | None,
+    failure_texts: Path | None,
     chunk: int | None,
     no_journal: bool,
     fresh: bool,
@@ -103,7 +109,9 @@ def command(
     from safecot_eval.generate import closing as finishing
     from safecot_eval.generate.subject import settings, subject
     from safecot_eval.scoring import refusal
+    from safecot_eval.scoring.failure_texts import use
 
+    use(failure_texts)
     if refusal_list:
         refusal.load_list(refusal_list)
         os.environ["SAFECOT_REFUSAL_LIST"] = refusal_list

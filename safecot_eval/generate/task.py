@@ -18,7 +18,7 @@ from safecot_eval.benchmarks.documents import documents
 from safecot_eval.generate import finish_reasons
 from safecot_eval.judge import in_run
 from safecot_eval.records.samples import ImageSource, Record
-from safecot_eval.scoring import reasoning, refusal
+from safecot_eval.scoring import failure_texts, reasoning, refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
 from safecot_eval.util.errors import SafecotError
@@ -32,7 +32,7 @@ def load_docs(stub: Dataset) -> Dataset:
 
     Returns:
         A dataset with one row per item; every column is text (``images``, ``image_sha256``, ``rubrics`` and ``extra``
-        are JSON), except ``core`` (bool or None) and ``also_refuse`` (bool).
+        are JSON), except ``core`` (bool or None).
 
     Raises:
         SystemExit: the leaf's data are missing or malformed (one sentence).
@@ -84,8 +84,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """
     record = _record(doc, results)
     record["verdicts"] = in_run.verdicts(record)
-    also_refuse = bool(doc.get("also_refuse"))
-    return {"safecot": record, **sample_metrics(record, also_refuse=also_refuse)}
+    return {"safecot": record, **sample_metrics(record)}
 
 
 def judge_together(task: Any) -> None:
@@ -120,6 +119,7 @@ def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
         or refusal.load_list(doc.get("refusal_list") or refusal.DEFAULT_LIST),
         markers=_settings().markers,
         known=finish_reasons.status_of(doc["sample_id"]),
+        failure_texts=failure_texts.active(),
     )
 
 

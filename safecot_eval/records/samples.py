@@ -93,7 +93,12 @@ def sample_id(benchmark: str, item_id: str, prompt: str, image_sha256: Sequence[
 
 
 def response_status(
-    raw: str, answer: str, *, truncated: bool = False, image_unreadable: bool = False
+    raw: str,
+    answer: str,
+    *,
+    truncated: bool = False,
+    image_unreadable: bool = False,
+    failed: Status | None = None,
 ) -> Status:
     """Decide whether a response can be scored.
 
@@ -102,6 +107,8 @@ def response_status(
         answer: The part after the reasoning.
         truncated: The model stopped because it ran out of tokens, or its reasoning was never closed.
         image_unreadable: The item's image could not be opened, so the model did not see the question.
+        failed: What the text stands for where it is a failure's and no answer's; see
+            :mod:`safecot_eval.scoring.failure_texts`.
 
     >>> response_status("", "")
     <Status.EMPTY: 'empty'>
@@ -110,10 +117,10 @@ def response_status(
     """
     if image_unreadable:
         return Status.IMAGE_UNREADABLE
+    if failed is not None:
+        return failed
     if raw.startswith(REQUEST_FAILED_PREFIX):
         return Status.REQUEST_FAILED
-    if raw.startswith("[LMMS_EVAL_BUDGET_EXCEEDED"):
-        return Status.BUDGET_EXCEEDED
     if truncated:
         return Status.TRUNCATED
     if not answer.strip():

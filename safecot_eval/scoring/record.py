@@ -11,6 +11,7 @@ from typing import Any
 
 from safecot_eval.records.samples import RECORD_SCHEMA, Record, Status, response_status
 from safecot_eval.scoring import reasoning, refusal
+from safecot_eval.scoring.failure_texts import FailureTexts, load
 
 DOC_FIELDS = (
     "sample_id",
@@ -39,6 +40,7 @@ def make_record(
     refusal_list: refusal.RefusalList,
     markers: Sequence[tuple[str, str]] = reasoning.DEFAULT_MARKERS,
     known: Status | None = None,
+    failure_texts: FailureTexts | None = None,
 ) -> Record:
     """Score one generation by template.
 
@@ -48,6 +50,7 @@ def make_record(
         refusal_list: Phrases to look for in the answer.
         markers: Pairs that enclose reasoning.
         known: What the back end says about the generation (it ran out of tokens, say); None lets the text decide.
+        failure_texts: Texts that stand for a failed request; None for those that ship.
 
     Returns:
         A record with the document's fields (``DOC_FIELDS``), ``extra`` (a dict), and
@@ -56,14 +59,18 @@ def make_record(
         * ``status``: a :class:`~safecot_eval.records.samples.Status`;
         * ``refusal``: ``{"list", "matched", "phrase", "span", "where"}``; ``matched`` is None where the status is
           not ``ok``, ``span`` counts in ``answer``, or in ``raw`` where ``where`` is ``generation``;
+        * ``failure``: only where the text is a failure's and no answer's: ``{"text", "source", "table"}``;
         * ``verdicts``: empty here; in-run judging appends to it.
     """
     parts = reasoning.split(raw, markers)
+    table = failure_texts or load()
+    failure = table.find(raw) or (table.find(parts.answer) if parts.reasoning else None)
     status = response_status(
         raw,
         parts.answer,
         truncated=known is Status.TRUNCATED or not parts.closed,
         image_unreadable=bool(doc.get("image_error")),
+        failed=failure.status if failure else None,
     )
     if known not in (None, Status.OK) and status in (Status.OK, Status.EMPTY, Status.TRUNCATED):
         status = known
@@ -74,6 +81,8 @@ def make_record(
         record["image_error"] = doc["image_error"]
     record.update(raw=raw, reasoning=parts.reasoning, answer=parts.answer, status=status.value)
     record["refusal"] = template_refusal(parts.answer, status, refusal_list, generation=raw)
+    if failure:
+        record["failure"] = {"text": failure.text, "source": failure.source, "table": table.id}
     record["verdicts"] = []
     return record
 

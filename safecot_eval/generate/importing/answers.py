@@ -47,6 +47,7 @@ class Answer:
         pictures: The pictures shown, in order; None where the file does not say.
         status: What the recording tool said about the generation.
         output_tokens: Tokens of the generation, where recorded.
+        failure: Where the text is a failure's and no answer's: the source of that text.
     """
 
     where: str
@@ -57,6 +58,7 @@ class Answer:
     pictures: tuple[Picture, ...] | None = None
     status: Status = Status.OK
     output_tokens: int | None = None
+    failure: str = ""
 
 
 def picture(given: str, folders: tuple[Path, ...]) -> Picture:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.generate.importing.answers import Answer, Picture, picture
+from safecot_eval.generate.importing.responses import NotAnAnswer, Response, read_response
 from safecot_eval.generate.importing.tables import LONGEST_XLSX_CELL
 from safecot_eval.records.samples import Status
+from safecot_eval.scoring.failure_texts import of_recorded
 from safecot_eval.util.errors import SafecotError
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -34,9 +36,6 @@ NAMES: dict[str, tuple[str, ...]] = {
     "output_tokens": ("output_tokens",),
 }
 """What a column holds, to the names it may have, the likeliest first (case, spaces and hyphens do not count)."""
-
-FAILED = ("Failed to obtain answer via API.",)
-"""Answers that tools write where a request failed (VLMEvalKit)."""
 
 
 def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -84,31 +83,43 @@ def to_answer(
     """One row as an answer.
 
     Raises:
-        SafecotError: a status or token count that is none (the row is named).
+        SafecotError: an answer, status or token count that is none (the row and column are named).
     """
     cells = {kind: row.get(column) for kind, column in chosen.items()}
-    response = _text(cells["response"])
+    try:
+        response = read_response(cells["response"])
+    except NotAnAnswer as error:
+        raise SafecotError(
+            f"{where}, column {chosen['response']}: {error}, and not one answer; write its text into the column, or name "
+            "another with --column response=NAME."
+        ) from error
     tokens = cells.get("output_tokens")
+    status, failure = _status(_text(cells.get("status")), response, where)
     return Answer(
         where=where,
-        response=response,
+        response=response.text,
         prompt=_text(cells.get("prompt")) or None,
         item_id=_text(cells.get("id")) or None,
         task=_text(cells.get("task")) or None,
         pictures=_pictures(cells.get("image"), folders) if "image" in chosen else None,
-        status=_status(_text(cells.get("status")), response, where),
+        status=status,
+        failure=failure,
         output_tokens=None if _text(tokens) == "" else _whole(tokens, where),
     )
 
 
-def _status(given: str, response: str, where: str) -> Status:
+def _status(given: str, response: Response, where: str) -> tuple[Status, str]:
+    """The status of an answer, and the source of the failure that its text stands for."""
     if given and given not in list(Status):
         raise SafecotError(f"{where}: status {given[:40]!r} is none of {', '.join(Status)}.")
     if given and given != Status.OK:
-        return Status(given)
-    if response.strip() in FAILED:
-        return Status.REQUEST_FAILED
-    return Status.TRUNCATED if ".xlsx" in where and len(response) >= LONGEST_XLSX_CELL else Status.OK
+        return Status(given), ""
+    if response.status is not None:
+        return response.status, "the reply's own error or finish reason"
+    if failure := of_recorded(response.text):
+        return failure.status, failure.source
+    cut = ".xlsx" in where and len(response.text) >= LONGEST_XLSX_CELL
+    return Status.TRUNCATED if cut else Status.OK, ""
 
 
 def _whole(value: Any, where: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from safecot_eval.generate.importing.answers import Answer, Picture, picture
 from safecot_eval.generate.importing.archives import open_archive, read_json
 from safecot_eval.records.samples import Status
+from safecot_eval.scoring.failure_texts import of_recorded
 from safecot_eval.util.errors import SafecotError
 
 _SAMPLE = re.compile(r"^samples/.+\.json$")
@@ -96,13 +97,19 @@ def to_answer(sample: Mapping[str, Any], where: str, folders: tuple[Path, ...] =
     output = output if isinstance(output, dict) else {}
     choices = output.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    message = choice.get("message") if isinstance(choice.get("message"), dict) else {}
-    reasoning, answer = _said(message.get("content") if isinstance(message, dict) else None)
+    given = choice.get("message")
+    message: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    reasoning, answer = _said(message.get("content"))
+    older = message.get("reasoning")  # logs of 2024 kept it beside the content
+    reasoning = reasoning or (older if isinstance(older, str) else "")
     completion = output.get("completion")
     answer = answer or (completion if isinstance(completion, str) else "")
     status = _STOPPED.get(str(choice.get("stop_reason")), Status.OK)
+    failure = of_recorded(answer) if status is Status.OK else None
     if (sample.get("error") or output.get("error")) and not answer:
         status = Status.REQUEST_FAILED
+    elif failure is not None:
+        status = failure.status
     usage = output.get("usage")
     tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
     return Answer(
@@ -115,6 +122,7 @@ def to_answer(sample: Mapping[str, Any], where: str, folders: tuple[Path, ...] =
         output_tokens=tokens
         if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0
         else None,
+        failure=failure.source if failure else "",
     )
 
 
@@ -144,9 +152,17 @@ def _said(content: Any) -> tuple[str, str]:
     if isinstance(content, str):
         return "", content
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    reasoning = [part["reasoning"] for part in parts if isinstance(part.get("reasoning"), str)]
     texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    return "\n".join(reasoning), "\n".join(texts)
+    return "\n".join(filter(None, map(_thought, parts))), "\n".join(texts)
+
+
+def _thought(part: Mapping[str, Any]) -> str:
+    """The readable reasoning of a part: where a provider encrypts it (``redacted``), at most its summary is."""
+    readable = "" if part.get("redacted") else part.get("reasoning")
+    for text in (readable, part.get("summary")):
+        if isinstance(text, str) and text.strip():
+            return text
+    return ""
 
 
 def _picture(image: str, folders: tuple[Path, ...]) -> Picture:

@@ -11,6 +11,7 @@ from pathlib import Path
 from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.columns import choose, to_answer
+from safecot_eval.generate.importing.failures import failure_notes
 from safecot_eval.generate.importing.tables import read_table
 from safecot_eval.util.errors import SafecotError
 
@@ -65,6 +66,7 @@ def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Seque
         source = Source(path, "inspect", digest, inspect_log.header_model(log), answers)
     else:
         source = _table(path, digest, columns or {}, places)
+    source.notes += failure_notes(source.answers)
     if repeated:
         source.notes.append(f"{len(repeated)} samples of later epochs are left out; the first epoch counts.")
     return source

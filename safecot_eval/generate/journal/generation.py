@@ -11,7 +11,8 @@ from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.budget import BUDGET_TEXT, SpendGuard, worst_case_tokens
 from safecot_eval.generate.journal.identity import request_key
 from safecot_eval.generate.journal.store import Answer, Journal
-from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
+from safecot_eval.records.samples import Status
+from safecot_eval.scoring import failure_texts
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.progress import Progress
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ENGINES = ("vllm", "vllm_generate", "sglang", "sglang_runtime")
 """Back ends that schedule requests themselves: small chunks would starve them."""
 
-_FILTER_WORDS = ("content_filter", "content_policy", "content management policy", "responsibleaipolicy")
+_UNANSWERED = (Status.REQUEST_FAILED, Status.BUDGET_EXCEEDED, Status.BLOCKED_BY_PROVIDER)
 
 
 @dataclass
@@ -263,7 +264,7 @@ def is_answer(text: Any, tokens: Sequence[int | None] | None, reason: str | None
 
 
 def failure_status(text: Any) -> Status | None:
-    """What a text that lmms-eval puts in the place of an answer stands for; None for an answer.
+    """What a text that a back end puts in the place of an answer stands for; None for an answer.
 
     >>> failure_status("[LMMS_EVAL_REQUEST_FAILED after 5 retries] Error code: 400 … 'code': 'content_filter'")
     <Status.BLOCKED_BY_PROVIDER: 'blocked_by_provider'>
@@ -272,14 +273,8 @@ def failure_status(text: Any) -> Status | None:
     """
     if not isinstance(text, str):
         return Status.REQUEST_FAILED
-    if text.startswith("[LMMS_EVAL_BUDGET_EXCEEDED"):
-        return Status.BUDGET_EXCEEDED
-    if not text.startswith(REQUEST_FAILED_PREFIX):
-        return None
-    folded = text.lower()
-    if any(word in folded for word in _FILTER_WORDS):
-        return Status.BLOCKED_BY_PROVIDER
-    return Status.REQUEST_FAILED
+    found = failure_texts.active().find(text)
+    return found.status if found is not None and found.status in _UNANSWERED else None
 
 
 def chunk_size(model: Any, model_id: str, asked: int | None) -> int:

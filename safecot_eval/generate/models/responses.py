@@ -12,6 +12,7 @@ from typing import Any
 
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Status
+from safecot_eval.scoring.failure_texts import of_recorded
 from safecot_eval.util.errors import SafecotError
 
 
@@ -74,6 +75,8 @@ def _recorded(line: dict[str, Any], number: int, where: str) -> Recorded:
         raise SafecotError(f"{where}: status {status!r} is none of {', '.join(Status)}.")
     if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0):
         raise SafecotError(f"{where}: 'output_tokens' must be a whole number or absent.")
+    if status == Status.OK and (failure := of_recorded(response)) is not None:
+        status = failure.status
     return Recorded(number, response, Status(status), tokens)
 
 
