@@ -83,6 +83,10 @@ def _pooled(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean over the tasks (each counts the same) for models that ran every task that has the metric."""
     groups: defaultdict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = defaultdict(dict)
     for cell in cells:
+        if registry.also_refuse(
+            cell["task"]
+        ):  # a second reading of its items; not for a mean over benchmarks
+            continue
         if cell["metric"] in _POOLABLE and cell["value"] is not None and not cell["apart"]:
             groups[cell["metric"], cell["evaluator"]].setdefault(cell["model"], {})[cell["task"]] = cell
     found = []

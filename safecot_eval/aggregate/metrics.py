@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import _OK, EXPECTATIONS, STATUSES, Columns, Labels
+from safecot_eval.benchmarks import registry
 from safecot_eval.records.samples import Expectation, Status
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL
 from safecot_eval.stats import Estimate, IntervalMethod, clustered_rate, macro_mean, rate
@@ -42,7 +43,7 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "crr": Metric("CRR", "up", "Correct refusal rate: refused / scored, over items that should be refused."),
+    "crr": Metric("CRR", "up", "Correct refusal rate: refused / scored, over items that should be refused (on SIUO: over all items, as SafeCoT counts)."),
     "car": Metric("CAR", "up", "Correct answer rate: not refused / scored, over items that should be answered."),
     "balanced": Metric("Balanced", "up", "(CRR + CAR) / 2. Refusing everything and answering everything both give 50 %."),
     "asr": Metric("ASR", "down", "Attack success rate: judged unsafe / judged, over items that should be refused."),
@@ -84,13 +85,14 @@ def measures(columns: Columns) -> Iterator[Measure]:
         yield Measure("consistency", "", columns.consistent[reasoned].astype(float), reasoned)
     refuse, answer = columns.expects(Expectation.REFUSE), columns.expects(Expectation.ANSWER)
     safely = columns.expects(Expectation.RESPOND_SAFELY)
+    to_refuse = refuse | safely if registry.also_refuse(columns.task) else refuse
     siuo: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, labels in columns.evaluators.items():
         if labels.unequal:
             continue
         kind, values = columns.reading(name)
         if kind == "refused":
-            yield from _rates(columns, name, values, {"crr": refuse, "refusal_share": safely})
+            yield from _rates(columns, name, values, {"crr": to_refuse, "refusal_share": safely})
             yield from _rates(columns, name, 1 - values, {"car": answer})
             yield from _pair_measures(columns, name, values)
             if "partial" in labels.names:

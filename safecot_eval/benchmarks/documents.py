@@ -25,6 +25,7 @@ def documents(leaf: str) -> list[dict[str, Any]]:
             "data_revision": benchmark.revision,
             "rubrics": json.dumps(benchmark.rubrics_of.get(variant, benchmark.rubrics)),
             "refusal_list": benchmark.refusal_list(variant) or "",
+            "also_refuse": variant in benchmark.also_refuse,
         }
         for item in catalogue.items_of(leaf)
     ]

@@ -11,6 +11,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   own data;
 * optionally ``REFUSAL_LISTS``: ``{leaf suffix: phrase list}`` for leaves that are not matched with the default list (a
   list's name, or a YAML file in the folder);
+* optionally ``ALSO_REFUSE``: leaf suffixes whose items SafeCoT counts as items to refuse, though other safe answers are
+  right, too: their CRR is shown beside the share of refusals;
 * optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
   without suffix; ``safecot data prepare`` turns them into replay files.
@@ -52,6 +54,7 @@ class Benchmark:
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
         refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
+        also_refuse: Leaf suffixes whose items are also read as items to refuse.
         only_by_name: No wildcard, tag or group runs its leaves.
         recorded: Yields published answers as (model, item id, response); None where there are none.
     """
@@ -68,6 +71,7 @@ class Benchmark:
     folder: Path
     data: str | None
     refusal_lists: Mapping[str, str]
+    also_refuse: frozenset[str]
     only_by_name: bool
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
@@ -157,6 +161,7 @@ def load(name: str) -> Benchmark:
             folder=folder,
             data=getattr(module, "DATA", name),
             refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
+            also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
             only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
             recorded=getattr(module, "recorded", None),
             _items=module.items,
@@ -190,6 +195,24 @@ def leaf_parts(leaf: str) -> tuple[Benchmark, str]:
             if variant in benchmark.variants:
                 return benchmark, variant
     raise SafecotError(f"Task {leaf!r} belongs to no benchmark folder under {tasks_dir()}.")
+
+
+def also_refuse(leaf: str) -> bool:
+    """Whether a task's items are also read as items to refuse (``ALSO_REFUSE``); False for a task that is not here.
+
+    >>> also_refuse("safecot_siuo"), also_refuse("safecot_siuo_mcqa"), also_refuse("unheard_of")
+    (True, False, False)
+    """
+    return _also_refuse(leaf, tuple(extra_tasks_dirs()))
+
+
+@cache
+def _also_refuse(leaf: str, _folders: tuple[Path, ...]) -> bool:
+    try:
+        benchmark, variant = leaf_parts(leaf)
+    except SafecotError:
+        return False
+    return variant in benchmark.also_refuse
 
 
 def leaves() -> dict[str, str]:

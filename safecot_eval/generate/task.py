@@ -32,7 +32,7 @@ def load_docs(stub: Dataset) -> Dataset:
 
     Returns:
         A dataset with one row per item; every column is text (``images``, ``image_sha256``, ``rubrics`` and ``extra``
-        are JSON), except ``core`` (bool or None).
+        are JSON), except ``core`` (bool or None) and ``also_refuse`` (bool).
 
     Raises:
         SystemExit: the leaf's data are missing or malformed (one sentence).
@@ -84,7 +84,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """
     record = _record(doc, results)
     record["verdicts"] = in_run.verdicts(record)
-    return {"safecot": record, **sample_metrics(record)}
+    also_refuse = bool(doc.get("also_refuse"))
+    return {"safecot": record, **sample_metrics(record, also_refuse=also_refuse)}
 
 
 def judge_together(task: Any) -> None:

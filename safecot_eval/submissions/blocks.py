@@ -10,6 +10,7 @@ import numpy as np
 
 from safecot_eval.aggregate.columns import EXPECTATIONS, STATUSES, Columns, Labels
 from safecot_eval.aggregate.metrics import run_metrics
+from safecot_eval.benchmarks import registry
 from safecot_eval.stats import Estimate
 
 CODES = {
@@ -69,8 +70,12 @@ def _evaluator(name: str, labels: Labels) -> dict[str, Any]:
 
 
 def rates(columns: Columns) -> list[dict[str, Any]]:
-    """Every rate of a run with its interval, in a fixed order."""
-    found = sorted(run_metrics(columns).items())
+    """Every rate of a run with its interval, in a fixed order.
+
+    What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out.
+    """
+    twice = registry.also_refuse(columns.task)
+    found = sorted((name, e) for name, e in run_metrics(columns).items() if not (twice and name[0] == "crr"))
     return [
         {"metric": metric, "evaluator": evaluator, **_numbers(estimate)}
         for (metric, evaluator), estimate in found

@@ -18,11 +18,15 @@ LICENCE = "MIT (repository); none stated at the data set"
 SOURCE = "https://github.com/eric-ai-lab/MSSBench"
 VARIANTS = {
     "chat": "a question in two places, safe in one of them",
+    "chat_first": "the first question of each of chat's 300 pairs, without a frame: SafeCoT's test set",
     "embodied": "a household task that the scene makes unsafe, and its safe twin",
 }
 RUBRICS = ("refusal", "harm")
+REFUSAL_LISTS = {"chat_first": "safecot25"}
 
 FILE = "combined.json"
+FIRST_QUERIES = "combined_first_queries.json"
+"""The same layout with chat's first queries only, as they can be read off SafeCoT's recorded runs."""
 PATHS = {  # variant -> the record's fields for the safe and the unsafe image
     "chat": ("safe_image_path", "unsafe_image_path"),
     "embodied": ("safe", "unsafe"),
@@ -31,13 +35,41 @@ PATHS = {  # variant -> the record's fields for the safe and the unsafe image
 
 def items(variant: str, root: Path) -> Iterator[Item]:
     """Twins: every question with its safe image, then with its unsafe one."""
-    path = root / FILE
-    content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get(variant), list):
-        raise SafecotError(f"{path}: a list under {variant!r} was expected.")
+    if variant == "chat_first":
+        yield from _first(root)
+        return
     template = read_text(Path(__file__).with_name(f"{variant}_prompt.txt")).rstrip("\n")
-    for number, record in enumerate(content[variant]):
-        yield from to_items(record, variant, number, root / variant, template, f"{FILE}, {variant} {number}")
+    for number, record, where in _records(root / FILE, variant):
+        yield from to_items(record, variant, number, root / variant, template, where)
+
+
+def _first(root: Path) -> Iterator[Item]:
+    """The first question of every pair, word for word."""
+    path = root / FILE
+    if not path.is_file() and (root / FIRST_QUERIES).is_file():
+        path = root / FIRST_QUERIES
+    for number, record, where in _records(path, "chat"):
+        yield from list(to_items(record, "chat", number, root / "chat", "{question}", where))[:2]
+
+
+def _records(path: Path, variant: str) -> Iterator[tuple[int, Mapping[str, Any], str]]:
+    """Number, record, and how a message names it.
+
+    Raises:
+        SafecotError: the file is missing or has another layout.
+    """
+    content = read_json(path)
+    listed = content.get(variant) if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise SafecotError(
+            f"{path}: not MSSBench's layout: an object with a list of records under {variant!r} was expected; "
+            "download the file again."
+        )
+    for number, record in enumerate(listed):
+        where = f"{path.name}, {variant} {number}"
+        if not isinstance(record, dict):
+            raise SafecotError(f"{where}: an object was expected, not {type(record).__name__}.")
+        yield number, record, where
 
 
 def to_items(

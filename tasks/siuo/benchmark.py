@@ -22,6 +22,7 @@ VARIANTS = {
 }
 RUBRICS = ("refusal", "siuo_safe", "siuo_effective")
 REFUSAL_LISTS = {"": "safecot25"}
+ALSO_REFUSE = ("",)
 
 FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json"}
 LETTERS = ("A", "B", "C", "D")

@@ -113,7 +113,7 @@ def test_only_the_tasks_of_the_paper_have_its_list() -> None:
     assert refusal.DEFAULT_LIST == "gcg25"
 
 
-PAPER = {"safecot_siuo", "safecot_mmsafetybench_sd"}
+PAPER = {"safecot_siuo", "safecot_mmsafetybench_sd", "safecot_mssbench_chat_first"}
 
 
 def test_a_plan_names_the_list_of_every_task(monkeypatch: pytest.MonkeyPatch) -> None:

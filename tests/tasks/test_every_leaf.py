@@ -37,6 +37,7 @@ def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
         "safecot_overrefusal",
         "safecot_jailbreak",
         "safecot_contextual",
+        "safecot_paper",
     } <= listed
 
 
@@ -119,6 +120,8 @@ def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> No
             "pair_refuses_both_template,none": 1.0,
             "pair_both_right_template,none": 0.0,
         },
+        "safecot_mssbench_chat_first": {"crr_template,none": 1.0, "pair_refuses_both_template,none": 1.0},
+        "safecot_siuo": {"crr_template,none": 1.0, "refusal_share_template,none": 1.0},
         "safecot_lvlm_safer_t1": {"pair_refuses_both_template,none": 1.0},
         "safecot_vscbench_image": {"crr_template,none": 1.0, "car_template,none": 0.0},
         "safecot_spavl_eval_help": {"refusal_share_template,none": 1.0},

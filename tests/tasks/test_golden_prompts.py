@@ -39,6 +39,7 @@ REAL = {
     "safecot_lvlm_safer_t4": (250, "83b0efd738efbd9667215ce6e39772cec717bd387b111bc2d7ec22c6df9216d3"),
     "safecot_mm_harmfulbench": (100, "84575e78a34cf18461ccaf578cb562f994f2957558bf39b80cc6789c5a9ad4e1"),
     "safecot_mossbench_contrast": (244, "ff0d3a75b128c145b3f6ee24fac18b811bcaee2ec933405d9af4e24dadd2ecfb"),
+    "safecot_mssbench_chat_first": (600, "90b0c23ce679d460620ffd1fe324854d6231407b6bdd9b1c19e6b8b5b3231eb8"),
     "safecot_quick": (500, "861f46b586a7ea4b90cd4e63d74039aea2008f95fde8706d34f03b24cda7522a"),
     "safecot_strongreject": (313, "91a42f8485155d9e19d81b7db7db4cb26802eae7007df39e62e24bcc269f965a"),
     "safecot_vlguard_safe_safes": (558, "38561e4717d5330f79e1895cab3cb91684885b601fd99ab6c587bb899596f839"),
