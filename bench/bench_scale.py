@@ -28,7 +28,7 @@ from bench.bench_report import make, resident
 SIZES = ((2, 5_000), (20, 5_000), (20, 50_000), (100, 50_000))
 READ = """
 import sys
-from safecot_eval.records.run import scan_runs
+from safecot_eval.aggregate.tables import scan_runs
 print(sum(len(table) for table in scan_runs(sys.argv[1])), "rows")
 """
 INDEX = """

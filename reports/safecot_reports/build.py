@@ -11,13 +11,13 @@ from safecot_eval import __version__
 from safecot_eval.aggregate.comparisons import pair_views
 from safecot_eval.aggregate.evaluators import judge_views
 from safecot_eval.aggregate.leaderboard import (
-    _category_cells,
-    _cells,
-    _conflicts,
-    _left_out,
-    _pooled,
-    _tasks,
+    category_cells,
+    cells,
+    conflicts,
     conflicts_of,
+    counts,
+    pooled,
+    tasks,
 )
 from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.aggregate.provenance import provenance
@@ -88,19 +88,19 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     tables = [table for table in tables if len(table)]
     if not tables:
         raise SafecotError("All samples files are empty; run the evaluation again.")
-    conflicts = _conflicts(tables)
-    if options.strict and conflicts:
-        raise SafecotError(f"These runs cannot be put in one table: {conflicts[0]} (--strict).")
-    cells = [
-        cell for table in tables for cell in _cells(table, conflicts_of(table, tables), options.interval)
+    disagreements = conflicts(tables)
+    if options.strict and disagreements:
+        raise SafecotError(f"These runs cannot be put in one table: {disagreements[0]} (--strict).")
+    apart = [conflicts_of(table, tables) for table in tables]
+    of_tasks = [cell for t, a in zip(tables, apart, strict=True) for cell in cells(t, a, options.interval)]
+    of_categories = [
+        cell for t, a in zip(tables, apart, strict=True) for cell in category_cells(t, a, options.interval)
     ]
-    cells += _pooled(cells)
     trained = {run.model: found for run in runs if (found := provenance(run)["training"])}
     models = sorted({table.model for table in tables})
     samples = select_samples(runs, tables, options.samples)
     if options.baseline is not None and options.baseline not in models:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
-    tasks = _tasks(tables)
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -117,15 +117,15 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
             }
             for name in models
         ],
-        "tasks": tasks,
-        "cells": cells,
-        "categories": [cell for table in tables for cell in _category_cells(table, tables, options.interval)],
+        "tasks": tasks(tables),
+        "cells": of_tasks + pooled(of_tasks),
+        "categories": of_categories,
         **pair_views(tables, options.baseline),
         **judge_views(tables),
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},
-        "runs": [{**provenance(run), **_left_out(table)} for run, table in zip(runs, tables, strict=True)],
-        "conflicts": conflicts,
+        "runs": [{**provenance(run), **counts(table)} for run, table in zip(runs, tables, strict=True)],
+        "conflicts": disagreements,
         "omitted": omitted + ([] if lists else ["phrase lists were not compared: too many answers"]),
     }
 

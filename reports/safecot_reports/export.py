@@ -11,7 +11,6 @@ from xml.sax.saxutils import escape
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import to_json
 
-FORMATS = ("html", "csv", "json", "md", "latex", "parquet")
 COLUMNS = ("model", "task", "apart", "metric", "evaluator", "value", "low", "high", "n", "n_total", "method")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -27,14 +26,14 @@ _CONTROL = re.compile(
 
 
 def export(data: dict[str, Any], kind: str) -> bytes:
-    """Write the numbers of the page in a format of ``FORMATS`` (but html).
+    """Write the numbers of the page as ``csv``, ``json``, ``md``, ``latex`` or ``parquet``.
 
     >>> export({"cells": []}, "csv").decode().strip()
     'model,task,apart,metric,evaluator,value,low,high,n,n_total,method'
     """
     if kind == "json":
         return (to_json(data) + "\n").encode()
-    cells = [cell for cell in data["cells"] if not cell["evaluator"].startswith("shadow ")]
+    cells = data["cells"]
     if kind == "parquet":
         return _parquet(cells)
     writers = {"csv": _csv, "md": _markdown, "latex": _latex}
@@ -100,8 +99,9 @@ def model_index(data: dict[str, Any], model: str) -> dict[str, Any]:
     Raises:
         SafecotError: the model is not among the runs.
     """
-    cells = [c for c in data["cells"] if c["model"] == model and c["value"] is not None]
-    cells = [c for c in cells if c["metric"] != "tokens" and not c["evaluator"].startswith("shadow ")]
+    cells = [
+        c for c in data["cells"] if c["model"] == model and c["value"] is not None and c["metric"] != "tokens"
+    ]
     if not cells:
         names = ", ".join(plain(entry["name"]) for entry in data["models"])
         raise SafecotError(f"There is no model {plain(model)!r} in these runs; there are: {names}.")

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
@@ -166,6 +167,7 @@ def _rate(document: Mapping[str, Any], block: Mapping[str, Any], rate: Mapping[s
 def _outcomes(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for block in document["tasks"]:
         columns = block["columns"]
+        shown = [e for e in block["evaluators"] if Evaluator.parse(e["name"]).kind is not Kind.ALTERNATIVE]
         for row, name in enumerate(columns["id"]):
             head = {
                 "model": document["model"],
@@ -175,11 +177,10 @@ def _outcomes(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
                 "expectation": document["codes"]["expectation"][columns["expectation"][row]],
                 "status": document["codes"]["status"][columns["status"][row]],
             }
-            for entry in block["evaluators"]:
+            for entry in shown:
                 code = entry["codes"][row]
-                if not entry["name"].startswith("shadow "):
-                    label = entry["labels"][code] if code >= 0 else None
-                    yield {**head, "evaluator": entry["name"], "label": label}
+                label = entry["labels"][code] if code >= 0 else None
+                yield {**head, "evaluator": entry["name"], "label": label}
 
 
 def _card(

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.columns import STATUSES, Columns, Labels
 from safecot_eval.aggregate.reading import record_at
+from safecot_eval.records.evaluator import Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Record
 from safecot_eval.scoring.refusal import Where
-from safecot_eval.submissions.submitted import SubmittedRun
 
 TEXT_LIMIT = 20_000
 """Characters of a text that the page holds; what was cut is said in the text."""
@@ -35,11 +35,10 @@ def select_samples(runs: Sequence[Run], tables: Sequence[Columns], per_run: int)
 
 def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str, Any]]:
     """Samples of one run in the order of their ids; None for all of them. A submission has none."""
-    if isinstance(run, SubmittedRun):
+    if not run.has_texts:
         return
-    order = np.argsort(table.ids, kind="stable")[:count]
-    names = [name for name in table.evaluators if not name.startswith("shadow ")]
-    for row in order:
+    shown = {str(one): labels for one, labels in table.evaluators.items() if one.kind is not Kind.ALTERNATIVE}
+    for row in np.argsort(table.ids, kind="stable")[:count]:
         record = record_at(run, int(table.offset[row]))["safecot"]
         found = record["refusal"]
         yield {
@@ -49,26 +48,18 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
             "task": run.task,
             "category": str(record["category"]),
             "expectation": record["expectation"],
-            "status": str(_status(table, int(row))),
+            "status": str(STATUSES[table.status[row]]),
             "prompt": _cut(record["prompt"]),
             "reasoning": _cut(record["reasoning"]),
             "answer": _cut(record["answer"]),
             "images": [digest[:16] for digest in record["image_sha256"]],
             "phrase": found["phrase"],
             "span": _span_in_answer(record),
-            "labels": {name: _label(table, name, int(row)) for name in names},
+            "labels": {name: _label(labels, int(labels.codes[row])) for name, labels in shown.items()},
         }
 
 
-def _status(table: Columns, row: int) -> str:
-    from safecot_eval.aggregate.columns import STATUSES
-
-    return str(STATUSES[table.status[row]])
-
-
-def _label(table: Columns, name: str, row: int) -> str | None:
-    labels = table.evaluators[name]
-    code = int(labels.codes[row])
+def _label(labels: Labels, code: int) -> str | None:
     return None if code < 0 else labels.names[code]
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.aggregate.reading import read
-from safecot_eval.records.run import Run
-from safecot_eval.submissions.submitted import SubmittedRun, newest
+from safecot_eval.submissions.submitted import newest
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
@@ -35,7 +34,7 @@ def write_split(
     shards = []
     if samples:
         (folder / "samples").mkdir(exist_ok=True)
-        for number, run in enumerate(_with_samples(paths)):
+        for number, run in enumerate(run for run in newest(paths) if run.has_texts):
             name = f"samples/{number}.json"
             with (folder / name).open("w", encoding="utf-8") as stream:
                 rows = samples_of(run, read(run), None)
@@ -48,8 +47,3 @@ def write_split(
     page = page_html({**data, "shards": shards}, connect=True)
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "robots.txt").write_text(ROBOTS, encoding="utf-8")
-
-
-def _with_samples(paths: Sequence[str]) -> list[Run]:
-    """The newest run of every model and task that is not a submission."""
-    return [run for run in newest(paths) if not isinstance(run, SubmittedRun)]

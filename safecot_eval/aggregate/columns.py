@@ -3,42 +3,61 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.records.samples import Expectation, Status
-from safecot_eval.records.verdicts import EFFECTIVE_BY_LABEL, REFUSED_BY_LABEL, UNSAFE_BY_LABEL
+from safecot_eval.records.evaluator import Evaluator
+from safecot_eval.records.samples import SCORED, Expectation, Status
 
 EXPECTATIONS = tuple(Expectation)
-
-
 STATUSES = tuple(Status)
+_SCORED = np.array([status in SCORED for status in STATUSES])
+
+PER_SAMPLE: dict[str, type[np.signedinteger[Any]]] = {
+    "category": np.int16,
+    "cluster": np.int32,
+    "pair": np.int32,
+    "core": np.int8,
+    "expectation": np.int8,
+    "status": np.int8,
+    "tokens": np.int32,
+    "consistent": np.int8,
+}
+"""The columns that a submission holds as well, beside the ids."""
 
 
-_OK = STATUSES.index(Status.OK)
+class Key(NamedTuple):
+    """What two runs of a task must have in common to be compared; submissions hold it under the same names."""
+
+    version: str = ""
+    data_revision: str = ""
+    image_source: str = ""
 
 
-TEMPLATE_LABELS = ("complied", "refused")
-
-
-_TEMPLATE = {"refused": True, "complied": False}
+KEY_TITLES = {
+    "version": ("version", "task version"),
+    "data_revision": ("data", "data revision"),
+    "image_source": ("images", "image source"),
+}
+"""Field of the key to what the head of a column and a sentence call it."""
 
 
 @dataclass(slots=True)
 class Labels:
     """One evaluator's labels of one run: ``codes[i]`` indexes ``names``, -1 where there is no label.
 
-    ``weights`` are the answers that each label stands for, where they were drawn for labelling (people).
+    ``weights`` are the answers that each label stands for, where they were drawn for labelling (people);
+    ``probabilities`` the judge's own of its label, NaN where not known.
     """
 
-    rubric: str
-    judge: str
     names: tuple[str, ...]
     codes: NDArray[np.int8]
-    weights: NDArray[np.float32] | None = None
+    weights: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
 
     @property
     def unequal(self) -> bool:
@@ -48,12 +67,33 @@ class Labels:
         drawn = self.weights[self.codes >= 0]
         return len(drawn) > 0 and float(np.ptp(drawn)) > 0
 
-    def binary(self, table: dict[str, bool]) -> NDArray[np.float64]:
+    def binary(self, by_label: Mapping[str, bool]) -> NDArray[np.float64]:
         """Labels as 1, 0 or NaN (unlisted labels and missing ones), shape (n,)."""
-        reading = [table.get(name) for name in self.names]
-        lookup = np.array([math.nan if value is None else float(value) for value in reading] + [math.nan])
+        values = [by_label.get(name) for name in self.names]
+        lookup = np.array([math.nan if value is None else float(value) for value in values] + [math.nan])
         result: NDArray[np.float64] = lookup[self.codes]
         return result
+
+
+@dataclass(slots=True)
+class Names:
+    """What a table of samples shows and no number needs.
+
+    Attributes:
+        item: The benchmark's ids, n of them.
+        cluster: Name of each cluster number.
+        pair: Name of each pair number.
+        phrases: Index into the run's phrase lists: which one a sample was scored by, shape (n,).
+        benchmark: Benchmark folder.
+        variant: Task suffix.
+    """
+
+    item: list[str]
+    cluster: tuple[str, ...]
+    pair: tuple[str, ...]
+    phrases: NDArray[np.int32]
+    benchmark: str
+    variant: str
 
 
 @dataclass(slots=True)
@@ -62,24 +102,25 @@ class Columns:
 
     Attributes:
         model: Display name.
-        task: Leaf name.
-        key: Comparability key: benchmark version, data revision, image source.
+        task: Task name.
+        key: What sets the run apart from others of its task.
         ids: Sample ids as integers.
         category: Index into ``categories``.
         cluster: Source question, numbered within the run.
-        pair: Twins, numbered within the run; -1 for none.
+        pair: Contrast pair, numbered within the run; -1 for none.
         core: 1, 0, or -1 where the benchmark has no core.
         expectation: Index into ``EXPECTATIONS``.
         status: Index into ``STATUSES``.
         tokens: Generated tokens; -1 where unknown.
         consistent: 1, 0, or -1 where there is no reasoning or no scored answer.
-        offset: Byte offset of the sample's line in the samples file.
-        evaluators: Evaluator id (``template:<list>`` or ``<judge>/<rubric>``) to its labels.
+        offset: Byte offset of the sample's line in the samples file; -1 where there is none (a submission, a table).
+        evaluators: Who labelled, and their labels.
+        names: Where they were asked for.
     """
 
     model: str
     task: str
-    key: tuple[str, ...]
+    key: Key
     ids: NDArray[np.uint64]
     category: NDArray[np.int16]
     categories: tuple[str, ...]
@@ -91,31 +132,33 @@ class Columns:
     tokens: NDArray[np.int32]
     consistent: NDArray[np.int8]
     offset: NDArray[np.int64]
-    evaluators: dict[str, Labels] = field(default_factory=dict)
+    evaluators: dict[Evaluator, Labels] = field(default_factory=dict)
+    names: Names | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which answers count in rates."""
+        return np.asarray(_SCORED[self.status])
 
     def expects(self, expectation: Expectation) -> NDArray[np.bool_]:
         """Which items have this right behaviour."""
         return np.asarray(self.expectation == EXPECTATIONS.index(expectation))
 
-    def reading(self, evaluator: str) -> tuple[str, NDArray[np.float64]]:
-        """What an evaluator speaks of (``refused``, ``unsafe``, ``effective`` or nothing) and its 1/0/NaN outcomes."""
-        labels = self.evaluators[evaluator]
-        if evaluator.startswith("template:"):
-            kind, table = "refused", _TEMPLATE
-        elif labels.rubric in REFUSED_BY_LABEL:
-            kind, table = "refused", REFUSED_BY_LABEL[labels.rubric]
-        elif labels.rubric in UNSAFE_BY_LABEL:
-            kind, table = "unsafe", UNSAFE_BY_LABEL[labels.rubric]
-        elif labels.rubric in EFFECTIVE_BY_LABEL:
-            kind, table = "effective", EFFECTIVE_BY_LABEL[labels.rubric]
-        else:
-            kind, table = "", {}
-        values = labels.binary(table)
-        values[self.status != _OK] = np.nan
-        return kind, values
+    def outcomes(
+        self, evaluator: Evaluator, by_label: Mapping[str, bool] | None = None
+    ) -> NDArray[np.float64]:
+        """What an evaluator says of each answer: 1, 0, or NaN where it says neither or the answer is not scored.
+
+        Args:
+            evaluator: One of ``evaluators``.
+            by_label: Which labels are 1 and which 0; by default those of the evaluator's outcome.
+        """
+        values = self.evaluators[evaluator].binary(evaluator.by_label if by_label is None else by_label)
+        values[~self.scored] = np.nan
+        return values
 
 
 @runtime_checkable
@@ -127,3 +170,6 @@ class CompactRun(Protocol):
 
     def described(self) -> dict[str, Any]:
         """Its provenance in the form of :func:`safecot_eval.aggregate.provenance.provenance`."""
+
+    def sealed(self) -> tuple[str, dict[str, Any]]:
+        """Hash of the samples file that it was made from, and its provenance as it was submitted."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.columns import Columns, Key
 from safecot_eval.aggregate.metrics import METRICS, measures
 from safecot_eval.stats import holm, minimum_detectable_difference, paired_difference, rank_ranges
 from safecot_eval.stats.clusters import design_effect
@@ -41,16 +41,10 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
     Returns:
         ``pairs``: one dict per comparison (rate of ``a`` minus rate of ``b``); ``ranks``: one per model and column.
     """
-    columns: defaultdict[tuple[str, tuple[str, ...], str, str], list[tuple[str, Outcomes]]] = defaultdict(
-        list
-    )
+    columns: defaultdict[tuple[str, Key, str, str], list[tuple[str, Outcomes]]] = defaultdict(list)
     for table in tables:
-        for measure in measures(table):
-            if measure.metric in _COMPARED and not measure.evaluator.startswith("shadow "):
-                outcomes = Outcomes(table.ids[measure.rows], measure.values, table.cluster[measure.rows])
-                columns[table.task, table.key, measure.metric, measure.evaluator].append(
-                    (table.model, outcomes)
-                )
+        for name, outcomes in _compared(table).items():
+            columns[table.task, table.key, *name].append((table.model, outcomes))
     pairs: list[dict[str, Any]] = []
     ranks: list[dict[str, Any]] = []
     for (task, _, metric, evaluator), entries in sorted(columns.items(), key=lambda entry: entry[0]):
@@ -89,19 +83,24 @@ def compare_two(first: Sequence[Columns], second: Sequence[Columns]) -> list[dic
         for b in second:
             if (a.task, a.key) != (b.task, b.key):
                 continue
-            others = {(m.metric, m.evaluator): m for m in measures(b)}
-            for m in measures(a):
-                other = others.get((m.metric, m.evaluator))
-                if m.metric in _COMPARED and other is not None:
-                    pair = [
-                        (t.model, Outcomes(t.ids[x.rows], x.values, t.cluster[x.rows]))
-                        for t, x in ((a, m), (b, other))
-                    ]
-                    head = {"task": a.task, "metric": m.metric, "evaluator": m.evaluator}
-                    found.append(head | _compare(pair[0], pair[1]))
+            others = _compared(b)
+            for (metric, evaluator), outcomes in _compared(a).items():
+                if (metric, evaluator) in others:
+                    head = {"task": a.task, "metric": metric, "evaluator": evaluator}
+                    pair = _compare((a.model, outcomes), (b.model, others[metric, evaluator]))
+                    found.append(head | pair)
     for row, p in zip(found, holm([row["p"] for row in found]), strict=True):
         row |= {"p_holm": float(p), "mde": _detectable(row, len(found))}
     return found
+
+
+def _compared(table: Columns) -> dict[tuple[str, str], Outcomes]:
+    """Outcomes by metric and evaluator."""
+    return {
+        m.name: Outcomes(table.ids[m.rows], m.values, table.cluster[m.rows])
+        for m in measures(table)
+        if m.metric in _COMPARED
+    }
 
 
 class Outcomes:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.reading import read_all
+from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
-from safecot_eval.records.samples import Record, Status
-from safecot_eval.records.verdicts import REFUSED_BY_LABEL, Harm
+from safecot_eval.records.samples import Expectation
+from safecot_eval.records.verdicts import outcome_of
 from safecot_eval.stats import (
     Correction,
     ErrorRates,
+    Estimate,
     clustered_rate,
     corrected_rate,
     sensitivity_specificity,
 )
 from safecot_eval.util.errors import SafecotError
 
-OUTCOMES: dict[str, dict[str, bool]] = {**REFUSED_BY_LABEL, "harm": {Harm.UNSAFE: True, Harm.SAFE: False}}
-"""For each rubric that people can label: which labels are the outcome whose rate is corrected."""
-
 
 @dataclass(frozen=True, slots=True)
 class GroupRate:
-    """One model on one task, over the items with one expectation.
+    """One model on one task by one evaluator, over the items with one expectation.
 
     Attributes:
         model: Display name.
-        task: Leaf name.
+        task: Task name.
         expectation: ``refuse`` (the rate of refusals is the CRR), ``answer`` (1 - CAR) or ``respond_safely``.
+        evaluator: Whose rate is corrected.
+        human: By whose labels.
+        raw: The evaluator's own rate, clustered by source question.
         correction: The corrected rate or why there is none.
         errors: The evaluator against this model's own labels; None where there are none.
     """
@@ -40,18 +43,85 @@ class GroupRate:
     model: str
     task: str
     expectation: str
+    evaluator: Evaluator
+    human: Evaluator
+    raw: Estimate
     correction: Correction
     errors: ErrorRates | None
 
 
-@dataclass
 class _Group:
-    total: int = 0
-    evaluator: list[float] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
-    labels: list[float] = field(default_factory=list)
-    on_labelled: list[float] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
+    """What an evaluator and people said of the items with one expectation; people on those that it scored."""
+
+    def __init__(
+        self, table: Columns, evaluator: Evaluator, human: Evaluator, expectation: Expectation
+    ) -> None:
+        self.table, self.evaluator, self.human, self.expectation = table, evaluator, human, expectation
+        about = table.expects(expectation)
+        said, truth = (_outcomes(table, one) for one in (evaluator, human))
+        people = table.evaluators.get(human)
+        weights = None if people is None or not people.unequal else people.weights
+        scored = about & ~np.isnan(said)
+        labelled = scored & ~np.isnan(truth)
+        if weights is not None:
+            labelled &= weights > 0
+        self.total = int(about.sum())
+        self.said, self.clusters = said[scored], table.cluster[scored]
+        self.labels, self.on_labelled = truth[labelled], said[labelled]
+        self.weights = None if weights is None else weights[labelled]
+
+    def rate(self, lenders: Sequence[_Group] = ()) -> GroupRate:
+        """The corrected rate by this model's own labels, or by the error rates of models that lend theirs."""
+        raw = clustered_rate(self.said, self.clusters, n_total=self.total)
+        if lenders and not len(self.labels):
+            found = corrected_rate(
+                np.concatenate([group.labels for group in lenders]),
+                np.concatenate([group.on_labelled for group in lenders]),
+                self.said,
+                label_models=[group.table.model for group in lenders for _ in group.labels],
+                n_total=self.total,
+            )
+        else:
+            found = corrected_rate(
+                self.labels,
+                self.on_labelled,
+                self.said,
+                weights=self.weights,
+                design_effect=max(1.0, raw.n / raw.n_eff) if raw.n else 1.0,
+                n_total=self.total,
+            )
+        return GroupRate(
+            self.table.model,
+            self.table.task,
+            self.expectation.value,
+            self.evaluator,
+            self.human,
+            raw,
+            found,
+            sensitivity_specificity(self.labels, self.on_labelled) if len(self.labels) else None,
+        )
+
+
+def _outcomes(table: Columns, evaluator: Evaluator) -> NDArray[np.float64]:
+    return table.outcomes(evaluator) if evaluator in table.evaluators else np.full(len(table), np.nan)
+
+
+def own_rates(table: Columns) -> Iterator[GroupRate]:
+    """Every rate of a run that its own human labels correct: evaluators that speak of the same as the people."""
+    people = [one for one in table.evaluators if one.kind is Kind.PEOPLE and one.outcome]
+    others = [one for one in table.evaluators if one.kind in (Kind.PHRASES, Kind.JUDGE)]
+    for human in people:
+        for evaluator in others:
+            if evaluator.outcome == human.outcome:
+                for group in _groups(table, evaluator, human):
+                    if len(group.labels):
+                        yield group.rate()
+
+
+def _groups(table: Columns, evaluator: Evaluator, human: Evaluator) -> Iterator[_Group]:
+    for expectation in Expectation:
+        if table.expects(expectation).any():
+            yield _Group(table, evaluator, human, expectation)
 
 
 def corrected_rates(
@@ -75,79 +145,31 @@ def corrected_rates(
     Raises:
         SafecotError: the rubric has no such evaluator, or no run has human labels.
     """
-    if rubric not in OUTCOMES or (evaluator is None and rubric != "refusal"):
+    outcome = outcome_of(rubric)[0]
+    if not outcome or (evaluator is None and outcome != "refused"):
         raise SafecotError(
             f"The phrase list says nothing about the rubric {rubric!r}; name a judge with --judge."
         )
-    groups: defaultdict[tuple[str, str, str], _Group] = defaultdict(_Group)
-    for run in runs:
-        people, judge = _verdicts_of(run, rubric, human), _verdicts_of(run, rubric, evaluator)
-        for record in run.samples():
-            group = groups[run.model, run.task, record["expectation"]]
-            _add(group, record, people, judge if evaluator is not None else None, rubric)
-    if not any(group.labels for group in groups.values()):
+    groups: list[_Group] = []
+    for table in read_all(runs):
+        for person in _asked(table, human, rubric):
+            for one in _asked(table, evaluator, rubric):
+                groups += _groups(table, one, person)
+    if not any(len(group.labels) for group in groups):
         raise SafecotError(
             f"No labels of {human} for {rubric!r} beside these runs; see `safecot label import`."
         )
-    return [_corrected(key, groups) for key in sorted(groups)]
+    found = []
+    for group in groups:
+        alike = group.table.task, group.evaluator, group.expectation
+        lenders = [g for g in groups if (g.table.task, g.evaluator, g.expectation) == alike and len(g.labels)]
+        found.append(group.rate(lenders if len(group.said) else ()))
+    return sorted(found, key=lambda rate: (rate.model, rate.task, rate.expectation, str(rate.evaluator)))
 
 
-def _verdicts_of(run: Run, rubric: str, judge: str | None) -> dict[str, dict[str, Any]]:
+def _asked(table: Columns, judge: str | None, rubric: str) -> list[Evaluator]:
+    """Who goes by this id in a run, once per prompt variant; where nobody does, one who labelled nothing."""
     if judge is None:
-        return {}
-    return {v["sample_id"]: v for v in run.verdicts() if v["judge"] == judge and v["rubric"] == rubric}
-
-
-def _add(
-    group: _Group,
-    record: Record,
-    people: dict[str, dict[str, Any]],
-    judge: dict[str, dict[str, Any]] | None,
-    rubric: str,
-) -> None:
-    outcomes, name = OUTCOMES[rubric], record["sample_id"]
-    group.total += 1
-    if record["status"] != Status.OK:
-        return
-    if judge is None:
-        said = record["refusal"]["matched"]
-    else:
-        said = outcomes.get(judge.get(name, {}).get("label", ""))
-    if said is None:
-        return
-    group.evaluator.append(float(said))
-    group.clusters.append(record["cluster_id"])
-    label = people.get(name)
-    truth = None if label is None else outcomes.get(label["label"])
-    if label is not None and truth is not None:
-        group.labels.append(float(truth))
-        group.on_labelled.append(float(said))
-        group.weights.append(float(label.get("weight", 1.0)))
-
-
-def _corrected(key: tuple[str, str, str], groups: dict[tuple[str, str, str], _Group]) -> GroupRate:
-    model, task, expectation = key
-    group = groups[key]
-    clustered = clustered_rate(group.evaluator, group.clusters)
-    effect = max(1.0, clustered.n / clustered.n_eff) if clustered.n else 1.0
-    if group.labels or not group.evaluator:
-        equal = np.ptp(group.weights) == 0 if group.weights else True
-        found = corrected_rate(
-            group.labels,
-            group.on_labelled,
-            group.evaluator,
-            weights=None if equal else group.weights,
-            design_effect=effect,
-            n_total=group.total,
-        )
-        errors = sensitivity_specificity(group.labels, group.on_labelled) if group.labels else None
-        return GroupRate(model, task, expectation, found, errors)
-    others = [(name, g) for name, g in groups.items() if name[1:] == key[1:] and g.labels]
-    found = corrected_rate(
-        [y for _, g in others for y in g.labels],
-        [f for _, g in others for f in g.on_labelled],
-        group.evaluator,
-        label_models=[name[0] for name, g in others for _ in g.labels],
-        n_total=group.total,
-    )
-    return GroupRate(model, task, expectation, found, None)
+        return [one for one in table.evaluators if one.kind is Kind.PHRASES]
+    found = [one for one in table.evaluators if (one.judge, one.rubric) == (judge, rubric)]
+    return found or [Evaluator.of_verdict(judge, rubric, "")]

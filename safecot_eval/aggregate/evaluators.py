@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import Columns
+from safecot_eval.aggregate.corrected import GroupRate, own_rates
+from safecot_eval.records.evaluator import Kind
 from safecot_eval.records.samples import Expectation
-from safecot_eval.stats import clustered_rate, cohen_kappa, corrected_rate
+from safecot_eval.records.verdicts import outcome_of
+from safecot_eval.stats import clustered_rate, kappa_of_table
+from safecot_eval.util.errors import SafecotError
 
-KAPPA_UP_TO = 20_000
-"""Items from which kappa is worked out; larger tables use that many, evenly spaced."""
 ALL_MODELS = "(all models)"
 
 
@@ -29,131 +31,117 @@ def judge_views(tables: Sequence[Columns]) -> dict[str, Any]:
     """
     return {
         "agreement": _with_totals([row for table in tables for row in _agreement(table)]),
-        "corrected": [row for table in tables for row in _corrected(table)],
+        "corrected": [_corrected(rate) for table in tables for rate in own_rates(table)],
         "lists": [row for table in tables for row in _lists(table)],
     }
 
 
+def against_people(
+    tables: Sequence[Columns], human: str, rubric: str
+) -> tuple[list[str], list[bool | None], dict[str, list[bool | None]]]:
+    """Every evaluator's outcomes on the answers that people labelled.
+
+    Args:
+        tables: The runs.
+        human: Judge id of the people.
+        rubric: What they were asked.
+
+    Returns:
+        For each labelled answer whose it is and the people's outcome, and by evaluator its outcome (None where it has
+        none). A judge goes by its id, with rubric and hash where it asked in several prompt variants.
+
+    Raises:
+        SafecotError: there are no such labels.
+    """
+    models: list[str] = []
+    people: list[bool | None] = []
+    said: dict[str, dict[int, bool | None]] = defaultdict(dict)
+    every = {one for table in tables for one in table.evaluators if one.rubric == rubric}
+    judges = [one.judge for one in every]
+    lists = outcome_of(rubric)[0] == "refused"
+    for table in tables:
+        for person in (one for one in table.evaluators if (one.judge, one.rubric) == (human, rubric)):
+            truth = table.outcomes(person)
+            rows = np.flatnonzero(~np.isnan(truth))
+            numbers = range(len(models), len(models) + len(rows))
+            models += [table.model] * len(rows)
+            people += [bool(value) for value in truth[rows]]
+            for one in table.evaluators:
+                if (one.rubric != rubric and not (lists and one.kind is Kind.PHRASES)) or one == person:
+                    continue
+                name = str(one) if judges.count(one.judge) > 1 else one.judge
+                values = table.outcomes(one)[rows].tolist()
+                said[name] |= {
+                    n: None if math.isnan(v) else bool(v) for n, v in zip(numbers, values, strict=True)
+                }
+    if not models:
+        raise SafecotError(
+            f"No labels of {human} for {rubric!r} beside these runs; see `safecot judge import`."
+        )
+    return models, people, {name: [found.get(n) for n in range(len(models))] for name, found in said.items()}
+
+
 def _with_totals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put the pooled counts of each task and pair of evaluators before the rows of its models."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        groups.setdefault((row["task"], row["a"], row["b"]), []).append(row)
+        groups[row["task"], row["a"], row["b"]].append(row)
     found = []
     for same in groups.values():
         if len(same) > 1:
-            counts = np.sum([row["counts"] for row in same], axis=0)
-            labels = np.repeat([(1, 1), (1, 0), (0, 1), (0, 0)], counts, axis=0)
-            pooled = {**same[0], "model": ALL_MODELS, "n": len(labels), "counts": counts.tolist()}
-            found.append({**pooled, **_kappa(labels[:, 0], labels[:, 1])})
+            counts = np.sum([row["counts"] for row in same], axis=0).tolist()
+            found.append({**same[0], "model": ALL_MODELS, **_kappa(counts)})
         found += same
     return found
 
 
-def _kappa(x: NDArray[np.int_], y: NDArray[np.int_]) -> dict[str, float | None]:
-    """Cohen's kappa with its interval, from at most ``KAPPA_UP_TO`` items."""
-    step = max(1, math.ceil(len(x) / KAPPA_UP_TO))
-    kappa = cohen_kappa(x[::step].tolist(), y[::step].tolist())
-    return {"kappa": _finite(kappa.value), "low": _finite(kappa.low), "high": _finite(kappa.high)}
+def _kappa(counts: list[int]) -> dict[str, Any]:
+    """Cohen's kappa with its interval, from the counts: both yes, only the first, only the second, both no."""
+    kappa = kappa_of_table(np.reshape(counts, (2, 2)))
+    shown = {"kappa": kappa.value, "low": kappa.low, "high": kappa.high}
+    return {"n": sum(counts), "counts": counts} | {name: _finite(value) for name, value in shown.items()}
 
 
 def _agreement(table: Columns) -> list[dict[str, Any]]:
-    readings = {name: table.reading(name) for name in table.evaluators if not name.startswith("shadow ")}
+    shown = [one for one in table.evaluators if one.kind is not Kind.ALTERNATIVE and one.outcome]
+    outcomes = {str(one): (one.outcome, table.outcomes(one)) for one in shown}
     found = []
-    for (first, (kind, a)), (second, (other, b)) in combinations(sorted(readings.items()), 2):
-        if not kind or kind != other:
-            continue
-        both = np.flatnonzero(~(np.isnan(a) | np.isnan(b)))
-        if not len(both):
-            continue
-        x, y = a[both].astype(int), b[both].astype(int)
-        found.append(
-            {
-                "model": table.model,
-                "task": table.task,
-                "outcome": kind,
-                "a": first,
-                "b": second,
-                "n": len(both),
-                "counts": [int(((x == i) & (y == j)).sum()) for i in (1, 0) for j in (1, 0)],
-                **_kappa(x, y),
-            }
-        )
+    for (first, (outcome, a)), (second, (other, b)) in combinations(sorted(outcomes.items()), 2):
+        both = ~(np.isnan(a) | np.isnan(b))
+        if outcome == other and both.any():
+            counts = [int(((a == i) & (b == j)).sum()) for i in (1, 0) for j in (1, 0)]
+            head = {"model": table.model, "task": table.task, "outcome": outcome, "a": first, "b": second}
+            found.append(head | _kappa(counts))
     return found
 
 
-def _corrected(table: Columns) -> list[dict[str, Any]]:
-    people = [name for name in table.evaluators if name.startswith("human:")]
-    found = []
-    for human in people:
-        kind, truth = table.reading(human)
-        if not kind:
-            continue
-        for name in table.evaluators:
-            if name.startswith(("shadow ", "human:")) or table.reading(name)[0] != kind:
-                continue
-            said = table.reading(name)[1]
-            for expectation in Expectation:
-                about = table.expects(expectation)
-                if about.any():
-                    found += _one_correction(table, about, truth, said, kind, human, name, expectation)
-    return found
-
-
-def _one_correction(
-    table: Columns,
-    about: NDArray[np.bool_],
-    truth: NDArray[np.float64],
-    said: NDArray[np.float64],
-    kind: str,
-    human: str,
-    name: str,
-    expectation: Expectation,
-) -> list[dict[str, Any]]:
-    scored = about & ~np.isnan(said)
-    labelled = scored & ~np.isnan(truth)
-    if not labelled.any():
-        return []
-    clustered = clustered_rate(said[scored], table.cluster[scored])
-    effect = max(1.0, clustered.n / clustered.n_eff)
-    people = table.evaluators[human]
-    result = corrected_rate(
-        truth[labelled],
-        said[labelled],
-        said[scored],
-        weights=people.weights[labelled] if people.weights is not None and people.unequal else None,
-        design_effect=effect,
-        n_total=int(about.sum()),
-    )
-    shown = result.estimate
-    return [
-        {
-            "model": table.model,
-            "task": table.task,
-            "outcome": kind,
-            "expectation": expectation.value,
-            "evaluator": name,
-            "human": human,
-            "labels": int(labelled.sum()),
-            "raw": clustered.value,
-            "raw_low": clustered.low,
-            "raw_high": clustered.high,
-            "corrected": None if shown is None else _finite(shown.value),
-            "low": None if shown is None else shown.low,
-            "high": None if shown is None else shown.high,
-            "refused": result.refused,
-            "warnings": list(result.warnings),
-        }
-    ]
+def _corrected(rate: GroupRate) -> dict[str, Any]:
+    shown = rate.correction.estimate
+    return {
+        "model": rate.model,
+        "task": rate.task,
+        "outcome": rate.evaluator.outcome,
+        "expectation": rate.expectation,
+        "evaluator": str(rate.evaluator),
+        "human": str(rate.human),
+        "labels": rate.correction.n_labels,
+        "raw": rate.raw.value,
+        "raw_low": rate.raw.low,
+        "raw_high": rate.raw.high,
+        "corrected": None if shown is None else _finite(shown.value),
+        "low": None if shown is None else shown.low,
+        "high": None if shown is None else shown.high,
+        "refused": rate.correction.refused,
+        "warnings": list(rate.correction.warnings),
+    }
 
 
 def _lists(table: Columns) -> list[dict[str, Any]]:
     found = []
-    for name, labels in table.evaluators.items():
-        if not name.startswith(("template:", "shadow ")):
+    for one in table.evaluators:
+        if not one.is_list:
             continue
-        values = labels.binary({"refused": True, "complied": False})
-        values[np.isnan(values)] = np.nan
+        values = table.outcomes(one)
         for expectation in Expectation:
             about = table.expects(expectation)
             if about.any():
@@ -162,8 +150,8 @@ def _lists(table: Columns) -> list[dict[str, Any]]:
                     {
                         "model": table.model,
                         "task": table.task,
-                        "list": name.removeprefix("shadow ").removeprefix("template:"),
-                        "own": name.startswith("template:"),
+                        "list": one.id,
+                        "own": one.kind is Kind.PHRASES,
                         "expectation": expectation.value,
                         "refused": _finite(e.value),
                         "low": e.low,
@@ -175,4 +163,4 @@ def _lists(table: Columns) -> list[dict[str, Any]]:
 
 
 def _finite(value: float) -> float | None:
-    return None if math.isnan(value) or math.isinf(value) else value
+    return value if math.isfinite(value) else None

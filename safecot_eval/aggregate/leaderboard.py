@@ -7,56 +7,46 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from safecot_eval.aggregate.columns import Columns
-from safecot_eval.aggregate.metrics import run_metrics
+from safecot_eval.aggregate.columns import KEY_TITLES, STATUSES, Columns
+from safecot_eval.aggregate.metrics import PAIR_KINDS, measures, run_metrics
 from safecot_eval.benchmarks import registry
+from safecot_eval.records.evaluator import Kind
 from safecot_eval.stats import Estimate, IntervalMethod, macro_mean
 from safecot_eval.util.errors import SafecotError
 
 POOLED = "pooled"
-
-
 _POOLABLE = ("crr", "car", "balanced", "asr")
 
 
 def conflicts_of(table: Columns, tables: Sequence[Columns]) -> str:
     """What sets a run's columns apart from other runs of its task: empty where all of them are comparable."""
-    keys = {other.key for other in tables if other.task == table.task}
-    if len(keys) < 2:
-        return ""
-    differing = [i for i in range(3) if len({key[i] for key in keys}) > 1]
-    return ", ".join(f"{('version', 'data', 'images')[i]} {table.key[i]}" for i in differing)
+    others = [other.key for other in tables if other.task == table.task]
+    return ", ".join(
+        f"{KEY_TITLES[name][0]} {value}"
+        for name, value in table.key._asdict().items()
+        if any(getattr(other, name) != value for other in others)
+    )
 
 
-def _conflicts(tables: Sequence[Columns]) -> list[str]:
+def conflicts(tables: Sequence[Columns]) -> list[str]:
     """One sentence per task and way in which its runs cannot be compared."""
     found = []
     for task in sorted({table.task for table in tables}):
         same = [table for table in tables if table.task == task]
-        for index, what in enumerate(("task version", "data revision", "image source")):
-            values = sorted({table.key[index] for table in same})
+        for name, (_, what) in KEY_TITLES.items():
+            values = sorted({getattr(table.key, name) for table in same})
             if len(values) > 1:
                 found.append(f"{task} has more than one {what}: {', '.join(values)}")
-        for what, template in (("phrase list", True), ("set of judges", False)):
-            sets = {
-                tuple(sorted(n for n in table.evaluators if _is_list(n) is template and _counts(n)))
-                for table in same
-            }
+        for what, kind in (("phrase list", Kind.PHRASES), ("set of judges", Kind.JUDGE)):
+            sets = {tuple(sorted(str(one) for one in table.evaluators if one.kind is kind)) for table in same}
             if len(sets) > 1:
                 named = sorted(", ".join(names) or "none" for names in sets)
                 found.append(f"{task} has more than one {what}: {'; '.join(named)}")
     return found
 
 
-def _is_list(name: str) -> bool:
-    return name.startswith("template:")
-
-
-def _counts(name: str) -> bool:
-    return not name.startswith(("shadow ", "human:"))
-
-
-def _cells(table: Columns, apart: str, interval: IntervalMethod) -> list[dict[str, Any]]:
+def cells(table: Columns, apart: str, interval: IntervalMethod) -> list[dict[str, Any]]:
+    """One cell per metric and evaluator of a run."""
     return [
         {"model": table.model, "task": table.task, "apart": apart, "metric": metric, "evaluator": evaluator}
         | numbers(e)
@@ -79,7 +69,7 @@ def numbers(e: Estimate) -> dict[str, Any]:
     }
 
 
-def _pooled(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def pooled(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean over the tasks (each counts the same) for models that ran every task that has the metric."""
     groups: defaultdict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = defaultdict(dict)
     for cell in cells:
@@ -108,25 +98,26 @@ def _estimate(cell: dict[str, Any]) -> Estimate:
     return Estimate(value, low, high, n, n_total, n_eff, cell["method"], cell["worst"][0], cell["worst"][1])
 
 
-def _category_cells(
-    table: Columns, tables: Sequence[Columns], interval: IntervalMethod
-) -> list[dict[str, Any]]:
-    apart = conflicts_of(table, tables)
-    skipped = ("coverage", "consistency", "tokens", "invalid", "partial")
+def category_cells(table: Columns, apart: str, interval: IntervalMethod) -> list[dict[str, Any]]:
+    """The rates of a run within each category."""
+    chosen = [
+        measure
+        for measure in measures(table)
+        if measure.evaluator is not None and measure.metric not in (*PAIR_KINDS, "coverage", "partial")
+    ]
     found = []
     for code, category in enumerate(table.categories):
-        for (metric, evaluator), e in run_metrics(table, table.category == code, method=interval).items():
-            if (
-                metric not in skipped
-                and not metric.startswith("pair_")
-                and not evaluator.startswith("shadow ")
-            ):
+        for (metric, evaluator), e in run_metrics(
+            table, table.category == code, method=interval, only=chosen
+        ).items():
+            if metric != "tokens":
                 head = {"model": table.model, "task": table.task, "apart": apart, "category": category}
                 found.append(head | {"metric": metric, "evaluator": evaluator} | numbers(e))
     return found
 
 
-def _tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
+def tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
+    """What each task is, from its benchmark's own file."""
     found = []
     for task in sorted({table.task for table in tables}):
         try:
@@ -153,13 +144,12 @@ def _tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
     return found
 
 
-def _left_out(table: Columns) -> dict[str, Any]:
-    from safecot_eval.aggregate.columns import STATUSES
-
-    counts = {str(s): int((table.status == i).sum()) for i, s in enumerate(STATUSES)}
+def counts(table: Columns) -> dict[str, Any]:
+    """How many samples of a run have which status, what sets it apart, and who labelled it."""
+    by_status = {str(status): int((table.status == code).sum()) for code, status in enumerate(STATUSES)}
     return {
         "n": len(table),
-        "status": {name: count for name, count in counts.items() if count},
+        "status": {name: count for name, count in by_status.items() if count},
         "key": list(table.key),
-        "evaluators": [name for name in table.evaluators if not name.startswith("shadow ")],
+        "evaluators": [str(one) for one in table.evaluators if one.kind is not Kind.ALTERNATIVE],
     }

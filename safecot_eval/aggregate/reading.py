@@ -1,34 +1,42 @@
-"""Read a run into compact columns: one pass over the file, no text kept."""
+"""The one reader of runs: one pass over a samples file and the verdicts beside it, to compact columns.
+
+The page, its exports, DataFrames, comparisons, corrected rates and submissions are all made from what this returns.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import orjson
+from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import (
     EXPECTATIONS,
+    PER_SAMPLE,
     STATUSES,
-    TEMPLATE_LABELS,
     Columns,
     CompactRun,
+    Key,
     Labels,
+    Names,
 )
-from safecot_eval.records.json_files import MAX_LINE_BYTES
-from safecot_eval.records.run import Run, RunCheck
-from safecot_eval.records.samples import Status
+from safecot_eval.records.evaluator import PHRASE_LABELS, Evaluator, Kind
+from safecot_eval.records.json_files import enumerate_lines, parse_line
+from safecot_eval.records.run import Run, RunCheck, output_tokens
+from safecot_eval.records.samples import SCORED
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 
 _EXPECTATION = {value.value: index for index, value in enumerate(EXPECTATIONS)}
 _STATUS = {value.value: index for index, value in enumerate(STATUSES)}
 _POOL_FROM_BYTES = 8 * 2**20
+_MOST_LABELS = 127
+_NUMBERS = {"weight": 1.0, "probability": np.nan}
+"""Numbers that a verdict may have, and what they are where it has none."""
 
 
 class Codes(dict[Any, int]):
@@ -52,148 +60,209 @@ def read_all(runs: Sequence[Run], *, lists: Sequence[str] = (), workers: int = 2
     """
     size = sum(run.samples_path.stat().st_size for run in runs)
     if workers < 2 or len(runs) < 2 or size < _POOL_FROM_BYTES:
-        return in_one_column([read(run, lists=lists) for run in runs])
+        return _in_one_column([read(run, lists=lists) for run in runs])
     with ProcessPoolExecutor(workers) as pool:
-        return in_one_column(list(pool.map(_read_task, [(run, tuple(lists)) for run in runs])))
+        return _in_one_column(list(pool.map(partial(read, lists=tuple(lists)), runs)))
 
 
-def in_one_column(tables: list[Columns]) -> list[Columns]:
-    """Give runs of earlier versions the id that their phrase list has now, where newer runs have been matched with it."""
-    used = {name for table in tables for name in table.evaluators}
-    for old, new in refusal.RENAMED.items():
-        before, now = f"template:{old}", f"template:{new}"
-        for table in tables if now in used else ():
-            if before in table.evaluators:
-                labels = table.evaluators.pop(before)
-                table.evaluators = {now: replace(labels, judge=now), **table.evaluators}
+def renamed_lists(evaluators: Iterable[Evaluator]) -> dict[Evaluator, Evaluator]:
+    """Phrase lists of earlier versions to the id that the same phrases have now, where that is in use as well."""
+    used = set(evaluators)
+    pairs = ((Evaluator.of_list(old), Evaluator.of_list(new)) for old, new in refusal.RENAMED.items())
+    return {old: new for old, new in pairs if new in used}
+
+
+def _in_one_column(tables: list[Columns]) -> list[Columns]:
+    renamed = renamed_lists(one for table in tables for one in table.evaluators)
+    for table in tables:
+        for old in renamed.keys() & table.evaluators.keys():
+            labels = table.evaluators.pop(old)
+            if (own := table.evaluators.get(renamed[old])) is not None:
+                labels.codes = np.maximum(labels.codes, own.codes)
+            table.evaluators = {**table.evaluators, renamed[old]: labels}
     return tables
 
 
-def _read_task(task: tuple[Run, tuple[str, ...]]) -> Columns:
-    return read(task[0], lists=task[1])
-
-
-def read(run: Run, *, lists: Sequence[str] = ()) -> Columns:
+def read(run: Run, *, lists: Sequence[str] = (), named: bool = False) -> Columns:
     """Read one run and the verdict sidecars beside it; a submission holds its columns ready.
+
+    Args:
+        run: What to read.
+        lists: Phrase lists that every answer is matched against as well.
+        named: Keep the names of items, clusters and pairs, for a table.
 
     Raises:
         SafecotError: a line is not a JSON object or has no record (file and line are named).
     """
     if isinstance(run, CompactRun):
         return run.columns()
-    categories, clusters, pairs, keys = Codes(), Codes(), Codes(), Codes()
-    ids, offsets, tokens = [], [], []
-    category, cluster, pair, core, expectation, status, consistent = [], [], [], [], [], [], []
-    template: dict[str, list[tuple[int, int]]] = {}
-    inner: list[tuple[int, dict[str, Any]]] = []
-    matchers = {name: refusal.load_list(name) for name in lists}
-    shadow: dict[str, list[int]] = {name: [] for name in lists}
-    limit = run.max_new_tokens
-    own: dict[str, refusal.RefusalList] = {}
-    ok, truncated = _STATUS[Status.OK.value], _STATUS[Status.TRUNCATED.value]
-    position: dict[int, int] = {}
+    samples = _Samples(run, lists, named)
     check = RunCheck(run)
-    for row, (number, offset, line) in enumerate(_lines(run.samples_path, check.digest)):
+    for number, offset, line in enumerate_lines(run.samples_path, digest=check.digest):
         check.line(number, line)
         try:
-            record = line["safecot"]
-            found = record["refusal"]
-            state = _STATUS[record["status"]]
-            used = _tokens(line)
-            if state == ok and limit and used >= limit:
-                state = truncated
-            identity = int(record["sample_id"], 16)
-            ids.append(identity)
-            expectation.append(_EXPECTATION[record["expectation"]])
-            category.append(categories[record["category"]])
-            cluster.append(clusters[record["cluster_id"]])
-            pair.append(-1 if record["pair_id"] is None else pairs[record["pair_id"]])
-            core.append(-1 if record["core"] is None else int(record["core"]))
-            keys[record["benchmark_version"], record["data_revision"], record["image_source"]]
-            verdicts = record["verdicts"]
+            samples.add(line, offset)
         except (KeyError, TypeError, ValueError) as error:
             raise SafecotError(
                 f"{run.samples_path}, line {number}: no complete 'safecot' record ({error!r}); rerun the task with "
                 "this version, or leave the file out."
             ) from error
-        status.append(state)
-        tokens.append(used)
-        offsets.append(offset)
-        position[identity] = row
-        matched = found["matched"] if state == ok else None
-        listed = found["list"]
-        template.setdefault(listed, []).append((row, -1 if matched is None else int(matched)))
-        consistent.append(-1)
-        if matched is not None and record["reasoning"]:
-            phrases = own.get(listed) or _list_of(listed)
-            if phrases is not None:
-                own[listed] = phrases
-                said = matched
-                if phrases.where is refusal.Where.GENERATION:  # the match may be the reasoning's own
-                    said = phrases.match(record["answer"]) is not None
-                consistent[-1] = int((phrases.match(record["reasoning"]) is not None) == said)
-        for name, matcher in matchers.items():
-            hit = matcher.match_in(answer=record["answer"], generation=record["raw"]) if state == ok else None
-            shadow[name].append(-1 if state != ok else int(hit is not None))
-        inner.extend((row, verdict) for verdict in verdicts)
     check.end()
-    size = len(ids)
-    columns = Columns(
-        run.model,
-        run.task,
-        _key_of(keys),
-        np.array(ids, dtype=np.uint64),
-        np.array(category, dtype=np.int16),
-        tuple(str(name) for name in categories),
-        np.array(cluster, dtype=np.int32),
-        np.array(pair, dtype=np.int32),
-        np.array(core, dtype=np.int8),
-        np.array(expectation, dtype=np.int8),
-        np.array(status, dtype=np.int8),
-        np.array(tokens, dtype=np.int32),
-        np.array(consistent, dtype=np.int8),
-        np.array(offsets, dtype=np.int64),
-    )
-    for listed, marks in template.items():
-        codes = np.full(size, -1, dtype=np.int8)
-        rows, values = np.array(marks, dtype=np.int64).T
-        codes[rows] = values
-        name = f"template:{listed}"
-        columns.evaluators[name] = Labels("template", name, TEMPLATE_LABELS, codes)
-    for listed, values in shadow.items():
-        name = f"template:{matchers[listed].id}"
-        if matchers[listed].id not in map(refusal.current_id, template):
-            columns.evaluators["shadow " + name] = Labels(
-                "shadow", name, TEMPLATE_LABELS, np.array(values, dtype=np.int8)
+    return samples.columns()
+
+
+def record_at(run: Run, offset: int) -> dict[str, Any]:
+    """The whole line (with its texts) at a byte offset of the samples file."""
+    with run.samples_path.open("rb") as stream:
+        stream.seek(offset)
+        return parse_line(stream.readline())
+
+
+class _Samples:
+    """Collects a run's samples, one line at a time."""
+
+    def __init__(self, run: Run, lists: Sequence[str], named: bool) -> None:
+        self._run = run
+        self._rows: dict[int, int] = {}  # sample id to its row
+        self._values: dict[str, list[int]] = {name: [] for name in (*PER_SAMPLE, "offset")}
+        self._categories, self._clusters, self._pairs, self._keys = Codes(), Codes(), Codes(), Codes()
+        self._own_lists: dict[str, refusal.RefusalList | None] = {}
+        self._phrases = Codes()
+        self._matched: list[int] = []
+        self._by_list: list[int] = []
+        self._others = {name: refusal.load_list(name) for name in lists}
+        self._other_matches: dict[str, list[int]] = {name: [] for name in lists}
+        self._verdicts: list[tuple[int, dict[str, Any]]] = []
+        self._items: list[str] | None = [] if named else None
+        self._place = ("", "")
+
+    def add(self, line: Mapping[str, Any], offset: int) -> None:
+        """Take a line that has been checked."""
+        record, values, used = line["safecot"], self._values, output_tokens(line)
+        row = self._rows[int(record["sample_id"], 16)] = len(self._rows)
+        status = self._run.status_of(record, used)
+        matched = record["refusal"]["matched"] if status in SCORED else None
+        values["category"].append(self._categories[record["category"]])
+        values["cluster"].append(self._clusters[record["cluster_id"]])
+        values["pair"].append(-1 if record["pair_id"] is None else self._pairs[record["pair_id"]])
+        values["core"].append(-1 if record["core"] is None else int(record["core"]))
+        values["expectation"].append(_EXPECTATION[record["expectation"]])
+        values["status"].append(_STATUS[status])
+        values["tokens"].append(-1 if used is None else used)
+        values["consistent"].append(self._consistent(record, matched))
+        values["offset"].append(offset)
+        self._keys[record["benchmark_version"], record["data_revision"], record["image_source"]]
+        self._by_list.append(self._phrases[record["refusal"]["list"]])
+        self._matched.append(-1 if matched is None else int(matched))
+        for name, phrases in self._others.items():
+            found = -1
+            if status in SCORED:
+                hit = phrases.match_in(answer=record["answer"], generation=record["raw"])
+                found = int(hit is not None)
+            self._other_matches[name].append(found)
+        self._verdicts.extend((row, verdict) for verdict in record["verdicts"])
+        if self._items is not None:
+            self._items.append(record["item_id"])
+            self._place = (record["benchmark"], record["variant"])
+
+    def _consistent(self, record: Mapping[str, Any], matched: bool | None) -> int:
+        """Whether a phrase of the run's list occurs in both reasoning and answer, or in neither; -1 where not known."""
+        if matched is None or not record["reasoning"]:
+            return -1
+        list_id = record["refusal"]["list"]
+        if list_id not in self._own_lists:
+            self._own_lists[list_id] = _shipped(list_id)
+        phrases = self._own_lists[list_id]
+        if phrases is None:
+            return -1
+        if phrases.where is refusal.Where.GENERATION:  # the match may be the reasoning's own
+            matched = phrases.match(record["answer"]) is not None
+        return int((phrases.match(record["reasoning"]) is not None) == matched)
+
+    def columns(self) -> Columns:
+        """All samples so far, with the verdicts."""
+        if len(self._categories) > np.iinfo(np.int16).max:
+            raise SafecotError(
+                f"{self._run.samples_path}: more categories than a benchmark can have; is it damaged?"
             )
-    _add_verdicts(columns, run, inner, position)
-    return columns
+        arrays: dict[str, Any] = {
+            name: np.array(self._values[name], dtype=kind) for name, kind in PER_SAMPLE.items()
+        }
+        by_list = np.array(self._by_list, dtype=np.int32)
+        names = None
+        if self._items is not None:
+            names = Names(self._items, tuple(self._clusters), tuple(self._pairs), by_list, *self._place)
+        columns = Columns(
+            self._run.model,
+            self._run.task,
+            Key(*("+".join(sorted(set(map(str, values)))) for values in zip(*self._keys, strict=True))),
+            np.array(list(self._rows), dtype=np.uint64),
+            categories=tuple(str(name) for name in self._categories),
+            offset=np.array(self._values["offset"], dtype=np.int64),
+            names=names,
+            **arrays,
+        )
+        matched = np.array(self._matched, dtype=np.int8)
+        for list_id, code in self._phrases.items():
+            codes = np.where(by_list == code, matched, np.int8(-1))
+            columns.evaluators[Evaluator.of_list(list_id)] = Labels(PHRASE_LABELS, codes)
+        own = set(map(refusal.current_id, self._phrases))
+        for name, phrases in self._others.items():
+            if phrases.id not in own:
+                codes = np.array(self._other_matches[name], dtype=np.int8)
+                columns.evaluators[Evaluator.of_list(phrases.id, Kind.ALTERNATIVE)] = Labels(
+                    PHRASE_LABELS, codes
+                )
+        columns.evaluators |= self._labels()
+        return columns
 
-
-def _add_verdicts(
-    columns: Columns, run: Run, inner: list[tuple[int, dict[str, Any]]], position: Mapping[int, int]
-) -> None:
-    """In-run verdicts first, so that a sidecar's later opinion of the same judge and rubric replaces them."""
-    found: dict[str, tuple[str, str, Codes, np.ndarray[Any, np.dtype[np.int8]]]] = {}
-    weights: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = {}
-    sidecar = ((position.get(_identity(v["sample_id"]), -1), v) for v in run.verdicts())
-    for verdicts in (inner, sidecar):
-        for row, verdict in verdicts:
+    def _labels(self) -> dict[Evaluator, Labels]:
+        """In-run verdicts first, so that a sidecar's later opinion of the same judge and rubric replaces them."""
+        sidecars = ((self._rows.get(_identity(v["sample_id"]), -1), v) for v in self._run.verdicts())
+        found: dict[Evaluator, _Verdicts] = {}
+        known: dict[
+            tuple[str, str, str], _Verdicts
+        ] = {}  # the same by what a verdict says: spelling takes longer
+        for row, verdict in chain(self._verdicts, sidecars):
             if row < 0:
                 continue
-            stamp = verdict.get("rubric_hash")
-            name = f"{verdict['judge']}/{verdict['rubric']}" + (f"@{str(stamp)[:8]}" if stamp else "")
-            if name not in found:
-                empty = np.full(len(columns), -1, dtype=np.int8)
-                found[name] = (str(verdict["rubric"]), str(verdict["judge"]), Codes(), empty)
-            _, _, names, codes = found[name]
-            codes[row] = names[str(verdict["label"])]
-            if "weight" in verdict:
-                weights.setdefault(name, np.ones(len(columns), dtype=np.float32))[row] = float(
-                    verdict["weight"]
+            asked = verdict["judge"], verdict["rubric"], str(verdict.get("rubric_hash") or "")
+            if asked not in known:
+                known[asked] = found.setdefault(Evaluator.of_verdict(*asked), _Verdicts(len(self._rows)))
+            known[asked].add(row, verdict)
+        for evaluator, given in found.items():
+            if len(given.names) > _MOST_LABELS:
+                raise SafecotError(
+                    f"{self._run.samples_path}: {evaluator} gave more than {_MOST_LABELS} different labels; is one of "
+                    "its verdict files damaged?"
                 )
-    for name, (rubric, judge, names, codes) in found.items():
-        columns.evaluators[name] = Labels(rubric, judge, tuple(names), codes, weights.get(name))
+        return {evaluator: given.labels() for evaluator, given in found.items()}
+
+
+class _Verdicts:
+    """Collects the labels of one judge by one rubric."""
+
+    def __init__(self, size: int) -> None:
+        self.names = Codes()
+        self._codes = np.full(size, -1, dtype=np.int32)
+        self._numbers: dict[str, NDArray[np.float64]] = {}
+
+    def add(self, row: int, verdict: Mapping[str, Any]) -> None:
+        """Take a verdict; it replaces an earlier one on the same answer."""
+        self._codes[row] = self.names[verdict["label"]]
+        for name, missing in _NUMBERS.items():
+            value = verdict.get(name)
+            if value is not None and name not in self._numbers:
+                self._numbers[name] = np.full(len(self._codes), missing)
+            if name in self._numbers:
+                self._numbers[name][row] = missing if value is None else value
+
+    def labels(self) -> Labels:
+        """The labels of all samples."""
+        numbers = self._numbers
+        return Labels(
+            tuple(self.names), self._codes.astype(np.int8), numbers.get("weight"), numbers.get("probability")
+        )
 
 
 def _identity(sample_id: str) -> int:
@@ -203,63 +272,10 @@ def _identity(sample_id: str) -> int:
         return -1
 
 
-def record_at(run: Run, offset: int) -> dict[str, Any]:
-    """The whole line (with its texts) at a byte offset of the samples file."""
-    with run.samples_path.open("rb") as stream:
-        stream.seek(offset)
-        return _parse(stream.readline())
-
-
-def _lines(path: Path, digest: Any = None) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    offset = 0
-    with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            if digest is not None:
-                digest.update(line)
-            if len(line) > MAX_LINE_BYTES:
-                raise SafecotError(
-                    f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."
-                )
-            start, offset = offset, offset + len(line)
-            if not line.strip():
-                continue
-            try:
-                content = _parse(line)
-            except (ValueError, RecursionError) as error:
-                raise SafecotError(f"{path}, line {number}: not a JSON object ({error}).") from error
-            yield number, start, content
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        content = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        content = json.loads(line)  # lone surrogates and NaN, which only Python's own parser takes
-    if not isinstance(content, dict):
-        raise ValueError("not a JSON object")
-    return content
-
-
-def _tokens(line: Mapping[str, Any]) -> int:
-    counts = line.get("token_counts")
-    first = counts[0] if isinstance(counts, list) and counts else None
-    used = first.get("output_tokens") if isinstance(first, dict) else None
-    return used if isinstance(used, int) and not isinstance(used, bool) and 0 <= used < 2**31 else -1
-
-
-def _key_of(keys: Codes) -> tuple[str, ...]:
-    parts: list[str] = []
-    for values in zip(*keys, strict=True):
-        parts.append("+".join(sorted({str(value) for value in values})))
-    return tuple(parts)
-
-
-def _list_of(listed: str) -> refusal.RefusalList | None:
-    listed = refusal.current_id(listed)
-    name = listed.split("@")[0]
+def _shipped(list_id: str) -> refusal.RefusalList | None:
+    list_id = refusal.current_id(list_id)
+    name = list_id.split("@")[0]
     if name not in refusal.available_lists():  # never a path: the name comes from a run folder of anybody's
         return None
     phrases = refusal.load_list(name)
-    return phrases if phrases.id == listed else None
+    return phrases if phrases.id == list_id else None

@@ -53,7 +53,7 @@ def hub(
     title: str,
 ) -> None:
     """RUNS as a data set for the Hugging Face hub. Nothing is uploaded without --repo; no text goes in without --texts."""
-    from safecot_eval.submissions.submitted import SubmittedRun, newest
+    from safecot_eval.submissions.submitted import newest
     from safecot_eval.submissions.submitting import documents_of
     from safecot_reports import hub_dataset
 
@@ -62,7 +62,7 @@ def hub(
     if public and repo is None:
         raise SafecotError("--public belongs to --repo.")
     found = newest(runs)
-    with_texts = [run for run in found if texts and not isinstance(run, SubmittedRun)]
+    with_texts = [run for run in found if texts and run.has_texts]
     documents = documents_of(found, "", "other")
     counts = hub_dataset.write(documents, output, runs=with_texts, harmful=include_harmful, title=title)
     said = f"{counts['rates']} rates, {counts['outcomes']} outcomes, {counts['texts']} texts"

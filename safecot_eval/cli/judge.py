@@ -263,10 +263,13 @@ def evaluate(
     output: Path | None,
 ) -> None:
     """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels."""
+    from safecot_eval.aggregate.evaluators import against_people
+    from safecot_eval.aggregate.reading import read_all
     from safecot_eval.judge.in_run import configured_at_all
-    from safecot_eval.judge.meta_evaluation.against_people import OUTCOMES, evaluate_runs, evaluate_set
+    from safecot_eval.judge.meta_evaluation.against_people import compare, evaluate_set
     from safecot_eval.judge.meta_evaluation.label_sets import SETS
     from safecot_eval.records.run import find_runs
+    from safecot_eval.records.verdicts import YES_OR_NO, outcome_of
     from safecot_eval.util.files import write_text
 
     if labels in SETS:
@@ -281,9 +284,9 @@ def evaluate(
             SETS[labels], judge, _rubrics((SETS[labels].rubric,), official) if judge else None
         )
     elif labels.startswith("human:") and runs:
-        if rubric not in OUTCOMES:
-            raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(OUTCOMES)}.")
-        rows = evaluate_runs(find_runs(runs), labels, rubric)
+        if not outcome_of(rubric)[0]:
+            raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(YES_OR_NO)}.")
+        rows = compare(*against_people(read_all(find_runs(runs)), labels, rubric))
     else:
         raise SafecotError(f"--labels {labels}: name {', '.join(SETS)}, or human:NAME together with RUNS.")
     for line in _table(rows, per_model):

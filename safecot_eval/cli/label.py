@@ -162,10 +162,13 @@ def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> N
     click.echo(
         f"Rate of {outcome}: {judge or 'phrase list'} corrected with labels of human:{name} (95 % intervals)"
     )
-    for group in corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=f"human:{name}"):
+    groups = corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=f"human:{name}")
+    several = len({group.evaluator for group in groups}) > 1
+    for group in groups:
         found = group.correction
-        click.echo(f"{group.model} · {group.task} · expectation {group.expectation}")
-        click.echo(f"  evaluator says {_shown(found.evaluator_only)} of {found.evaluator_only.n:,} scored")
+        who = f" · {group.evaluator}" if several else ""
+        click.echo(f"{group.model} · {group.task} · expectation {group.expectation}{who}")
+        click.echo(f"  evaluator says {_shown(group.raw)} of {group.raw.n:,} scored")
         if group.errors is not None:
             sensitivity, specificity = group.errors.sensitivity, group.errors.specificity
             click.echo(f"  its sensitivity {_shown(sensitivity)}, specificity {_shown(specificity)}")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from safecot_eval.util.errors import SafecotError
 
 MAX_LINE_BYTES = 64 * 2**20
@@ -16,7 +18,15 @@ MAX_LINE_BYTES = 64 * 2**20
 def enumerate_jsonl(
     path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of a JSON-lines file.
+    """Yield (line number from 1, object) of a JSON-lines file; see :func:`enumerate_lines`."""
+    for number, _, content in enumerate_lines(path, tolerate_cut_tail=tolerate_cut_tail, digest=digest):
+        yield number, content
+
+
+def enumerate_lines(
+    path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield (line number from 1, byte offset, object) of a JSON-lines file.
 
     Args:
         path: The file.
@@ -31,9 +41,9 @@ def enumerate_jsonl(
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
     with stream:
-        number = 0
+        number = end = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):
-            number += 1
+            number, offset, end = number + 1, end, end + len(line)
             if digest is not None:
                 digest.update(line)
             if len(line) > MAX_LINE_BYTES:
@@ -43,15 +53,29 @@ def enumerate_jsonl(
             if not line.strip():
                 continue
             try:
-                content = json.loads(line)
-                if not isinstance(content, dict):
-                    raise ValueError("not a JSON object")
+                content = parse_line(line)
             except (ValueError, RecursionError) as error:
                 if tolerate_cut_tail and not line.endswith(b"\n"):
                     return
                 reason = " ".join(str(error).split())
                 raise SafecotError(f"{path}, line {number}: not a JSON object ({reason}).") from error
-            yield number, content
+            yield number, offset, content
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """Parse one line.
+
+    Raises:
+        ValueError: it is not a JSON object.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        content = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        content = json.loads(line)  # lone surrogates and NaN, which only Python's own parser takes
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    return content
 
 
 MAX_RESULTS_BYTES = 256 * 2**20

@@ -1,4 +1,4 @@
-"""Read what lmms-eval wrote: run folders to streams of sample records, or to one tidy table.
+"""Read what lmms-eval wrote: run folders to streams of sample records.
 
 lmms-eval writes ``DIR/<model>/<time>_results.json`` and ``DIR/<model>/<time>_samples_<task>.jsonl``. A *run* here is one
 samples file of ours together with the results file of the same time stamp and the verdict sidecars in ``verdicts/``
@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safecot_eval.records.check import record_problem, verdict_problem
 from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
-from safecot_eval.records.samples import Record, Status
+from safecot_eval.records.samples import SCORED, Record, Status
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_eval.util.terminal import printable
-
-if TYPE_CHECKING:
-    pass
 
 _SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
 
@@ -38,14 +35,17 @@ class Run:
         stamp: lmms-eval's time stamp, sortable.
         model: What the leaderboard calls the model: ``name=`` in the model arguments where given, else lmms-eval's
             sanitised model name, else the folder's name.
-        notes: What was odd about the files, one sentence each.
     """
 
     samples_path: Path
     task: str
     stamp: str
     model: str
-    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether prompts and answers can be read (those of a submission cannot)."""
+        return True
 
     @property
     def folder(self) -> Path:
@@ -86,6 +86,13 @@ class Run:
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
+    def status_of(self, record: Mapping[str, Any], output_tokens: int | None) -> str:
+        """A sample's status: ``truncated`` where it used all its tokens, even if the back end did not say so."""
+        limit = self.max_new_tokens
+        if record["status"] == Status.OK and limit and output_tokens is not None and output_tokens >= limit:
+            return Status.TRUNCATED.value
+        return str(record["status"])
+
     def samples(self) -> Iterator[Record]:
         """Yield the records of the samples file in document order of the file.
 
@@ -101,12 +108,11 @@ class Run:
             check.line(number, line)
             record: Record = line["safecot"]
             record["doc_id"] = line.get("doc_id")
-            record["output_tokens"] = _output_tokens(line)
+            record["output_tokens"] = output_tokens(line)
             record["model"] = self.model
             record["task"] = self.task
-            limit, used = self.max_new_tokens, record["output_tokens"]
-            if record["status"] == Status.OK and limit and used is not None and used >= limit:
-                record["status"] = Status.TRUNCATED.value
+            record["status"] = self.status_of(record, record["output_tokens"])
+            if record["status"] not in SCORED:
                 record["refusal"] = {**record["refusal"], "matched": None, "phrase": None, "span": None}
             yield record
         check.end()
@@ -169,7 +175,8 @@ def _check_place(candidate: Path, given: Path) -> None:
         raise SafecotError(f"{candidate} is not a plain file; remove it.")
 
 
-def _output_tokens(line: dict[str, Any]) -> int | None:
+def output_tokens(line: Mapping[str, Any]) -> int | None:
+    """How many tokens the answer on a line has, where the back end reported it."""
     counts = line.get("token_counts")
     first = counts[0] if isinstance(counts, list) and counts else None
     used = first.get("output_tokens") if isinstance(first, dict) else None

@@ -39,6 +39,10 @@ class Status(StrEnum):
     IMAGE_UNREADABLE = "image_unreadable"
 
 
+SCORED = frozenset({Status.OK})
+"""Statuses of the answers that rates are made from."""
+
+
 class ImageSource(StrEnum):
     """Where an item's image comes from; rendered and official images are never mixed silently."""
 

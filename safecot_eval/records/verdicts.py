@@ -11,6 +11,7 @@ it is not the label), ``failure`` (why there is no label), ``decoding`` (``choic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -55,3 +56,23 @@ EFFECTIVE_BY_LABEL: dict[str, dict[str, bool]] = {
     "siuo_effective": {"effective": True, "ineffective": False},
 }
 """For each rubric that speaks of usefulness: which labels count as effective."""
+
+YES_OR_NO: dict[str, tuple[str, Mapping[str, bool]]] = {
+    rubric: (outcome, by_label)
+    for outcome, rubrics in (
+        ("refused", REFUSED_BY_LABEL),
+        ("unsafe", UNSAFE_BY_LABEL),
+        ("effective", EFFECTIVE_BY_LABEL),
+    )
+    for rubric, by_label in rubrics.items()
+}
+"""For each rubric with a yes-or-no reading: what it speaks of, and which labels say yes."""
+
+
+def outcome_of(rubric: str) -> tuple[str, Mapping[str, bool]]:
+    """What a rubric speaks of (``refused``, ``unsafe``, ``effective``) and which labels say yes; empty for others.
+
+    >>> outcome_of("harm")[0], outcome_of("tone")
+    ('unsafe', ('', {}))
+    """
+    return YES_OR_NO.get(rubric, ("", {}))

@@ -77,11 +77,16 @@ def cohen_kappa(a: Sequence[Hashable], b: Sequence[Hashable], *, level: float = 
     """Cohen's kappa of two raters (units with a missing label, None, are left out)."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     labels = {label: k for k, label in enumerate(dict.fromkeys(x for pair in pairs for x in pair))}
-    size = len(labels)
-    table = np.zeros((size, size))
+    table = np.zeros((len(labels), len(labels)))
     for x, y in pairs:
         table[labels[x], labels[y]] += 1
-    return _interval("cohen's kappa", table.ravel(), lambda t: _kappa(t.reshape(size, size)), level)
+    return kappa_of_table(table, level=level)
+
+
+def kappa_of_table(table: ArrayLike, *, level: float = 0.95) -> Agreement:
+    """Cohen's kappa from counts: ``table[i, j]`` units have label i by the first rater and j by the second."""
+    counts = np.asarray(table, dtype=float)
+    return _interval("cohen's kappa", counts.ravel(), lambda t: _kappa(t.reshape(counts.shape)), level)
 
 
 def krippendorff_alpha(ratings: Sequence[Sequence[Hashable]], *, level: float = 0.95) -> Agreement:

@@ -8,26 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from safecot_eval.aggregate.columns import EXPECTATIONS, STATUSES, Columns, Labels
+from safecot_eval.aggregate.columns import EXPECTATIONS, PER_SAMPLE, STATUSES, Columns, Key, Labels
 from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.benchmarks import registry
+from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.stats import Estimate
 
 CODES = {
     "expectation": [value.value for value in EXPECTATIONS],
     "status": [value.value for value in STATUSES],
 }
-_COLUMNS = ("category", "cluster", "pair", "core", "expectation", "status", "tokens", "consistent")
-_TYPES: dict[str, Any] = {
-    "category": np.int16,
-    "cluster": np.int32,
-    "pair": np.int32,
-    "core": np.int8,
-    "expectation": np.int8,
-    "status": np.int8,
-    "tokens": np.int32,
-    "consistent": np.int8,
-}
+_SHOWN = {Kind.PHRASES: "template", Kind.ALTERNATIVE: "shadow"}
+"""What stands in place of a rubric for phrase lists."""
 
 
 def task_block(
@@ -44,29 +36,31 @@ def task_block(
     return {
         "task": columns.task,
         "stamp": stamp,
-        **dict(zip(("version", "data_revision", "image_source"), columns.key, strict=True)),
+        **columns.key._asdict(),
         "samples_sha256": samples_sha256,
         "categories": list(columns.categories),
         "columns": {
             "id": [f"{name:016x}" for name in columns.ids.tolist()],
-            **{name: getattr(columns, name).tolist() for name in _COLUMNS},
+            **{name: getattr(columns, name).tolist() for name in PER_SAMPLE},
         },
-        "evaluators": [_evaluator(name, labels) for name, labels in columns.evaluators.items()],
+        "evaluators": [
+            {
+                **identity(evaluator),
+                "labels": list(labels.names),
+                "codes": labels.codes.tolist(),
+                "weights": None if labels.weights is None else [_finite(w) for w in labels.weights.tolist()],
+            }
+            for evaluator, labels in columns.evaluators.items()
+        ],
         "rates": rates(columns),
         "provenance": dict(provenance),
     }
 
 
-def _evaluator(name: str, labels: Labels) -> dict[str, Any]:
-    weights = None if labels.weights is None else [_finite(w) for w in labels.weights.tolist()]
-    return {
-        "name": name,
-        "rubric": labels.rubric,
-        "judge": labels.judge,
-        "labels": list(labels.names),
-        "codes": labels.codes.tolist(),
-        "weights": weights,
-    }
+def identity(evaluator: Evaluator) -> dict[str, str]:
+    """How a submission says who an evaluator is."""
+    rubric = _SHOWN.get(evaluator.kind, evaluator.rubric)
+    return {"name": str(evaluator), "rubric": rubric, "judge": evaluator.judge}
 
 
 def rates(columns: Columns) -> list[dict[str, Any]]:
@@ -75,11 +69,10 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
     What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out.
     """
     twice = registry.also_refuse(columns.task)
-    found = sorted((name, e) for name, e in run_metrics(columns).items() if not (twice and name[0] == "crr"))
     return [
         {"metric": metric, "evaluator": evaluator, **_numbers(estimate)}
-        for (metric, evaluator), estimate in found
-        if not evaluator.startswith("shadow ")
+        for (metric, evaluator), estimate in sorted(run_metrics(columns).items())
+        if not (twice and metric == "crr")
     ]
 
 
@@ -107,28 +100,27 @@ def columns_of(model: str, block: Mapping[str, Any], codes: Mapping[str, Sequenc
         codes: The submission's names of expectations and statuses, which may be in another order than ours.
     """
     given = block["columns"]
-    arrays: dict[str, Any] = {name: np.array(given[name], dtype=_TYPES[name]) for name in _COLUMNS}
+    arrays: dict[str, Any] = {name: np.array(given[name], dtype=kind) for name, kind in PER_SAMPLE.items()}
     for name, ours in CODES.items():
         order = np.array([ours.index(theirs) for theirs in codes[name]], dtype=np.int8)
         arrays[name] = order[arrays[name]]
-    found = Columns(
-        model,
-        block["task"],
-        (block["version"], block["data_revision"], block["image_source"]),
-        np.array([int(name, 16) for name in given["id"]], dtype=np.uint64),
-        categories=tuple(block["categories"]),
-        offset=np.full(len(given["id"]), -1, dtype=np.int64),
-        **arrays,
-    )
-    for entry in block["evaluators"]:
-        weights = entry["weights"]
-        found.evaluators[entry["name"]] = Labels(
-            entry["rubric"],
-            entry["judge"],
+    evaluators = {
+        Evaluator.parse(entry["name"]): Labels(
             tuple(entry["labels"]),
             np.array(entry["codes"], dtype=np.int8),
             None
-            if weights is None
-            else np.array([math.nan if w is None else w for w in weights], dtype=np.float32),
+            if entry["weights"] is None
+            else np.array(entry["weights"], dtype=np.float64),  # null becomes NaN
         )
-    return found
+        for entry in block["evaluators"]
+    }
+    return Columns(
+        model,
+        block["task"],
+        Key(**{name: block[name] for name in Key._fields}),
+        np.array([int(name, 16) for name in given["id"]], dtype=np.uint64),
+        categories=tuple(block["categories"]),
+        offset=np.full(len(given["id"]), -1, dtype=np.int64),
+        evaluators=evaluators,
+        **arrays,
+    )

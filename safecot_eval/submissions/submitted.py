@@ -28,9 +28,18 @@ class SubmittedRun(Run):
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     submitter: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    @property
+    def has_texts(self) -> bool:
+        """A submission holds no prompts and no answers."""
+        return False
+
     def columns(self) -> Columns:
         """The run as arrays."""
         return columns_of(self.model, self.block, self.codes)
+
+    def sealed(self) -> tuple[str, dict[str, Any]]:
+        """Hash of the samples file that it was made from, and its provenance as it was submitted."""
+        return self.block["samples_sha256"], dict(self.block["provenance"])
 
     def described(self) -> dict[str, Any]:
         """Its provenance in the form of :func:`safecot_eval.aggregate.provenance.provenance`."""
@@ -108,7 +117,6 @@ def submitted(path: Path) -> list[SubmittedRun]:
             block["task"],
             block["stamp"],
             document["model"],
-            (),
             block,
             document["codes"],
             document["submitter"],

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from safecot_eval import submissions
+from safecot_eval.aggregate.columns import CompactRun
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all
 from safecot_eval.records.run import Run
 from safecot_eval.submissions.shareable import shareable
-from safecot_eval.submissions.submitted import SubmittedRun
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 
 
 def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -30,12 +30,10 @@ def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[st
     for run, columns in zip(runs, read_all(runs, lists=lists), strict=True):
         if not len(columns):
             raise SafecotError(f"{run.samples_path}: the samples file is empty; run the evaluation again.")
-        if isinstance(run, SubmittedRun):
-            digest, source = run.block["samples_sha256"], run.block["provenance"]
+        if isinstance(run, CompactRun):
+            digest, source = run.sealed()
         else:
-            with run.samples_path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            source = shareable(provenance(run), run.provenance)
+            digest, source = sha256(run.samples_path), shareable(provenance(run), run.provenance)
         found.append(submissions.task_block(columns, run.stamp, digest, source))
     return found
 

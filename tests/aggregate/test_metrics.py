@@ -11,6 +11,7 @@ import pytest
 from safecot_eval.aggregate.metrics import PAIR_KINDS, run_metrics, summarize
 from safecot_eval.aggregate.reading import read
 from safecot_eval.aggregate.tables import load_runs
+from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.run import find_runs
 from tests.conftest import make_doc, write_run
 
@@ -78,11 +79,11 @@ def test_the_notebook_table_has_the_same_numbers_as_the_page(folder: Path) -> No
     table = summarize(load_runs(folder))
     core = run_metrics(read(find_runs([folder])[0]))
     of_table = {(row.metric, row.evaluator): (row.value, row.n, row.n_total) for row in table.itertuples()}
-    of_page = {name: (e.value, e.n, e.n_total) for name, e in core.items() if name[0] != "consistency"}
+    of_page = {name: (e.value, e.n, e.n_total) for name, e in core.items()}
     assert of_table == of_page
 
 
 def test_labels_drawn_with_unequal_chances_have_no_plain_rate(folder: Path) -> None:
     columns = read(find_runs([folder])[0])
-    columns.evaluators["j/harm"].weights = np.arange(1, 9, dtype=np.float32)
+    columns.evaluators[Evaluator.parse("j/harm")].weights = np.arange(1, 9, dtype=float)
     assert not [name for name in run_metrics(columns) if name[1] == "j/harm"]

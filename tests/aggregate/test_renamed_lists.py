@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.aggregate.reading import read_all
+from safecot_eval.aggregate.tables import load_runs
+from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.run import find_runs
 from tests.conftest import make_doc, write_run
 
@@ -30,19 +32,22 @@ def old(tmp_path: Path) -> Path:
 
 def test_alone_they_keep_the_name_and_are_matched_once(old: Path) -> None:
     (table,) = read_all(find_runs([old]), lists=["gcg25", "safecot25"])
-    assert f"template:{OLD}" in table.evaluators
-    assert f"shadow template:{NOW}" not in table.evaluators  # the same phrases
-    assert list(table.evaluators["shadow template:safecot25@7cd5a3eb"].codes) == [0, 1]
+    by_name = {str(one): labels for one, labels in table.evaluators.items()}
+    assert f"template:{OLD}" in by_name
+    assert f"shadow template:{NOW}" not in by_name  # the same phrases
+    assert list(by_name["shadow template:safecot25@7cd5a3eb"].codes) == [0, 1]
     assert list(table.consistent) == [1, 1]
 
 
 def test_beside_runs_of_today_they_share_their_column(old: Path) -> None:
     write_run(old / "new", [(make_doc(sample_id="a" * 16), "I'm sorry.")], model="new")
-    tables = read_all(find_runs([old]))
-    assert {table.model: list(table.evaluators) for table in tables} == {
-        "old": [f"template:{NOW}"],
-        "new": [f"template:{NOW}"],
-    }
-    assert list(
-        next(table for table in tables if table.model == "old").evaluators[f"template:{NOW}"].codes
-    ) == [1, 0]
+    tables = {table.model: table.evaluators for table in read_all(find_runs([old]))}
+    now = Evaluator.of_list(NOW)
+    assert {model: list(evaluators) for model, evaluators in tables.items()} == {"old": [now], "new": [now]}
+    assert list(tables["old"][now].codes) == [1, 0]
+
+
+def test_a_table_names_them_as_the_page_does(old: Path) -> None:
+    assert set(load_runs(old)["evaluator"]) == {f"template:{OLD}"}
+    write_run(old / "new", [(make_doc(sample_id="a" * 16), "I'm sorry.")], model="new")
+    assert load_runs(old)["evaluator"].tolist() == [f"template:{NOW}"] * 3

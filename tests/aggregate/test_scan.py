@@ -24,7 +24,10 @@ def folder(tmp_path: Path) -> Path:
 
 def test_batches_and_index_say_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = safecot_eval.load_runs(folder)
-    assert plain.dtypes.astype(str).to_dict() == tables.COLUMN_TYPES
+    coded = {"bool": "boolean", "double": "Float64", "int64": "Int64", "string": "string"}
+    assert plain.dtypes.astype(str).to_dict() == {
+        field.name: coded.get(str(field.type), "category") for field in tables.ARROW
+    }
     monkeypatch.setattr(tables, "BATCH_ROWS", 7)
     batches = list(scan_runs(folder))
     assert max(len(batch) for batch in batches) == 7

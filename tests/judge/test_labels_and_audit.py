@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from safecot_eval.aggregate.evaluators import against_people
+from safecot_eval.aggregate.reading import read_all
 from safecot_eval.cli.judge import command
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.lite.judge import LiteJudge
-from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS, compare, evaluate_runs, evaluate_set
+from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS, compare, evaluate_set
 from safecot_eval.judge.meta_evaluation.audit import audit, injected, injections
 from safecot_eval.judge.meta_evaluation.label_sets import MSTS_JUDGES, SETS
 from safecot_eval.judge.people.recorded_labels import Imported, import_labels, preset_labels, read_labels
@@ -49,7 +51,10 @@ def test_msts_labels_reproduce_the_counts_of_the_csv(data: Path, tmp_path: Path)
         answers = list(csv.DictReader(stream))
     with (data / "msts" / "auto_judges_english_multimodal.csv").open(newline="", encoding="utf-8") as stream:
         judged = list(csv.DictReader(stream))
-    rows = {(row.evaluator, row.model): row for row in evaluate_runs(runs, "human:msts", "harm")}
+    rows = {
+        (row.evaluator, row.model): row
+        for row in compare(*against_people(read_all(runs), "human:msts", "harm"))
+    }
     for judge in MSTS_JUDGES:
         expected: Counter[tuple[bool, bool]] = Counter()
         per_model: dict[str, Counter[tuple[bool, bool]]] = defaultdict(Counter)

@@ -10,17 +10,12 @@ from safecot_eval.judge.meta_evaluation.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge, Work
-from safecot_eval.records.run import Run
-from safecot_eval.records.samples import Status
-from safecot_eval.records.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
+from safecot_eval.records.verdicts import outcome_of
 from safecot_eval.scoring import refusal
-from safecot_eval.stats import Agreement, Estimate, cohen_kappa, rate, sensitivity_specificity
+from safecot_eval.stats import Agreement, Estimate, kappa_of_table, rate, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError
 
 ALL_MODELS = "(all models)"
-OUTCOMES: dict[str, Mapping[str, bool]] = {**REFUSED_BY_LABEL, **UNSAFE_BY_LABEL}
-"""Rubric to what its labels say of its outcome: refused, or unsafe."""
-
 Readings = dict[str, list[bool | None]]
 """Evaluator to one reading per answer: the outcome, or None where it gives no label that scores."""
 
@@ -74,14 +69,15 @@ def _row(evaluator: str, model: str, people: list[bool | None], said: list[bool 
     pairs = [(int(bool(y)), int(f)) for y, f in zip(people, said, strict=True) if f is not None]
     truth, found = [y for y, _ in pairs], [f for _, f in pairs]
     errors = sensitivity_specificity(truth, found)
+    counts = (pairs.count((1, 1)), pairs.count((1, 0)), pairs.count((0, 1)), pairs.count((0, 0)))
     return Row(
         evaluator,
         model,
         rate(len(pairs), len(people)),
         errors.sensitivity,
         errors.specificity,
-        cohen_kappa(truth, found),
-        (pairs.count((1, 1)), pairs.count((1, 0)), pairs.count((0, 1)), pairs.count((0, 0))),
+        kappa_of_table([counts[:2], counts[2:]]),
+        counts,
     )
 
 
@@ -99,7 +95,7 @@ def evaluate_set(
         sets: Rubrics for the live judge.
     """
     rows = labels.rows()
-    outcome = OUTCOMES[labels.rubric]
+    outcome = outcome_of(labels.rubric)[1]
     readings: Readings = {}
     for name in refusal.available_lists():
         phrases = refusal.load_list(name)
@@ -123,7 +119,7 @@ def live_readings(
     """
     if rubric not in sets:
         raise SafecotError(f"The labels are about {rubric!r}; judge by that rubric.")
-    outcome, chosen = OUTCOMES[rubric], sets[rubric]
+    outcome, chosen = outcome_of(rubric)[1], sets[rubric]
     found: list[bool | None] = [None] * len(rows)
     work = [
         Work(
@@ -141,44 +137,3 @@ def live_readings(
 
     judge.judge(work, emit)
     return found
-
-
-def evaluate_runs(runs: Sequence[Run], human: str, rubric: str) -> list[Row]:
-    """Compare the verdicts beside runs, and the runs' phrase list, with human labels beside them.
-
-    Args:
-        runs: Runs with verdicts.
-        human: The people's judge id, ``human:<name>``.
-        rubric: What is compared.
-
-    Raises:
-        SafecotError: there are no such labels.
-    """
-    outcome = OUTCOMES[rubric]
-    models: list[str] = []
-    people: list[bool | None] = []
-    found: dict[str, dict[int, bool | None]] = defaultdict(dict)
-    for run in runs:
-        said: dict[str, dict[str, str]] = defaultdict(dict)
-        for verdict in run.verdicts():
-            if verdict["rubric"] == rubric:
-                said[verdict["sample_id"]][verdict["judge"]] = verdict["label"]
-        for record in run.samples():
-            of_sample = said.get(record["sample_id"], {})
-            of_sample |= {v["judge"]: v["label"] for v in record["verdicts"] if v["rubric"] == rubric}
-            truth = outcome.get(of_sample.pop(human, ""))
-            if truth is None:
-                continue
-            number = len(models)
-            models.append(run.model)
-            people.append(truth)
-            if rubric == "refusal" and record["status"] == Status.OK:
-                found[f"template:{record['refusal']['list']}"][number] = record["refusal"]["matched"]
-            for judge, label in of_sample.items():
-                found[judge][number] = outcome.get(label)
-    if not models:
-        raise SafecotError(
-            f"No labels of {human} for {rubric!r} beside these runs; see `safecot judge import`."
-        )
-    readings = {name: [of_one.get(number) for number in range(len(models))] for name, of_one in found.items()}
-    return compare(models, people, readings)
