@@ -66,7 +66,7 @@ def _label(labels: Labels, code: int) -> str | None:
 def _span_in_answer(record: Record) -> list[int] | None:
     """Where the phrase stands in the answer; None where it is in the reasoning (lists that look there, too)."""
     found = record["refusal"]
-    if found["span"] is None or found["where"] == Where.ANSWER:
+    if found["span"] is None or found.get("where", Where.ANSWER) == Where.ANSWER:
         return found["span"]  # type: ignore[no-any-return]
     start = record["raw"].rfind(record["answer"])
     first, last = (offset - start for offset in found["span"])

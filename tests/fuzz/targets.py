@@ -51,7 +51,7 @@ def samples_file(data: bytes, folder: Path) -> str:
     except SafecotError as error:
         rows = str(error)[-60:]
     columns = read(run)
-    return f"{rows} {len(columns)} {sorted(columns.evaluators)}"
+    return f"{rows} {len(columns)} {sorted(map(str, columns.evaluators))}"
 
 
 def page_of_samples(data: bytes, folder: Path) -> str:
