@@ -61,7 +61,7 @@ def inspect(path: Path) -> ImageInfo:
 
 
 def open_image(path: Path) -> Image.Image:
-    """Decode an image file to RGB; transparent parts become white, EXIF rotation is applied.
+    """Decode an image file to RGB; transparent parts become white, EXIF rotation is applied, 16-bit grey is scaled.
 
     Raises:
         SafecotError: the file is missing, no image, truncated, or larger than ``MAX_PIXELS`` or ``MAX_BYTES``.
@@ -80,7 +80,7 @@ def open_image(path: Path) -> Image.Image:
                         f"{MAX_PIXELS // 10**6} megapixels."
                     )
                 image.load()
-                return _on_white(ImageOps.exif_transpose(image))
+                return to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise SafecotError(f"{path.name}: the image is missing.") from error
     except Image.DecompressionBombError as error:
@@ -120,11 +120,51 @@ def _whole_images_only() -> Iterator[None]:
                 ImageFile.LOAD_TRUNCATED_IMAGES = _others_wish
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def has_eight_bits(image: Image.Image) -> bool:
+    """Whether Pillow converts an image's mode to RGB by itself; it clips 16-bit, 32-bit and float grey."""
+    return image.mode not in ("F", "I") and not image.mode.startswith("I;")
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a decoded image to RGB; transparent parts become white.
+
+    Raises:
+        ValueError: 32-bit or float grey whose white is not known.
+    """
     from PIL import Image as image_module
 
+    if not has_eight_bits(image):
+        return _eight_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = image_module.new("RGBA", layer.size, "white")
         return image_module.alpha_composite(white, layer).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit, 32-bit and float grey to 8 bits; Pillow's own conversion clips, so that such pictures turn white or black.
+
+    16 bits are scaled by their range. The other modes have no white of their own: whole numbers are read as 16 bits, or as 8
+    where none is over 255; floats as 0 to 1, or as 0 to 255 where one is over 1.
+
+    Raises:
+        ValueError: values that are outside of these ranges.
+    """
+    import numpy as np
+    from PIL import Image as image_module
+
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):  # a NaN is neither
+        raise ValueError(f"grey values from {low:.6g} to {high:.6g} have no known white; save it with 8 bits")
+    if image.mode == "F":
+        if high > 255:
+            raise ValueError(f"float grey values up to {high:.6g} have no known white; save it with 8 bits")
+        white = 255.0 if high > 1 else 1.0
+    else:
+        white = 255.0 if image.mode == "I" and high <= 255 else 65535.0
+    grey = np.rint(values * (255 / white)).astype(np.uint8)
+    if isinstance(see_through := image.info.get("transparency"), int):
+        grey[values == see_through] = 255
+    return image_module.fromarray(grey)

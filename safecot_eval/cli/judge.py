@@ -141,12 +141,14 @@ def serve(
     """Serve a judge with vLLM in the foreground; Ctrl-C stops it. EXTRA arguments go to vLLM unchanged."""
     import signal
 
+    from safecot_eval.generate.models.weights import check_folder
     from safecot_eval.judge.endpoint.endpoint import MODEL, URL
     from safecot_eval.judge.endpoint.server import MODEL as DEFAULT_MODEL
-    from safecot_eval.judge.endpoint.server import Plan, Server
+    from safecot_eval.judge.endpoint.server import Plan, Server, lora_folders
     from safecot_eval.util.paths import cache_dir
 
     plan = Plan(model or DEFAULT_MODEL, revision, host, port, tensor_parallel, data_parallel, ray, extra)
+    check_folder(str(Path(plan.model).expanduser()), lora_folders(extra))
     where = log or cache_dir() / "judge" / f"server-{port}.log"
     if not plan.host.startswith("127.") and plan.host not in ("localhost", "::1"):
         click.echo(

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from safecot_eval.generate.models.weights import adapter_config, is_path, require_base
 from safecot_eval.generate.plan import Plan
 from safecot_eval.util.chat_client import served_models
 from safecot_eval.util.errors import SafecotError
@@ -84,6 +85,7 @@ def check_model(plan: Plan) -> None:
             _check_checkpoint(key, arguments.get(key))
         if not arguments.get("pretrained") and not arguments.get("peft"):
             raise SafecotError("safecot_hf needs --model_args pretrained=FOLDER_OR_HUB_ID (or peft=ADAPTER).")
+        _check_base(arguments.get("pretrained"), arguments.get("peft"))
 
 
 def _check_checkpoint(key: str, value: str | None) -> None:
@@ -93,8 +95,19 @@ def _check_checkpoint(key: str, value: str | None) -> None:
     if path.is_dir():
         if not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise SafecotError(f"safecot_hf: {key}={value} has neither config.json nor adapter_config.json.")
-    elif value.startswith((".", "/", "~")) or value.count("/") > 1:
+    elif is_path(value):
         raise SafecotError(f"safecot_hf: {key}={value} is not a folder.")
+
+
+def _check_base(pretrained: str | None, peft: str | None) -> None:
+    """An adapter that is given alone has its base where its configuration says."""
+    folder = Path(peft or pretrained or "").expanduser()
+    if (peft and pretrained) or (folder / "config.json").is_file():
+        return
+    if base := adapter_config(folder).get("base_model_name_or_path"):
+        require_base(
+            str(folder), str(base), "--model_args pretrained=BASE" if peft else "peft=ADAPTER,pretrained=BASE"
+        )
 
 
 def check_judge() -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.generate.models import weights
+from safecot_eval.generate.models.weights import ADAPTER_CONFIG
 from safecot_eval.util.errors import SafecotError
 
-ADAPTER_CONFIG = "adapter_config.json"
 _PIXELS = ("min_pixels", "max_pixels")
 
 
@@ -36,14 +37,17 @@ def find_source(pretrained: str | None, peft: str | None, revision: str) -> Sour
     An adapter may be given alone, as ``peft`` or as ``pretrained``; its own configuration names the base.
 
     Raises:
-        SafecotError: neither was given, or an adapter that does not name its base.
+        SafecotError: neither was given, or an adapter whose base is not named or not where it was.
     """
     base, adapter = _expanded(pretrained), _expanded(peft)
     if base and adapter is None and _is_bare_adapter(Path(base)):
         base, adapter = None, base
     if base is None and adapter is None:
         raise SafecotError("safecot_hf needs --model_args pretrained=FOLDER_OR_HUB_ID (or peft=ADAPTER).")
-    return Source(base or _base_of(str(adapter)), adapter, revision)
+    if base is None:
+        base = _base_of(str(adapter))
+        weights.require_base(str(adapter), base, "pretrained=BASE")
+    return Source(base, adapter, revision)
 
 
 def _is_bare_adapter(folder: Path) -> bool:
@@ -79,14 +83,21 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
             found = None
         if found is not None and not hasattr(found, "image_processor"):
             found, reason = None, f"it has a {type(found).__name__} only"
+        if found is not None and place == source.adapter and not has_chat_template(found):
+            found, reason = None, "the adapter's has no chat template"  # the base's may have one
+    if found is None and source.adapter is not None and not Path(source.base).is_dir():
+        raise SafecotError(
+            f"{source.base}, the base of the adapter {source.adapter}, is neither a folder here nor to be had from the hub "
+            f"({reason}); say where it is with pretrained=BASE."
+        )
     if found is None:
         raise SafecotError(
             f"{source.base}: no image processor can be loaded ({reason}); save the processor beside the weights "
             "(processor.save_pretrained), or give a checkpoint that has one."
         )
-    if not getattr(found, "chat_template", None):
+    if not has_chat_template(found):
         raise SafecotError(
-            f"{source.base}: the processor has no chat template; put chat_template.jinja beside the weights."
+            f"{source.base}: the processor has no chat template, and neither has its tokenizer; put chat_template.jinja beside the weights."
         )
     # SmolVLM's own template method makes transformers say this once per request.
     logging.getLogger("transformers.processing_utils").addFilter(
@@ -98,6 +109,16 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
     return found
 
 
+def has_chat_template(processor: Any) -> bool:
+    """Whether a processor has a chat template; one that only its tokenizer has becomes the processor's own.
+
+    Fine-tuning tools used to write it into tokenizer_config.json, and vLLM takes it from there, too.
+    """
+    if not getattr(processor, "chat_template", None):
+        processor.chat_template = getattr(getattr(processor, "tokenizer", None), "chat_template", None)
+    return bool(processor.chat_template)
+
+
 def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bool) -> Any:
     """Load the weights (safetensors only: a pickle can run code) and put the adapter on top.
 
@@ -107,35 +128,26 @@ def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bo
         trust_remote_code: Let the checkpoint bring code of its own.
 
     Raises:
-        SafecotError: it cannot be loaded.
+        SafecotError: it cannot be loaded, lacks weights, or the adapter does not fit.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
+        model = weights.load(
+            AutoModelForImageTextToText,
             source.base,
+            source.adapter,
             revision=source.revision,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             **options,
         )
-        if source.adapter is not None:
-            from peft import PeftModel
-
-            _require_safetensors(Path(source.adapter))
-            model = PeftModel.from_pretrained(model, source.adapter)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         what = source.adapter or source.base
         reason = " ".join(str(error).split())[:300]
         raise SafecotError(f"safecot_hf cannot load {what} ({reason}).") from error
     return model.eval()
-
-
-def _require_safetensors(adapter: Path) -> None:
-    """An adapter folder holds safetensors: peft would also read a pickle."""
-    if adapter.is_dir() and not (adapter / "adapter_model.safetensors").is_file():
-        raise ValueError("it has no adapter_model.safetensors; weights in a pickle are not read")
 
 
 def pixel_options(min_pixels: int | None, max_pixels: int | None) -> dict[str, int]:

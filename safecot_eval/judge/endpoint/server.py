@@ -7,6 +7,7 @@ find its own metadata, so that its API server module is started instead (the sam
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -115,6 +116,28 @@ def command(plan: Plan, installed: str) -> list[str]:
         if plan.data_parallel > 1:
             line += ["--data-parallel-backend", "ray"]
     return [*line, *plan.extra]
+
+
+def lora_folders(extra: Sequence[str]) -> list[str]:
+    """Adapters among vLLM's arguments: ``--lora-modules name=path …`` or ``{"name": …, "path": …}``.
+
+    >>> lora_folders(("--lora-modules", "a=/x", '{"name": "b", "path": "/y"}', "--max-lora-rank", "16"))
+    ['/x', '/y']
+    """
+    found: list[str] = []
+    listed = False
+    for argument in extra:
+        if argument.startswith("--"):
+            option, _, argument = argument.partition("=")
+            listed = option == "--lora-modules"
+        if not listed or not argument:
+            continue
+        if argument.startswith("{"):
+            with contextlib.suppress(ValueError):
+                found.append(str(json.loads(argument).get("path")))
+        else:
+            found.append(argument.partition("=")[2])
+    return found
 
 
 def environment(installed: str, base: Mapping[str, str]) -> dict[str, str]:

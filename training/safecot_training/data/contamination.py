@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from safecot_eval.benchmarks.images import to_rgb
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.examples import Example
@@ -89,9 +90,9 @@ def image_keys(path: Path) -> tuple[str, str]:
     try:
         content = path.read_bytes()
         with Image.open(path) as image:
-            pixels = image.convert("RGB")
+            pixels = to_rgb(image)
             decoded = hashlib.sha256(repr(pixels.size).encode() + pixels.tobytes()).hexdigest()
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, ValueError, UnidentifiedImageError) as error:
         raise SafecotError(
             f"{path}: not a readable image ({error}); replace it or take the sample out."
         ) from error

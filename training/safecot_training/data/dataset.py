@@ -13,6 +13,8 @@ A data folder holds
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import shutil
 from collections import Counter
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
+from safecot_eval.benchmarks import images
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
@@ -267,7 +270,7 @@ def require_hash(path: Path, expected: str) -> None:
 
 
 def place_image(source: Path, folder: Path) -> tuple[str, str]:
-    """Put an image under its content's name.
+    """Put an image under its content's name; 16-bit and float grey as an 8-bit PNG, which the trainer would clip to white.
 
     Returns:
         Its path relative to the folder's parent, and its sha256.
@@ -275,15 +278,34 @@ def place_image(source: Path, folder: Path) -> tuple[str, str]:
     Raises:
         SafecotError: the image cannot be read, or the disk is full.
     """
-    digest = sha256(source)
-    target = folder / f"{digest[:20]}{source.suffix.lower()}"
+    scaled = _scaled(source)
+    digest = sha256(source) if scaled is None else hashlib.sha256(scaled).hexdigest()
+    target = folder / f"{digest[:20]}{source.suffix.lower() if scaled is None else '.png'}"
     if not target.is_file():
         temporary = target.with_name(f".{target.name}.part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, temporary)
+            if scaled is None:
+                shutil.copyfile(source, temporary)
+            else:
+                temporary.write_bytes(scaled)
             os.replace(temporary, target)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise disk_error(target, error) from error
     return f"{folder.name}/{target.name}", digest
+
+
+def _scaled(source: Path) -> bytes | None:
+    """A picture as an 8-bit PNG if it holds more bits a pixel than the trainer's loader can convert."""
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            if images.has_eight_bits(image):
+                return None
+    except OSError:
+        return None  # what is no image is refused when it is read
+    stream = io.BytesIO()
+    images.open_image(source).save(stream, format="PNG")
+    return stream.getvalue()

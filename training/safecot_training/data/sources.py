@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import registry
+from safecot_eval.benchmarks.images import to_rgb
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -157,9 +159,8 @@ def _from_vlguard(root: Path) -> Iterator[Example]:
 
 def _from_llava(path: Path, images: Path, kind: Kind) -> Iterator[Example]:
     for number, record in read_conversations(path):
-        turns = record["conversations"]
-        if len(turns) < 2:
-            raise SafecotError(f"{path}, record {number}: 'conversations' needs a question and an answer.")
+        where = f"{path}, record {number}: 'conversations'"
+        question, answer = first_exchange(record["conversations"], "value", where)
         given = record.get("image") or []
         names = [given] if isinstance(given, str) else given
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -168,8 +169,8 @@ def _from_llava(path: Path, images: Path, kind: Kind) -> Iterator[Example]:
             {
                 "id": f"{path.stem}:{record.get('id', number)}:{number}",
                 "images": [str((images / name).resolve()) for name in names],
-                "query": turns[0].get("value"),
-                "answer": turns[1].get("value"),
+                "query": question,
+                "answer": answer,
                 "expectation": "answer",
                 "category": GENERAL_CATEGORY if kind is Kind.GENERAL else record.get("category"),
             },
@@ -207,8 +208,13 @@ def _from_hub(name: str, split: str, kind: Kind, cache: Path) -> Iterator[Exampl
         paths = []
         for index, image in enumerate(image for image in images if image is not None):
             paths.append(folder / f"{number}-{index}.png")
-            image.convert("RGB").save(paths[-1])
-        question, answer = _turns(row)
+            try:
+                to_rgb(image).save(paths[-1])
+            except ValueError as error:
+                raise SafecotError(
+                    f"hub={name}@{split}, row {number}: the image cannot be used ({error})."
+                ) from error
+        question, answer = _turns(row, f"hub={name}@{split}, row {number}")
         yield example_from(
             {
                 "id": f"{name}:{row.get('id', number)}:{number}",
@@ -225,13 +231,44 @@ def _from_hub(name: str, split: str, kind: Kind, cache: Path) -> Iterator[Exampl
         )
 
 
-def _turns(row: Mapping[str, Any]) -> tuple[str, str]:
+def _turns(row: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     """First question and answer of a hub row, in any of the common layouts."""
     for column, text in (("messages", "content"), ("conversations", "value")):
-        turns = row.get(column)
-        if turns and len(turns) >= 2:
-            return _plain(turns[0].get(text)), _plain(turns[1].get(text))
+        if turns := row.get(column):
+            said = f"{where}: {column!r}"
+            question, answer = first_exchange(_objects(turns, said), text, said)
+            return _plain(question), _plain(answer)
     return _plain(row.get("question") or row.get("query")), _plain(row.get("answer"))
+
+
+_ASKING = ("human", "user", "prompter")
+_ANSWERING = ("gpt", "assistant", "model", "bot", "chatgpt", "bard", "bing")
+
+
+def first_exchange(turns: list[dict[str, Any]], text: str, where: str) -> tuple[Any, Any]:
+    """The first question that is answered; a system turn before it is not a question.
+
+    Raises:
+        SafecotError: there is none, or a turn's speaker is unknown.
+
+    >>> turns = [{"from": "system", "value": "Be kind."}, {"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hi!"}]
+    >>> first_exchange(turns, "value", "a.json, record 1")
+    ('Hi?', 'Hi!')
+    """
+    said: list[tuple[str, Any]] = []
+    for number, turn in enumerate(turns):
+        speaker = str(turn.get("from") or turn.get("role") or "").lower()
+        if speaker in ("system", "developer", "tool"):
+            continue
+        if speaker not in ("", *_ASKING, *_ANSWERING):
+            raise SafecotError(f"{where}, turn {number + 1}: unknown speaker {speaker[:40]!r}.")
+        # Files that name no speakers alternate, beginning with the question.
+        asks = speaker in _ASKING if speaker else len(said) % 2 == 0
+        said.append(("question" if asks else "answer", turn.get(text)))
+    for (kind, question), (next_kind, answer) in itertools.pairwise(said):
+        if (kind, next_kind) == ("question", "answer"):
+            return question, answer
+    raise SafecotError(f"{where} needs a question and an answer.")
 
 
 def _plain(content: Any) -> str:

@@ -48,18 +48,24 @@ def merge(adapter: Path, out: Path, card: CheckpointCard) -> None:
     """Add an adapter to its base and save the whole model.
 
     Raises:
-        SafecotError: the base or the adapter cannot be read, or the disk is full.
+        SafecotError: the base or the adapter cannot be read, they do not fit each other, or the disk is full.
     """
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
+    from safecot_eval.generate.models import weights
+
+    weights.require_base(str(adapter), card.base_model, "--base-model")
     try:
-        base = AutoModelForImageTextToText.from_pretrained(
-            card.base_model, revision=card.base_revision or None, dtype="auto"
-        )
-        model = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
-    except (OSError, ValueError) as error:
+        model = weights.load(
+            AutoModelForImageTextToText,
+            card.base_model,
+            str(adapter),
+            revision=card.base_revision or None,
+            use_safetensors=True,
+            dtype="auto",
+        ).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise SafecotError(f"{adapter}: cannot be merged into {card.base_model} ({reason}).") from error
     processor = AutoProcessor.from_pretrained(str(adapter))

@@ -11,6 +11,8 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+from safecot_eval.generate.models import weights
+from safecot_eval.generate.models.checkpoint import has_chat_template
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.families import Family, family_of, is_frozen
 from safecot_training.sft.recipe import Method, Precision, Recipe
@@ -30,7 +32,7 @@ def load_processor(recipe: Recipe) -> tuple[Any, Any]:
         )
     except (OSError, ValueError, ImportError) as error:
         raise _unloadable(recipe, error) from error
-    if not getattr(processor, "chat_template", None):
+    if not has_chat_template(processor):
         raise SafecotError(
             f"{recipe.base_model}: has no chat template; put chat_template.jinja beside its weights."
         )
@@ -48,7 +50,7 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
             from the base with a warning.
 
     Raises:
-        SafecotError: weights that cannot be read, or a tower to freeze that is not where the family has it.
+        SafecotError: weights that cannot be read or are missing, or a tower to freeze that is not where the family has it.
     """
     options: dict[str, Any] = {
         "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32,
@@ -58,12 +60,12 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
         options["quantization_config"] = four_bits()
     try:
         if resumed is not None and resumes_here(recipe):
-            model = AutoModelForImageTextToText.from_pretrained(resumed, **options)
+            model = weights.load(AutoModelForImageTextToText, str(resumed), **options)
         else:
-            model = AutoModelForImageTextToText.from_pretrained(
-                recipe.base_model, revision=recipe.base_revision, **options
+            model = weights.load(
+                AutoModelForImageTextToText, recipe.base_model, revision=recipe.base_revision, **options
             )
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise _unloadable(recipe, error) from error
     if recipe.method is Method.FULL:
         freeze(model, family, recipe)

@@ -1,0 +1,187 @@
+"""Load weights, and refuse what would answer with something else than them.
+
+transformers fills weights that a checkpoint lacks with random numbers, and peft leaves out an adapter's tensors whose names
+it does not find; both only warn. An evaluation that went on would put random numbers, or the bare base, under the
+checkpoint's name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.util.errors import SafecotError
+
+ADAPTER_CONFIG = "adapter_config.json"
+_NAMED = 3
+_NOT_APPLIED = "Found missing adapter keys"
+"""How peft's warning begins; peft calls it free of false alarms."""
+
+
+def load(auto: Any, base: str, adapter: str | None = None, **options: Any) -> Any:
+    """Load a whole model and put an adapter on top.
+
+    Args:
+        auto: A class of transformers with ``from_pretrained``.
+        base: Folder or hub id of the whole model.
+        adapter: Folder or hub id of a PEFT adapter, or None.
+        options: For ``from_pretrained`` of the base; ``device_map="meta"`` compares the names and loads no weights.
+
+    Returns:
+        The model; a ``PeftModel`` if there is an adapter.
+
+    Raises:
+        SafecotError: weights are missing, or tensors of the adapter fit nothing (they are named).
+        OSError, ValueError, RuntimeError: transformers or peft cannot load it.
+    """
+    model, found = auto.from_pretrained(base, output_loading_info=True, **options)
+    if lacking := sorted(found["missing_keys"]):
+        raise SafecotError(
+            f"{base} lacks {named(lacking)}: the model would answer with random weights; save or download the checkpoint "
+            "again, whole."
+        )
+    if adapter is None:
+        return model
+    _require_safetensors(Path(adapter))
+    _require_same_architecture(Path(adapter), model, base)
+    return _with_adapter(model, adapter, base, on_meta=options.get("device_map") == "meta")
+
+
+def check_folder(base: str, adapters: Iterable[str] = ()) -> None:
+    """Refuse a checkpoint that another program is to serve, by names alone: no weights are loaded.
+
+    Args:
+        base: Folder of a whole model; hub ids and quantised weights are left to the program.
+        adapters: Folders of adapters on top of it.
+
+    Raises:
+        SafecotError: weights are missing, or tensors of an adapter fit nothing.
+    """
+    if not (Path(base) / "config.json").is_file():
+        return
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+    try:
+        config = AutoConfig.from_pretrained(base)
+        kinds = [
+            k for k in (AutoModelForImageTextToText, AutoModelForCausalLM) if type(config) in k._model_mapping
+        ]
+        if not kinds or getattr(config, "quantization_config", None):
+            return
+        load(kinds[0], base, use_safetensors=True, device_map="meta")
+        for adapter in filter(os.path.isdir, adapters):
+            load(kinds[0], base, adapter, use_safetensors=True, device_map="meta")
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError):
+        return  # what cannot be looked at here, the program will read or refuse itself
+
+
+def _with_adapter(model: Any, adapter: str, base: str, *, on_meta: bool) -> Any:
+    from peft import PeftModel
+
+    how = {"low_cpu_mem_usage": True} if on_meta else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=_NOT_APPLIED)
+            model = PeftModel.from_pretrained(model, adapter, **how)
+    except UserWarning as warning:
+        lacking = str(warning).partition("[")[2].rpartition("]")[0].replace("'", "").split(", ")
+        raise _not_applied(adapter, base, "the adapter lacks", lacking) from warning
+    offloaded = {"cpu", "disk"} & {
+        str(place) for place in (getattr(model, "hf_device_map", None) or {}).values()
+    }
+    if not offloaded:
+        # from_pretrained keeps to itself what it did not use; loading a second time costs as much as the adapter is large.
+        result = model.load_adapter(adapter, "default", **how)
+        if result.unexpected_keys:
+            raise _not_applied(adapter, base, "the base has no place for", result.unexpected_keys)
+        if result.missing_keys:
+            raise _not_applied(adapter, base, "the adapter lacks", result.missing_keys)
+    return model
+
+
+def _not_applied(adapter: str, base: str, what: str, names: Iterable[str]) -> SafecotError:
+    return SafecotError(
+        f"{adapter} does not fit {base}: {what} {named(sorted(names))}, and what does not fit would be left out; give the base "
+        "that it was trained on, or rename its tensors (transformers 4.52 put the layers of VLMs under "
+        "model.language_model)."
+    )
+
+
+def named(keys: list[str]) -> str:
+    """Names for a message: the first few, and how many there are.
+
+    >>> named(["a"]), named(["a", "b", "c", "d"])
+    ('a', '4 tensors (a, b, c, …)')
+    """
+    if len(keys) == 1:
+        return keys[0]
+    return f"{len(keys)} tensors ({', '.join(keys[:_NAMED])}{', …' if len(keys) > _NAMED else ''})"
+
+
+def _require_safetensors(adapter: Path) -> None:
+    """An adapter folder holds safetensors: peft would also read a pickle."""
+    if adapter.is_dir() and not (adapter / "adapter_model.safetensors").is_file():
+        raise ValueError("it has no adapter_model.safetensors; weights in a pickle are not read")
+
+
+def _require_same_architecture(adapter: Path, model: Any, base: str) -> None:
+    """Layers of different architectures may have the same names and sizes; peft would apply them."""
+    config = adapter_config(adapter)
+    mapping = config.get("auto_mapping")
+    trained_on = mapping.get("base_model_class") if isinstance(mapping, Mapping) else None
+    here = type(model).__name__
+    if trained_on is None and config.get("base_model_name_or_path"):
+        trained_on, here = _model_type(str(config["base_model_name_or_path"])), model.config.model_type
+    if trained_on is not None and trained_on != here:
+        raise SafecotError(
+            f"{adapter} was trained on a {trained_on}, and {base} is a {here}; give the base that it was trained on."
+        )
+
+
+def _model_type(base: str) -> str | None:
+    """The architecture of a base that is on this machine; None where it is not."""
+    from transformers import AutoConfig
+
+    try:
+        return str(AutoConfig.from_pretrained(base, local_files_only=True).model_type)
+    except (OSError, ValueError):
+        return None
+
+
+def adapter_config(adapter: Path) -> Mapping[str, Any]:
+    """An adapter folder's configuration; empty if there is none or it cannot be read."""
+    try:
+        content = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def require_base(adapter: str, base: str, option: str) -> None:
+    """Refuse a base that an adapter's configuration names by a path of the machine that trained it.
+
+    Args:
+        adapter: The adapter.
+        base: Its base, as its configuration has it.
+        option: How the user says where the base is.
+
+    Raises:
+        SafecotError: the base is a path, and not a folder here.
+
+    >>> require_base("out/adapter", "Qwen/Qwen2.5-VL-3B-Instruct", "pretrained=BASE")
+    """
+    if is_path(base) and not Path(base).expanduser().is_dir():
+        raise SafecotError(f"The base of {adapter}, {base}, is not here; say where it is with {option}.")
+
+
+def is_path(name: str) -> bool:
+    r"""Whether a model's name can only be a path; a hub id is ``owner/name``.
+
+    >>> is_path("/data/run7/base"), is_path("D:\\run7\\base"), is_path("owner/name")
+    (True, True, False)
+    """
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or name[1:2] == ":"
