@@ -189,7 +189,7 @@ def test_the_merge_command_gives_the_merged_form_again(make_recipe, tmp_path: Pa
     assert read_card(tmp_path / "again") == read_card(out / "merged")
     done = CliRunner().invoke(command, [*arguments, "--base-model", str(tmp_path / "nowhere")])
     assert isinstance(done.exception, SafecotError)
-    assert "cannot be merged" in str(done.exception)
+    assert "is not here; say where it is with --base-model" in str(done.exception)
 
 
 def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path, train) -> None:
