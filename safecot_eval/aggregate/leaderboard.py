@@ -103,7 +103,8 @@ def category_cells(table: Columns, apart: str, interval: IntervalMethod) -> list
     chosen = [
         measure
         for measure in measures(table)
-        if measure.evaluator is not None and measure.metric not in (*PAIR_KINDS, "coverage", "partial")
+        if measure.evaluator is not None
+        and measure.metric not in (*PAIR_KINDS, "coverage", "partial", "unread")
     ]
     found = []
     for code, category in enumerate(table.categories):

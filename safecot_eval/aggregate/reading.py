@@ -24,7 +24,7 @@ from safecot_eval.aggregate.columns import (
     Labels,
     Names,
 )
-from safecot_eval.records.evaluator import PHRASE_LABELS, Evaluator, Kind
+from safecot_eval.records.evaluator import UNREAD, Evaluator, Kind, phrase_labels
 from safecot_eval.records.json_files import enumerate_lines, parse_line
 from safecot_eval.records.run import Run, RunCheck, output_tokens
 from safecot_eval.records.samples import SCORED
@@ -78,7 +78,7 @@ def _in_one_column(tables: list[Columns]) -> list[Columns]:
         for old in renamed.keys() & table.evaluators.keys():
             labels = table.evaluators.pop(old)
             if (own := table.evaluators.get(renamed[old])) is not None:
-                labels.codes = np.maximum(labels.codes, own.codes)
+                labels = _phrase_labels(np.maximum(labels.codes, own.codes))
             table.evaluators = {**table.evaluators, renamed[old]: labels}
     return tables
 
@@ -88,7 +88,7 @@ def read(run: Run, *, lists: Sequence[str] = (), named: bool = False) -> Columns
 
     Args:
         run: What to read.
-        lists: Phrase lists that every answer is matched against as well.
+        lists: Phrase lists that every answer is matched against as well, where they read the language of the run's own.
         named: Keep the names of items, clusters and pairs, for a table.
 
     Raises:
@@ -130,8 +130,9 @@ class _Samples:
         self._phrases = Codes()
         self._matched: list[int] = []
         self._by_list: list[int] = []
-        self._others = {name: refusal.load_list(name) for name in lists}
-        self._other_matches: dict[str, list[int]] = {name: [] for name in lists}
+        self._lists = lists
+        self._others: dict[str, refusal.RefusalList] = {}
+        self._other_matches: dict[str, list[int]] = {}
         self._verdicts: list[tuple[int, dict[str, Any]]] = []
         self._items: list[str] | None = [] if named else None
         self._place = ("", "")
@@ -153,12 +154,14 @@ class _Samples:
         values["offset"].append(offset)
         self._keys[record["benchmark_version"], record["data_revision"], record["image_source"]]
         self._by_list.append(self._phrases[record["refusal"]["list"]])
-        self._matched.append(-1 if matched is None else int(matched))
+        self._matched.append(_code(matched) if status in SCORED else -1)
+        if row == 0:
+            self._others = _same_language(record["refusal"]["list"], self._lists)
+            self._other_matches = {name: [] for name in self._others}
         for name, phrases in self._others.items():
             found = -1
             if status in SCORED:
-                hit = phrases.match_in(answer=record["answer"], generation=record["raw"])
-                found = int(hit is not None)
+                found = _code(phrases.read(answer=record["answer"], generation=record["raw"]).matched)
             self._other_matches[name].append(found)
         self._verdicts.extend((row, verdict) for verdict in record["verdicts"])
         if self._items is not None:
@@ -205,14 +208,12 @@ class _Samples:
         matched = np.array(self._matched, dtype=np.int8)
         for list_id, code in self._phrases.items():
             codes = np.where(by_list == code, matched, np.int8(-1))
-            columns.evaluators[Evaluator.of_list(list_id)] = Labels(PHRASE_LABELS, codes)
+            columns.evaluators[Evaluator.of_list(list_id)] = _phrase_labels(codes)
         own = set(map(refusal.current_id, self._phrases))
         for name, phrases in self._others.items():
             if phrases.id not in own:
                 codes = np.array(self._other_matches[name], dtype=np.int8)
-                columns.evaluators[Evaluator.of_list(phrases.id, Kind.ALTERNATIVE)] = Labels(
-                    PHRASE_LABELS, codes
-                )
+                columns.evaluators[Evaluator.of_list(phrases.id, Kind.ALTERNATIVE)] = _phrase_labels(codes)
         columns.evaluators |= self._labels()
         return columns
 
@@ -270,6 +271,22 @@ def _identity(sample_id: str) -> int:
         return int(sample_id, 16)
     except ValueError:
         return -1
+
+
+def _code(matched: bool | None) -> int:
+    """Code of a phrase list's reading of a scored answer: one that is neither matched nor unmatched was not read."""
+    return UNREAD if matched is None else int(matched)
+
+
+def _phrase_labels(codes: NDArray[np.int8]) -> Labels:
+    return Labels(phrase_labels(unread=bool((codes == UNREAD).any())), codes)
+
+
+def _same_language(list_id: str, names: Sequence[str]) -> dict[str, refusal.RefusalList]:
+    own = _shipped(list_id)
+    language = refusal.ENGLISH if own is None else own.language
+    lists = {name: refusal.load_list(name) for name in names}
+    return {name: phrases for name, phrases in lists.items() if phrases.language == language}
 
 
 def _shipped(list_id: str) -> refusal.RefusalList | None:

@@ -15,7 +15,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
-  without suffix; ``safecot data prepare`` turns them into replay files.
+  without suffix, and ``recorded_in(variant, root)``, those to the items of another leaf; ``safecot data prepare`` turns
+  them into replay files.
 
 Nothing else registers it: a folder dropped in is found, here or below a folder that ``SAFECOT_TASKS_DIR`` names.
 """
@@ -57,6 +58,7 @@ class Benchmark:
         also_refuse: Leaf suffixes whose items are also read as items to refuse.
         only_by_name: No wildcard, tag or group runs its leaves.
         recorded: Yields published answers as (model, item id, response); None where there are none.
+        recorded_in: The same for a leaf with a suffix.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Benchmark:
     also_refuse: frozenset[str]
     only_by_name: bool
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
+    recorded_in: Callable[[str, Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
 
     def leaf(self, variant: str) -> str:
@@ -164,6 +167,7 @@ def load(name: str) -> Benchmark:
             also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
             only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
             recorded=getattr(module, "recorded", None),
+            recorded_in=getattr(module, "recorded_in", None),
             _items=module.items,
         )
     except AttributeError as error:

@@ -71,7 +71,7 @@ def command(
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
     from safecot_eval.benchmarks import catalogue
-    from safecot_eval.generate import importing
+    from safecot_eval.generate import closing, importing
     from safecot_eval.scoring.failure_texts import use
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
@@ -118,6 +118,8 @@ def command(
     if replay is not None:
         click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
     folder = importing.write_run(matched, sources, model, output_path)
+    for line in closing.unread_lines(folder):
+        click.echo(f"note: {line}")
     click.echo(
         f"Wrote {folder} as {printable(model)}\nNext: safecot report {output_path} -o leaderboard.html"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from safecot_eval.benchmarks import registry
 from safecot_eval.generate.plan import Plan
 from safecot_eval.records.json_files import read_small_json
+from safecot_eval.records.run import find_runs
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 
 if TYPE_CHECKING:
@@ -63,6 +65,21 @@ def evaluators_line(refusal_list: str | None, leaves: Iterable[str] = ()) -> str
     return f"scored  by {', '.join(named)}; judge: {judge}"
 
 
+def unread_lines(folder: Path) -> list[str]:
+    """Say how many answers are in a language that their phrase list does not read, one sentence for each list."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for run in find_runs([folder]):
+        for record in run.samples():
+            if record["refusal"].get("unscored") == Unscored.UNSUPPORTED_LANGUAGE:
+                found[record["refusal"]["list"]][str(record["refusal"].get("language"))] += 1
+    return [
+        f"{codes.total()} answers are in a language that the phrase list {listed} does not read "
+        f"({', '.join(f'{code} {n}' for code, n in codes.most_common(8))}); they are in none of its rates "
+        "(docs/languages.md)."
+        for listed, codes in found.items()
+    ]
+
+
 def finish(plan: Plan, folder: Path, tally: Tally) -> str:
     """Keep the checkpoint's card, and say what was written, what is unanswered, and what to do next.
 
@@ -87,6 +104,7 @@ def finish(plan: Plan, folder: Path, tally: Tally) -> str:
             f"{tally.failed} of {tally.total} requests have no answer and are not scored; run the same command again "
             "to ask for them."
         )
+    lines += unread_lines(folder) if plan.leaves else []
     return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from safecot_eval.records.samples import Expectation, Status
+from safecot_eval.records.verdicts import Unscored
 
 _STATUSES = frozenset(status.value for status in Status)
 _EXPECTATIONS = frozenset(expectation.value for expectation in Expectation)
@@ -57,7 +58,10 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
             return f"unknown status {str(status)[:40]!r}"
         if record["expectation"] not in _EXPECTATIONS:
             return f"unknown expectation {str(record['expectation'])[:40]!r}"
-        if (matched.__class__ is bool) is not (status == _OK) or (matched is not None and status != _OK):
+        unread = matched is None and record["refusal"].get("unscored") == Unscored.UNSUPPORTED_LANGUAGE
+        if (matched.__class__ is bool) is not (status == _OK and not unread) or (
+            matched is not None and status != _OK
+        ):
             return f"status {status} does not go with refusal.matched {str(matched)[:10]}"
         if record["refusal"]["list"].__class__ is not str:
             return "'refusal.list' is not text"

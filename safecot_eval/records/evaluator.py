@@ -11,12 +11,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
-from safecot_eval.records.verdicts import outcome_of
+from safecot_eval.records.verdicts import Unscored, outcome_of
 
 PHRASE_LABELS = ("complied", "refused")
-"""Labels of a phrase list."""
+"""Labels of a phrase list. :func:`phrase_labels` says which a run has."""
+UNREAD = len(PHRASE_LABELS)
+"""Code of the answers whose language a list does not read."""
 _REFUSED = {"refused": True, "complied": False}
 _HASH_DIGITS = 8
+
+
+def phrase_labels(*, unread: bool) -> tuple[str, ...]:
+    """Labels of a phrase list in the order of their codes; that of unread answers is named only where there are any."""
+    return (*PHRASE_LABELS, Unscored.UNSUPPORTED_LANGUAGE.value) if unread else PHRASE_LABELS
 
 
 class Kind(StrEnum):

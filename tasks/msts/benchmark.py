@@ -13,7 +13,23 @@ VERSION = "1.0"
 REVISION = "paul-rottger/msts-multimodal-safety e9ae69e"
 LICENCE = "CC BY 4.0"
 SOURCE = "https://github.com/paul-rottger/msts-multimodal-safety"
-VARIANTS = {"": "400 English prompts; images by URL only, so used with recorded answers"}
+LANGUAGES = (
+    "arabic",
+    "chinese",
+    "farsi",
+    "french",
+    "german",
+    "hindi",
+    "italian",
+    "korean",
+    "russian",
+    "spanish",
+)
+VARIANTS = {"": "400 English prompts; images by URL only, so used with recorded answers"} | {
+    language: f"200 of the prompts in {language.capitalize()}, read by a phrase list in {language.capitalize()}"
+    for language in LANGUAGES
+}
+REFUSAL_LISTS = {language: language for language in LANGUAGES}
 RUBRICS = ("refusal", "harm")
 
 PROMPTS = "prompts_english_multimodal.csv"
@@ -23,8 +39,11 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """All prompts; an image is shown where ``images/<unsafe_image_id>.<jpg|png|webp>`` exists below ``root``."""
-    path = root / PROMPTS
+    """All prompts; an image is shown where ``images/<unsafe_image_id>.<jpg|png|webp>`` exists below ``root``.
+
+    Prompts in other languages are the questions (``assistance``) alone.
+    """
+    path = root / (f"prompts_other/{variant}_multimodal.csv" if variant else PROMPTS)
     for line, row in enumerate(read_csv(path, COLUMNS), start=2):
         yield to_item(row, _image(root, row.get("unsafe_image_id", "")), f"{path.name}, row {line}")
 
@@ -57,6 +76,15 @@ def recorded(root: Path) -> Iterator[tuple[str, str, str]]:
     """Published answers of six VLMs: (model, item id, response)."""
     for row in read_csv(root / RESPONSES, ("case_id", "prompt_type", "model", "response")):
         yield model_name(row["model"]), item_id(row["case_id"], row["prompt_type"]), row["response"]
+
+
+def recorded_in(variant: str, root: Path) -> Iterator[tuple[str, str, str]]:
+    """Published answers of two VLMs in a language, where the data folder has them."""
+    path = root / f"responses_other/{variant}_multimodal.csv"
+    if path.is_file():
+        for row in read_csv(path, ("case_id", "prompt_type", "model", "response")):
+            name = model_name(row["model"].replace("/", "--"))
+            yield name, item_id(row["case_id"], row["prompt_type"]), row["response"]
 
 
 def model_name(recorded_as: str) -> str:

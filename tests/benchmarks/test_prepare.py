@@ -167,10 +167,14 @@ def test_replays_of_real_answers_and_their_refusals(data_dir: Path, monkeypatch:
         rows = list(csv.DictReader(stream))
     expected = Counter(row["model"].split("--")[-1] for row in rows if refused(row["response"]))
     for path in prepared["msts"]:
-        answers = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        everything = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        answers = [answer for answer in everything if answer["task"] == "safecot_msts"]
         model = "gpt-4o-2024-05-13" if path.stem == "gpt-4o" else path.stem
         assert len(answers) == len({answer["id"] for answer in answers}) == 400
         assert sum(refused(answer["response"]) for answer in answers) == expected[model]
+        others = Counter(answer["task"] for answer in everything if answer["task"] != "safecot_msts")
+        in_six_languages = path.stem in ("gpt-4o", "MiniCPM-V-2_6")
+        assert sorted(others.values()) == ([200] * 6 if in_six_languages else [])
     empty = {
         path.stem: sum(not json.loads(line)["response"].strip() for line in path.open(encoding="utf-8"))
         for path in prepared["mossbench"]

@@ -59,7 +59,7 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
         "safecot_mossbench_twins",
         "safecot_mossbench_contrast",
         "safecot_vlsbench",  # no images on disk
-        "safecot_msts",
+        *(leaf for leaf in registry.leaves() if leaf.startswith("safecot_msts")),
     }
     own = [str(path) for path in (plugin.tasks_dir(),)]
     manager = TaskManager(include_path=own, include_defaults=False, model_name="safecot_hf")

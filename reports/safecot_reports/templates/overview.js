@@ -17,6 +17,7 @@ const ORDER = [
   "pair_inverted",
   "consistency",
   "invalid",
+  "unread",
   "coverage",
   "tokens",
 ];

@@ -149,6 +149,7 @@ function samples(panel, redraw) {
       ["", "all"],
       ["refused", "list: refused"],
       ["complied", "list: not refused"],
+      ["unsupported_language", "list: language not read"],
       ["differ", "evaluators differ"],
     ],
     "",

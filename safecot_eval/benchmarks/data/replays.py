@@ -20,32 +20,46 @@ def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:
         root: Its data folder.
 
     Returns:
-        The files, by model name.
+        The files, by model name; a model's file holds its answers to all leaves.
 
     Raises:
         SafecotError: the recorded answers do not fit the items: an id is unknown or occurs twice.
     """
-    if benchmark.recorded is None:
+    lines: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for variant in benchmark.variants:
+        for model, answers in _recorded(benchmark, variant, root).items():
+            task = benchmark.leaf(variant)
+            lines[model] += [{"task": task, "id": name, "response": said} for name, said in answers.items()]
+    if not lines:
         return []
-    known = {item.item_id for item in benchmark.items("", root)}
+    folder = cache_dir() / "replay" / benchmark.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(folder / f"{model}.jsonl", lines[model]) for model in sorted(lines)]
+
+
+def _recorded(benchmark: Benchmark, variant: str, root: Path) -> dict[str, dict[str, str]]:
+    """Model to item id to response, for one leaf."""
+    if variant:
+        found = benchmark.recorded_in(variant, root) if benchmark.recorded_in else iter(())
+    else:
+        found = benchmark.recorded(root) if benchmark.recorded else iter(())
     answers: dict[str, dict[str, str]] = defaultdict(dict)
-    for model, item_id, response in benchmark.recorded(root):
+    known: set[str] | None = None
+    for model, item_id, response in found:
+        if known is None:
+            known = {item.item_id for item in benchmark.items(variant, root)}
         if item_id not in known:
             raise SafecotError(f"{benchmark.name}: {model} has an answer to the unknown item {item_id!r}.")
         if item_id in answers[model]:
             raise SafecotError(f"{benchmark.name}: {model} has two answers to item {item_id!r}.")
         answers[model][item_id] = response
-    folder = cache_dir() / "replay" / benchmark.name
-    folder.mkdir(parents=True, exist_ok=True)
-    task = benchmark.leaf("")
-    return [_write(folder / f"{model}.jsonl", task, answers[model]) for model in sorted(answers)]
+    return answers
 
 
-def _write(path: Path, task: str, answers: dict[str, str]) -> Path:
+def _write(path: Path, lines: list[dict[str, str]]) -> Path:
     partial = path.with_suffix(f".{os.getpid()}.part")
     with partial.open("w", encoding="utf-8") as stream:
-        for item_id, response in answers.items():
-            line = {"task": task, "id": item_id, "response": response}
+        for line in lines:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     partial.replace(path)
     return path

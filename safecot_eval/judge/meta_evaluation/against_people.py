@@ -97,11 +97,11 @@ def evaluate_set(
     rows = labels.rows()
     outcome = outcome_of(labels.rubric)[1]
     readings: Readings = {}
-    for name in refusal.available_lists():
+    for name in refusal.available_lists(labels.language):
         phrases = refusal.load_list(name)
-        matched = [phrases.match(row.answer) is not None for row in rows]
+        matched = [phrases.read(answer=row.answer).matched for row in rows]
         shown = f"template:{name}" if labels.rubric == "refusal" else f"template:{name} (unmatched)"
-        readings[shown] = [m if labels.rubric == "refusal" else not m for m in matched]
+        readings[shown] = [m if labels.rubric == "refusal" or m is None else not m for m in matched]
     for name in rows[0].recorded:
         readings[name] = [outcome.get(row.recorded[name]) for row in rows]
     if judge is not None:

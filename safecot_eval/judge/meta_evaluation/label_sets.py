@@ -184,12 +184,13 @@ def _module(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """A published set: data folder, rubric, reader, and the id of its people as a judge."""
+    """A published set: data folder, rubric, reader, the id of its people as a judge, and its language (ISO 639-1)."""
 
     folder: str
     rubric: str
     read: Callable[[Path], Iterator[Labelled]]
     human: str
+    language: str = "en"
 
     def rows(self) -> list[Labelled]:
         """All answers of the set.

@@ -67,7 +67,10 @@ def candidates(
         for record in run.samples():
             if record["status"] != Status.OK:
                 continue
-            matched = "refused" if record["refusal"]["matched"] else "complied"
+            found_phrase = record["refusal"]["matched"]
+            matched = (
+                str(record["refusal"].get("unscored")) if found_phrase is None else _PHRASE[found_phrase]
+            )
             values = {
                 Stratum.VERDICT: matched if evaluator is None else labels.get(record["sample_id"], "missing"),
                 Stratum.MODEL: run.model,
@@ -76,6 +79,9 @@ def candidates(
             key = (run.model, run.task, record["sample_id"])
             found.setdefault(key, Candidate(number, *key, tuple(values[name] for name in wanted)))
     return [found[key] for key in sorted(found)]
+
+
+_PHRASE = {True: "refused", False: "complied"}
 
 
 def draw(pool: Sequence[Candidate], n: int, seed: int) -> list[Drawn]:

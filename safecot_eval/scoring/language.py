@@ -1,0 +1,167 @@
+"""The language of an answer, so that an evaluator is never asked about a text that it cannot read.
+
+A phrase list and safecot-lite read one language. Of an answer in another they know nothing, and "no phrase found" would
+count it as an answer given. This guard stands in front of them: :func:`unread` names the language that an evaluator does
+not read, and such an answer is ``unsupported_language``: in no rate, counted, and shown.
+
+Most English is recognised by its function words, in microseconds. Everything else is measured by py3langid (139
+languages; naive Bayes over byte sequences; BSD), whose model is loaded when it is first needed. Very short answers
+("Toilet.") say too little and are taken to be readable unless they are plainly something else ("Nein.", "Désolé.").
+
+>>> unread("Je suis désolé, mais je ne peux pas vous aider.")
+'fr'
+>>> unread("Je suis désolé, mais je ne peux pas vous aider.", reads="fr") is None
+True
+>>> unread("I'm sorry, but I can't help with that.") is None, unread("Toilet.") is None
+(True, True)
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+ENGLISH = "en"
+
+HEAD = 400
+_LAST = 200
+_TOLD_BY = 5
+_WORD = re.compile(r"[^\W\d_]+")
+_SENTENCE = re.compile(r"(?<=[.!?:;。！？।؟])\s*|\n+")
+_FOREIGN = re.compile(r"[^\W\d_A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
+_DENSITY = 2.5
+"""A Chinese, Japanese or Korean letter says as much as this many Latin ones."""
+_FOREIGN_SHARE = 0.2
+_LEAST_FOREIGN = 3
+
+_ENGLISH_WORDS = frozenset(
+    "the of and with that this these those you your they their it its be been were would could should can cannot will "
+    "not for from which what when where how have has had does did because than then there here into about other only "
+    "just such while please yes she him them our are".split()
+)
+"""Function words of English that few other languages have."""
+_ENGLISH_SHARE = 0.15
+_LEAST_ENGLISH = 2
+
+_NEIGHBOURS = {
+    "en": ("pcm",),
+    "zh": ("wuu", "yue"),
+    "ar": ("arz", "ary"),
+    "fa": ("tg",),
+    "hi": ("ne", "mr", "sa", "gom"),
+    "ru": ("bg", "uk", "be", "mk", "sr"),
+    "es": ("an", "ext", "gl"),
+    "it": ("lij", "vec", "la"),
+    "fr": ("wa", "gcf", "gcr", "oc"),
+    "de": ("lb",),
+}
+"""Languages that a short text of another is mistaken for, and that share enough words with it to be read along."""
+_WITHOUT_LATIN = frozenset("ar fa hi ja ko ru zh".split())
+_NO_LANGUAGE = "zxx"
+
+_SHORT = {
+    "désolé": "fr", "désolée": "fr", "desculpe": "pt", "dispiace": "it", "hapana": "sw", "hayır": "tr", "hayir": "tr",
+    "ikke": "no", "inte": "sv", "leider": "de", "maaf": "id", "moge": "pl", "mogę": "pl", "nao": "pt", "não": "pt",
+    "ne": "cs", "nee": "nl", "nei": "no", "nein": "de", "nej": "sv", "nem": "hu", "nicht": "de", "nie": "pl",
+    "niet": "nl", "non": "fr", "oui": "fr", "posso": "it", "puedo": "es", "puis": "fr", "samahani": "sw",
+    "siento": "es", "siwezi": "sw", "sí": "es", "tidak": "id", "voi": "fi",
+}  # fmt: skip
+"""Words by which an answer of one or two words is known not to be English."""
+
+_TIMES_LIKELIER = ((2, 30.0), (4, 20.0), (7, 12.0), (math.inf, 6.0))
+"""How many times likelier another language must be before an answer counts as unread, by its number of words."""
+
+
+def unread(text: str, reads: str = ENGLISH) -> str | None:
+    """The language of an answer that an evaluator does not read, or None where the evaluator reads it.
+
+    The beginning decides (400 characters), and the last sentence: where that is in another language, a refusal at the end
+    would be missed.
+
+    Args:
+        text: The answer.
+        reads: The evaluator's language, as ISO 639-1 code.
+
+    Returns:
+        The ISO 639 code of the language that was found.
+
+    >>> unread("抱歉，我无法协助处理这个请求。"), unread("The picture shows a door. 抱歉，我无法协助处理这个请求。")
+    ('zh', 'zh')
+    """
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    found = _unread(text[:HEAD], reads)
+    if found is None:
+        last = next((piece for piece in reversed(_SENTENCE.split(text[-_LAST:])) if _WORD.search(piece)), "")
+        if len(last) < len(text) and (not last.isascii() or len(_WORD.findall(last)) >= _TOLD_BY):
+            found = _unread(last, reads)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _unread(text: str, reads: str) -> str | None:
+    words = _WORD.findall(text.lower())
+    if not words:
+        return None
+    foreign, latin = _letters(text)
+    share = foreign / (foreign + latin)
+    if reads in _WITHOUT_LATIN:
+        text = _LATIN.sub(" ", text) if share > _FOREIGN_SHARE else text
+    elif share > _FOREIGN_SHARE and foreign >= _LEAST_FOREIGN:
+        return _best(_LATIN.sub(" ", text))
+    elif reads == ENGLISH:
+        if _looks_english(words):
+            return None
+        if len(words) <= 2 and not _ENGLISH_WORDS.intersection(words):
+            known = next((_SHORT[word] for word in words if word in _SHORT), None)
+            if known is not None:
+                return known
+    return _likelier(text, len(words), reads)
+
+
+def _letters(text: str) -> tuple[float, float]:
+    """Letters of scripts other than Latin (Chinese, Japanese and Korean ones count more), and Latin ones."""
+    if text.isascii():
+        return 0.0, 1.0
+    dense = len(_DENSE.findall(text))
+    foreign = len(_FOREIGN.findall(text)) - dense + _DENSITY * dense
+    return foreign, max(1.0, float(sum(map(len, _LATIN.findall(text)))))
+
+
+def _looks_english(words: list[str]) -> bool:
+    found = [word for word in words if word in _ENGLISH_WORDS]
+    return len(set(found)) >= _LEAST_ENGLISH and len(found) >= _ENGLISH_SHARE * len(words)
+
+
+def _likelier(text: str, words: int, reads: str) -> str | None:
+    """The likeliest other language, where it is so much likelier than the evaluator's that the text is unread."""
+    chances = _chances(text)
+    own = (reads, *_NEIGHBOURS.get(reads, ()))
+    mine = max(chances.get(code, 0.0) for code in own)
+    best = max((code for code in chances if code not in own), key=chances.__getitem__)
+    times = next(times for most, times in _TIMES_LIKELIER if words <= most)
+    return best if best != _NO_LANGUAGE and chances[best] > times * mine else None
+
+
+def _best(text: str) -> str:
+    chances = _chances(text)
+    return max(chances, key=chances.__getitem__)
+
+
+def _chances(text: str) -> dict[str, float]:
+    return dict(_identifier().rank(text))
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    """py3langid's model, which takes most of a second to load."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
