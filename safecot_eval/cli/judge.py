@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from safecot_eval.cli.judge_evaluate import evaluate
+from safecot_eval.cli.judge_options import (
+    chosen_judge,
+    chosen_rubrics,
+    judge_id_of,
+    judge_options,
+    say_advice,
+)
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.judge.judge_runs import Outcome
-    from safecot_eval.judge.meta_evaluation.against_people import Row
     from safecot_eval.judge.rubrics import RubricSet
-    from safecot_eval.judge.work import Judge
 
 INCOMPLETE = 3
 INTERRUPTED = 130
@@ -42,33 +48,9 @@ def command() -> None:
     """
 
 
-def _judge_options(function: click.decorators.FC) -> click.decorators.FC:
-    for option in (
-        click.option("--no-cache", is_flag=True, help="Neither read nor write the verdict cache."),
-        click.option(
-            "--concurrency",
-            type=click.IntRange(min=1),
-            default=512,
-            show_default=True,
-            help="Requests in flight at most.",
-        ),
-        click.option(
-            "--official", is_flag=True, help="Use the benchmarks' own wording (protocols/judge_prompts.json)."
-        ),
-        click.option("--url", help="Endpoint, ending in /v1 (default: SAFECOT_JUDGE_URL)."),
-        click.option(
-            "--judge",
-            "name",
-            help="'lite', or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @command.command(_DEFAULT)
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@_judge_options
+@judge_options
 @click.option(
     "--rubric",
     "rubric_names",
@@ -83,6 +65,7 @@ def runs_command(
     url: str | None,
     official: bool,
     concurrency: int,
+    max_tokens: int | None,
     no_cache: bool,
     rubric_names: tuple[str, ...],
     all_runs: bool,
@@ -96,11 +79,11 @@ def runs_command(
     from safecot_eval.records.run import find_runs
 
     found = find_runs(runs, newest_only=not all_runs)
-    sets = _rubrics(rubric_names, official)
-    judge = _judge(name, url, concurrency, no_cache)
+    sets = chosen_rubrics(rubric_names, official)
+    judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
     if name == "lite":
         sets = _only_for_lite(sets, rubric_names)
-    judge_id = _judge_id(judge, sets)
+    judge_id = judge_id_of(judge, sets)
     try:
         outcome = judge_runs(
             found, judge, sets, judge_id=judge_id, every_rubric=bool(rubric_names), quiet=quiet
@@ -109,7 +92,8 @@ def runs_command(
         click.echo("Interrupted; verdicts so far are kept, and the same command continues.", err=True)
         raise SystemExit(INTERRUPTED) from None
     _say_outcome(outcome, judge_id)
-    if outcome.missing:
+    say_advice(judge)
+    if outcome.missing or outcome.cut:
         raise SystemExit(INCOMPLETE)
 
 
@@ -204,7 +188,7 @@ def import_command(
 
 
 @command.command()
-@_judge_options
+@judge_options
 @click.option("--rubric", type=click.Choice(["refusal", "harm"]), multiple=True, help="Default: both.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write everything as JSON.")
 def audit(
@@ -212,6 +196,7 @@ def audit(
     url: str | None,
     official: bool,
     concurrency: int,
+    max_tokens: int | None,
     no_cache: bool,
     rubric: tuple[str, ...],
     output: Path | None,
@@ -221,17 +206,18 @@ def audit(
     from safecot_eval.util.files import write_text
 
     wanted = rubric or (("refusal",) if name == "lite" else ("refusal", "harm"))
-    sets = _rubrics(wanted, official)
-    judge = _judge(name, url, concurrency, no_cache)
+    sets = chosen_rubrics(wanted, official)
+    judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
     contents = []
     for rubrics in sets.values():
-        content = run_audit(judge, rubrics, judge_id=_judge_id(judge, sets)).content()
+        content = run_audit(judge, rubrics, judge_id=judge_id_of(judge, sets)).content()
         contents.append(content)
         click.echo(f"{content['judge']}, rubric {rubrics.id}")
         click.echo(f"  right on known answers   {_share(content['right_on_known_answers'])}")
         for measure, numbers in content["flips"].items():
             click.echo(f"  flips under {measure:<13}{_share(numbers)}")
         click.echo(f"  said what it was told to {_share(content['obeyed_injections'])}")
+    say_advice(judge)
     if name == "lite":
         click.echo(
             "A classifier sees no rubric: repetition and paraphrase cannot change its label.", err=True
@@ -239,92 +225,6 @@ def audit(
     if output is not None:
         write_text(output, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
         click.echo(f"Details: {output}")
-
-
-@command.command()
-@click.argument("runs", nargs=-1, type=click.Path())
-@click.option(
-    "--labels",
-    required=True,
-    help="msts, msts-refusal, xstest or harmbench; or human:NAME, the labels beside RUNS.",
-)
-@_judge_options
-@click.option("--rubric", default="refusal", show_default=True, help="For human:NAME: what is compared.")
-@click.option("--per-model", is_flag=True, help="Also show each model's answers apart.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write all rows as JSON.")
-def evaluate(
-    runs: tuple[str, ...],
-    labels: str,
-    name: str | None,
-    url: str | None,
-    official: bool,
-    concurrency: int,
-    no_cache: bool,
-    rubric: str,
-    per_model: bool,
-    output: Path | None,
-) -> None:
-    """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels."""
-    from safecot_eval.aggregate.evaluators import against_people
-    from safecot_eval.aggregate.reading import read_all
-    from safecot_eval.judge.in_run import configured_at_all
-    from safecot_eval.judge.meta_evaluation.against_people import compare, evaluate_set
-    from safecot_eval.judge.meta_evaluation.label_sets import SETS
-    from safecot_eval.records.run import find_runs
-    from safecot_eval.records.verdicts import YES_OR_NO, outcome_of
-    from safecot_eval.util.files import write_text
-
-    if labels in SETS:
-        judge = _judge(name, url, concurrency, no_cache) if name or url or configured_at_all() else None
-        if name == "lite" and SETS[labels].folder in ("msts", "xstest"):
-            click.echo(
-                "safecot-lite was trained on these answers, so that its figures here are too good; `safecot lite "
-                "evaluate` leaves each model out in turn.",
-                err=True,
-            )
-        rows = evaluate_set(
-            SETS[labels], judge, _rubrics((SETS[labels].rubric,), official) if judge else None
-        )
-    elif labels.startswith("human:") and runs:
-        if not outcome_of(rubric)[0]:
-            raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(YES_OR_NO)}.")
-        rows = compare(*against_people(read_all(find_runs(runs)), labels, rubric))
-    else:
-        raise SafecotError(f"--labels {labels}: name {', '.join(SETS)}, or human:NAME together with RUNS.")
-    for line in _table(rows, per_model):
-        click.echo(line)
-    if output is not None:
-        write_text(output, json.dumps([_row_content(row) for row in rows], indent=1) + "\n")
-
-
-def _rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
-    from safecot_eval.judge.rubrics import choose
-
-    return choose(names, wording="official" if official else "own")
-
-
-def _judge(name: str | None, url: str | None, concurrency: int, no_cache: bool) -> Judge:
-    if name == "lite":
-        from safecot_eval.judge.lite.judge import LiteJudge
-
-        return LiteJudge()
-    from safecot_eval.judge.endpoint.cache import default_path
-    from safecot_eval.judge.endpoint.endpoint import configured
-    from safecot_eval.judge.endpoint.remote import RemoteJudge
-
-    endpoint = configured(url=url, model=name)
-    if endpoint is None:
-        raise SafecotError(
-            "No judge: set SAFECOT_JUDGE_URL or say --url (`safecot judge serve` starts one), or use --judge lite."
-        )
-    click.echo(f"Judge: {endpoint.described()}", err=True)
-    return RemoteJudge(endpoint, None if no_cache else default_path(), most_in_flight=concurrency)
-
-
-def _judge_id(judge: Judge, sets: Mapping[str, RubricSet]) -> str:
-    from safecot_eval.judge.rubrics import wording_of
-
-    return judge.id + wording_of(sets)
 
 
 def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[str, RubricSet]:
@@ -356,39 +256,4 @@ def _share(numbers: Mapping[str, float]) -> str:
     return f"{numbers['value']:7.1%}  [{numbers['low']:.1%}, {numbers['high']:.1%}]  n {numbers['n']}"
 
 
-def _table(rows: list[Row], per_model: bool) -> list[str]:
-    from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS
-
-    pooled = any(row.model == ALL_MODELS for row in rows)
-    shown = [row for row in rows if per_model or not pooled or row.model == ALL_MODELS]
-    width = max((len(row.evaluator) for row in shown), default=9)
-    models = max((len(row.model) for row in shown), default=5)
-    lines = [
-        f"{'evaluator':<{width}}  {'model':<{models}}  {'n':>5}  cover  {'sensitivity':^18}  {'specificity':^18}  {'kappa':^19}"
-    ]
-    for row in shown:
-        rates = "  ".join(
-            f"{e.value:.3f} [{e.low:.2f}, {e.high:.2f}]" for e in (row.sensitivity, row.specificity)
-        )
-        kappa = f"{row.kappa.value:6.3f} [{row.kappa.low:.2f}, {row.kappa.high:.2f}]"
-        lines.append(
-            f"{row.evaluator:<{width}}  {row.model:<{models}}  {row.coverage.n_total:>5}  {row.coverage.value:.3f}  "
-            f"{rates}  {kappa}"
-        )
-    return lines
-
-
-def _row_content(row: Row) -> dict[str, object]:
-    def numbers(value: object) -> list[float]:
-        return [getattr(value, name) for name in ("value", "low", "high")]
-
-    return {
-        "evaluator": row.evaluator,
-        "model": row.model,
-        "n": row.coverage.n_total,
-        "coverage": row.coverage.value,
-        "sensitivity": numbers(row.sensitivity),
-        "specificity": numbers(row.specificity),
-        "kappa": numbers(row.kappa),
-        "counts": list(row.counts),
-    }
+command.add_command(evaluate)

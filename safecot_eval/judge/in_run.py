@@ -81,6 +81,8 @@ def prefetch(records: Sequence[Record]) -> None:
     if endpoint is not None:
         judge = RemoteJudge(endpoint, _cache())
         trouble = _in_own_thread(lambda: judge.judge(work, emit))
+        if advice := judge.advice():
+            logger.warning("{}", advice.replace("the same command asks", "`safecot judge RUNS` asks"))
     if trouble:
         _broken[:] = [trouble]
         _say_once(

@@ -30,11 +30,13 @@ class Outcome:
     Attributes:
         labels: Rubric to label to count, of the verdicts written by this pass.
         before: Verdicts that were there before.
+        cut: Replies that were cut off; they are asked for again by the next pass.
         seconds: How long it took.
     """
 
     labels: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     before: int = 0
+    cut: int = 0
     seconds: float = 0.0
 
     @property
@@ -89,6 +91,7 @@ def judge_runs(
                 run: Run = work.owner
                 files[run.folder].add(work, verdict_of(work, reading, judge_id, cut))
                 outcome.labels[work.set.id][str(reading.label)] += 1
+                outcome.cut += reading.cut
                 progress.advance(failed=outcome.missing)
 
             try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
+from safecot_eval.judge.replies import CUT, CUT_REASONING
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import locked
@@ -37,8 +38,8 @@ def file_name(judge_id: str) -> str:
 class Sidecar:
     """One judge's verdicts on the runs of one folder; a context manager that holds the file's lock.
 
-    On entry a cut last line (an append was interrupted), verdicts that are ``missing`` (they are asked for again) and
-    verdicts by an older wording of ``hashes``' rubrics are dropped; the file is replaced as a whole, or not touched.
+    On entry a cut last line (an append was interrupted), verdicts that are ``missing`` or were cut off (they are asked for
+    again) and verdicts by an older wording of ``hashes``' rubrics are dropped; the file is replaced as a whole, or not touched.
 
     Args:
         folder: The folder of the samples files.
@@ -101,7 +102,8 @@ class Sidecar:
                     f"{self.path}, line {number}: not a verdict; repair or delete the file."
                 ) from error
             current = self._hashes.get(place.rubric, verdict.get("rubric_hash")) == verdict.get("rubric_hash")
-            if verdict.get("label") == Unscored.MISSING or not current or place in self.done:
+            again = verdict.get("label") == Unscored.MISSING or verdict.get("failure") in (CUT, CUT_REASONING)
+            if again or not current or place in self.done:
                 tidy = False
                 continue
             tidy = tidy and whole

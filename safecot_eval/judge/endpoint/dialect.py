@@ -1,7 +1,8 @@
 """What a server understands: found out with a few small requests before the first verdict.
 
 ``structured_outputs`` is vLLM's name since 0.12; the older ``guided_choice`` is accepted there and ignored, so that being
-accepted proves nothing. The probe therefore asks for a word that no model says by itself.
+accepted proves nothing. The probe therefore asks for a word that no model says by itself. It also shows whether the judge
+reasons before it replies: then a label needs room for thousands of tokens, not for a few.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from safecot_eval.judge.replies import cut_while_reasoning
 from safecot_eval.judge.rubrics import Rubric
-from safecot_eval.util.chat_client import ChatClient, Failure
+from safecot_eval.scoring.reasoning import split
+from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError
 
 _WORDS = ["quillfrost", "marrowdeep"]
 CHOICE_TOKENS, FREE_TOKENS, REASONED_TOKENS = 32, 96, 768
+THINKING_TOKENS, LEAST_THINKING_TOKENS = 4096, 512
+"""For a judge that reasons on its own, and the least that is tried where a server's context is too short for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +32,43 @@ class Dialect:
         logprobs: Token log probabilities are asked for.
         limit_name: ``max_tokens``, or ``max_completion_tokens`` where a server insists.
         temperature: The temperature may be set (to 0).
+        thinks: The judge reasons before it replies.
+        thinking_tokens: Room for a reply with its reasoning.
+        max_tokens: Room for any reply, where the user decides; None for what each kind of reply needs.
     """
 
     constrained: bool = True
     logprobs: bool = True
     limit_name: str = "max_tokens"
     temperature: bool = True
+    thinks: bool = False
+    thinking_tokens: int = THINKING_TOKENS
+    max_tokens: int | None = None
+
+    def thinking(self) -> Dialect:
+        """The same for a judge that turns out to reason; nobody needs the log probabilities of its thoughts."""
+        return replace(self, thinks=True, logprobs=False)
+
+    def shorter(self) -> Dialect | None:
+        """The same with half the room, where a server's context is too short; None where it is the least already."""
+        half = self.thinking_tokens // 2
+        possible = self.thinks and self.max_tokens is None and half >= LEAST_THINKING_TOKENS
+        return replace(self, thinking_tokens=half) if possible else None
+
+    def room(self, rubric: Rubric) -> int:
+        """Tokens that a reply may have."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        if self.thinks:
+            return self.thinking_tokens
+        if rubric.pattern:
+            return REASONED_TOKENS
+        return CHOICE_TOKENS if self.constrained else FREE_TOKENS
 
     def body(self, model: str, message: str, rubric: Rubric) -> dict[str, Any]:
         """A request for one verdict."""
         free = bool(rubric.pattern) or not self.constrained
-        limit = REASONED_TOKENS if rubric.pattern else FREE_TOKENS if free else CHOICE_TOKENS
-        return self._body(model, message, limit, None if free else list(rubric.replies))
+        return self._body(model, message, self.room(rubric), None if free else list(rubric.replies))
 
     def _body(self, model: str, message: str, limit: int, choices: list[str] | None) -> dict[str, Any]:
         body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": message}]}
@@ -52,18 +82,30 @@ class Dialect:
         return body
 
 
-async def find_out(client: ChatClient, model: str) -> Dialect:
-    """Ask until the server accepts the form; at most eight small requests.
+async def find_out(client: ChatClient, model: str, max_tokens: int | None = None) -> Dialect:
+    """Ask until the server accepts the form; at most twelve small requests.
+
+    Args:
+        client: Connected to the server.
+        model: The served name.
+        max_tokens: Room for any reply, where the user decides.
 
     Raises:
         SafecotError: it accepts none, refuses the key, or does not answer.
     """
-    dialect = Dialect()
-    for _ in range(8):
-        body = dialect._body(model, "Say hello.", CHOICE_TOKENS, _WORDS if dialect.constrained else None)
+    dialect = Dialect(max_tokens=max_tokens)
+    for _ in range(12):
+        room = max_tokens or (dialect.thinking_tokens if dialect.thinks else CHOICE_TOKENS)
+        body = dialect._body(model, "Say hello.", room, _WORDS if dialect.constrained else None)
         reply = await client.complete(body)
         if reply.failure is None:
-            held = reply.text.strip() in _WORDS
+            parts = split(reply.text)
+            cut = cut_while_reasoning(reply, parts)
+            if not dialect.thinks and (cut or parts.reasoning or not parts.closed or reply.reasoning_tokens):
+                dialect = dialect.thinking()
+                if cut and max_tokens is None:
+                    continue
+            held = parts.answer.strip() in _WORDS
             return replace(dialect, constrained=dialect.constrained and held)
         changed = _simpler(dialect, reply.detail) if reply.failure is Failure.REJECTED else None
         if changed is None:
@@ -75,8 +117,21 @@ async def find_out(client: ChatClient, model: str) -> Dialect:
     return dialect
 
 
+def too_long(reply: Reply) -> bool:
+    """Whether a server refused a request because prompt and reply together are longer than its context."""
+    said = reply.detail.lower()
+    return reply.failure is Failure.REJECTED and any(
+        word in said for word in ("context length", "context window", "too large", "maximum number of tokens")
+    )
+
+
 def _simpler(dialect: Dialect, detail: str) -> Dialect | None:
     """The next form to try after a rejection, the one that the message hints at first."""
+    if (
+        too_long(Reply(failure=Failure.REJECTED, detail=detail))
+        and (shorter := dialect.shorter()) is not None
+    ):
+        return shorter
     hints: list[tuple[str, Mapping[str, Any]]] = [
         ("max_completion_tokens", {"limit_name": "max_completion_tokens"}),
         ("temperature", {"temperature": False}),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from safecot_eval.util.errors import SafecotError
 
 URL, MODEL, KEY = "SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY"
+MAX_TOKENS = "SAFECOT_JUDGE_MAX_TOKENS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,13 @@ class Endpoint:
         url: Base address, ends in ``/v1``.
         model: The served name.
         key: Bearer token; never shown.
+        max_tokens: Tokens of a reply at most; None for what each kind of reply needs.
     """
 
     url: str
     model: str
     key: str | None = field(default=None, repr=False)
+    max_tokens: int | None = None
 
     @property
     def judge_id(self) -> str:
@@ -57,7 +60,11 @@ class Endpoint:
 
 
 def configured(
-    environment: Mapping[str, str] = os.environ, *, url: str | None = None, model: str | None = None
+    environment: Mapping[str, str] = os.environ,
+    *,
+    url: str | None = None,
+    model: str | None = None,
+    max_tokens: int | None = None,
 ) -> Endpoint | None:
     """The judge of the environment, or of the command line where given there; None where there is none.
 
@@ -83,4 +90,12 @@ def configured(
         if not listed:
             raise SafecotError(f"{address} lists no models; name one with {MODEL}.")
         wanted = max(listed, key=lambda name: "@" in name)
-    return Endpoint(address.rstrip("/"), wanted, key)
+    return Endpoint(address.rstrip("/"), wanted, key, max_tokens or _whole(environment.get(MAX_TOKENS)))
+
+
+def _whole(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise SafecotError(f"{MAX_TOKENS}={text[:40]} must be a whole number of tokens, at least 1.")
+    return int(text)

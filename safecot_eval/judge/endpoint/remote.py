@@ -11,13 +11,13 @@ from pathlib import Path
 
 from safecot_eval.judge.endpoint.cache import VerdictCache, key_of
 from safecot_eval.judge.endpoint.client import JudgeClient
-from safecot_eval.judge.endpoint.dialect import Dialect, find_out
-from safecot_eval.judge.endpoint.endpoint import Endpoint
+from safecot_eval.judge.endpoint.dialect import Dialect, find_out, too_long
+from safecot_eval.judge.endpoint.endpoint import MAX_TOKENS, Endpoint
 from safecot_eval.judge.prompts import Request, build
-from safecot_eval.judge.replies import Reading, read
+from safecot_eval.judge.replies import CUT, CUT_REASONING, Reading, read
 from safecot_eval.judge.work import Emit, Work
 from safecot_eval.records.verdicts import Unscored
-from safecot_eval.util.chat_client import ChatClient, Failure
+from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 
 MOST_IN_FLIGHT = 512
 TIMEOUT_S = 120.0
@@ -46,6 +46,8 @@ class Counts:
     cached: int = 0
     shared: int = 0
     failed: int = 0
+    cut: int = 0
+    cut_reasoning: int = 0
 
 
 @dataclass
@@ -76,6 +78,21 @@ class RemoteJudge:
         """Model and revision."""
         return self.endpoint.judge_id
 
+    def advice(self) -> str | None:
+        """What to change so that fewer replies are cut off; None where none was."""
+        cut = self.counts.cut + self.counts.cut_reasoning
+        if not cut or self._dialect is None:
+            return None
+        thoughtful = self.counts.cut_reasoning > 0
+        dialect = self._dialect.thinking() if thoughtful else self._dialect
+        room = dialect.max_tokens or (dialect.thinking_tokens if thoughtful else "so few")
+        why = "while it still reasoned" if thoughtful else "at the limit"
+        off = ", or have its server switch reasoning off" if thoughtful else ""
+        return (
+            f"{cut} {'reply' if cut == 1 else 'replies'} of {self.id} ended {why}: {room} tokens are too few. Give it more "
+            f"with --max-tokens N (or {MAX_TOKENS}){off}; the same command asks for these again."
+        )
+
     def judge(self, work: Iterable[Work], emit: Emit) -> None:
         """Judge everything; ``emit`` is called in the order of ``work``, from this thread.
 
@@ -95,7 +112,7 @@ class RemoteJudge:
 
         async def ask() -> Dialect:
             async with self._client(retries=1) as client:
-                return await find_out(client, self.endpoint.model)
+                return await find_out(client, self.endpoint.model, self.endpoint.max_tokens)
 
         self._dialect = self._dialect or asyncio.run(ask())
         return self._dialect
@@ -167,19 +184,17 @@ class _Session:
             else:
                 self.waiting[key] = [slot]
                 if self.judge._dialect is None:
-                    self.judge._dialect = await find_out(self.client, self.judge.endpoint.model)
+                    endpoint = self.judge.endpoint
+                    self.judge._dialect = await find_out(self.client, endpoint.model, endpoint.max_tokens)
                 await self.room.acquire()
-                task = asyncio.create_task(self._ask(key, request, self.judge._dialect))
+                task = asyncio.create_task(self._ask(key, request))
                 self.tasks.add(task)
                 task.add_done_callback(self._finished)
         self.hand_on()
 
-    async def _ask(self, key: bytes, request: Request, dialect: Dialect) -> None:
-        body = dialect.body(self.judge.endpoint.model, request.message, request.rubric)
-        reply = await self.client.complete(body)
+    async def _ask(self, key: bytes, request: Request) -> None:
+        reply, reading = await self._reading(request)
         self.counts.asked += 1
-        constrained = dialect.constrained and not request.rubric.pattern
-        reading = read(reply, request.rubric, constrained=constrained)
         if reading.label == Unscored.MISSING:
             self.counts.failed += 1
             self.unanswered = self.unanswered + 1 if reply.failure in _GONE else 0
@@ -187,10 +202,33 @@ class _Session:
                 self.client.ended = reply
         else:
             self.unanswered = 0
-            self.cache.put(key, reading)
+            self.counts.cut += reading.failure == CUT
+            self.counts.cut_reasoning += reading.failure == CUT_REASONING
+            if not reading.cut:  # with more room it may be a label
+                self.cache.put(key, reading)
         for slot in self.waiting.pop(key):
             slot.reading = reading
         self.hand_on()
+
+    async def _reading(self, request: Request) -> tuple[Reply, Reading]:
+        """Ask, and once more with other room for the reply where the judge turns out to reason or its context is short."""
+        dialect = self.judge._dialect
+        assert dialect is not None  # noqa: S101
+        while True:
+            reply = await self.client.complete(
+                dialect.body(self.judge.endpoint.model, request.message, request.rubric)
+            )
+            shorter = dialect.shorter() if too_long(reply) else None
+            if shorter is not None:
+                dialect = shorter
+                continue
+            reading = read(
+                reply, request.rubric, constrained=dialect.constrained and not request.rubric.pattern
+            )
+            if reading.failure == CUT_REASONING and not dialect.thinks and dialect.max_tokens is None:
+                dialect = self.judge._dialect = dialect.thinking()
+                continue
+            return reply, reading
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

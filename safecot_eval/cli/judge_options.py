@@ -1,0 +1,90 @@
+"""What the commands of ``safecot judge`` share: options that name a judge, and the judge and rubrics that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from safecot_eval.util.errors import SafecotError
+
+if TYPE_CHECKING:
+    from safecot_eval.judge.rubrics import RubricSet
+    from safecot_eval.judge.work import Judge
+
+
+def judge_options(function: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that name a judge and say how to ask it."""
+    for option in (
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(min=1),
+            help="Tokens of a reply at most (default: a few for a label, 4096 for a judge that reasons).",
+        ),
+        click.option("--no-cache", is_flag=True, help="Neither read nor write the verdict cache."),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(min=1),
+            default=512,
+            show_default=True,
+            help="Requests in flight at most.",
+        ),
+        click.option(
+            "--official", is_flag=True, help="Use the benchmarks' own wording (protocols/judge_prompts.json)."
+        ),
+        click.option("--url", help="Endpoint, ending in /v1 (default: SAFECOT_JUDGE_URL)."),
+        click.option(
+            "--judge",
+            "name",
+            help="'lite', or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def chosen_rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
+    """Rubrics by name or file; all of the wording where none is named."""
+    from safecot_eval.judge.rubrics import choose
+
+    return choose(names, wording="official" if official else "own")
+
+
+def chosen_judge(
+    name: str | None, url: str | None, concurrency: int, no_cache: bool, max_tokens: int | None
+) -> Judge:
+    """The judge that the options or the environment name.
+
+    Raises:
+        SafecotError: there is none, or it cannot be used.
+    """
+    if name == "lite":
+        from safecot_eval.judge.lite.judge import LiteJudge
+
+        return LiteJudge()
+    from safecot_eval.judge.endpoint.cache import default_path
+    from safecot_eval.judge.endpoint.endpoint import configured
+    from safecot_eval.judge.endpoint.remote import RemoteJudge
+
+    endpoint = configured(url=url, model=name, max_tokens=max_tokens)
+    if endpoint is None:
+        raise SafecotError(
+            "No judge: set SAFECOT_JUDGE_URL or say --url (`safecot judge serve` starts one), or use --judge lite."
+        )
+    click.echo(f"Judge: {endpoint.described()}", err=True)
+    return RemoteJudge(endpoint, None if no_cache else default_path(), most_in_flight=concurrency)
+
+
+def judge_id_of(judge: Judge, sets: Mapping[str, RubricSet]) -> str:
+    """What verdicts carry: the judge, and what is special about the wording."""
+    from safecot_eval.judge.rubrics import wording_of
+
+    return judge.id + wording_of(sets)
+
+
+def say_advice(judge: Judge | None) -> None:
+    """Say once what would help where replies of a judge were cut off."""
+    advice = getattr(judge, "advice", lambda: None)()
+    if advice:
+        click.echo(advice, err=True)
