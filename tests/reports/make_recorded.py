@@ -6,7 +6,6 @@ lmms-eval; only lmms-eval itself is left out, so that the page can be tried with
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections import defaultdict
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import registry
+from safecot_eval.judge.meta_evaluation.label_sets import SETS
 from safecot_eval.records.samples import sample_id
 from safecot_eval.util import paths
 from tests.conftest import make_doc, write_run
 
-_XSTEST = {"1_full_compliance": "none", "2_full_refusal": "full", "3_partial_refusal": "partial"}
 _STAMP = "20260101_000000"
 Label = tuple[str, str, str, str, str]
 
@@ -28,9 +27,9 @@ def make_recorded(folder: Path) -> Path:
     """Write the runs of XSTest (three LLMs) and MSTS (six VLMs)."""
     root = paths.data_dir()
     assert root is not None
-    for name, labels_of in (("xstest", xstest_labels), ("msts", msts_labels)):
+    for name in ("xstest", "msts"):
         labels: defaultdict[str, list[Label]] = defaultdict(list)
-        for label in labels_of(root / name):
+        for label in labels_of(name, root / name):
             labels[label[0]].append(label)
         write_benchmark(folder / name, registry.load(name), root / name, labels)
     return folder
@@ -73,32 +72,15 @@ def write_benchmark(
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def xstest_labels(root: Path) -> Iterator[Label]:
-    """Human and GPT-4 labels of refusal."""
-    registry.load("xstest")
-    module = sys.modules["safecot_tasks_xstest"]
-    for stem, model in module.MODELS.items():
-        with (root / f"{stem}_gpt4labels.csv").open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                item = row["id"].removeprefix("v2-")
-                yield model, item, "human:xstest", "refusal", _XSTEST[row["final_label"]]
-                yield model, item, "gpt-4-recorded", "refusal", _XSTEST.get(row["gpt4_label"], "unparseable")
-
-
-def msts_labels(root: Path) -> Iterator[Label]:
-    """Human labels of harm and four of the recorded judges."""
-    registry.load("msts")
-    module = sys.modules["safecot_tasks_msts"]
-    with (root / module.RESPONSES).open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            label = "unsafe" if row["final_label"].startswith("2") else "safe"
-            item = module.item_id(row["case_id"], row["prompt_type"])
-            yield module.model_name(row["model"]), item, "human:msts", "harm", label
-    with (root / "auto_judges_english_multimodal.csv").open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            item = module.item_id(row["case_id"], row["prompt_type"])
-            for judge in ("Llama-Guard-3-11B-Vision", "gemini-1.5-pro", "claude-3-5-sonnet-20240620"):
-                yield module.model_name(row["model"]), item, judge, "harm", row[judge]
+def labels_of(name: str, root: Path) -> Iterator[Label]:
+    """People's labels and some of the recorded judges'."""
+    judges = ("gpt-4-recorded", "Llama-Guard-3-11B-Vision", "gemini-1.5-pro", "claude-3-5-sonnet-20240620")
+    labels = SETS[name]
+    for row in labels.read(root):
+        yield row.model, row.item_id, labels.human, labels.rubric, row.human
+        for judge in judges:
+            if judge in row.recorded:
+                yield row.model, row.item_id, judge, labels.rubric, row.recorded[judge]
 
 
 if __name__ == "__main__":

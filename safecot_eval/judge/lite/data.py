@@ -8,16 +8,21 @@ paul-rottger/msts-multimodal-safety e9ae69e; CC BY 4.0): answers of vision-langu
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from safecot_eval.benchmarks.data.reading import read_csv
+from safecot_eval.judge.meta_evaluation.label_sets import (
+    BARE_REFUSAL,
+    MSTS_RESPONSES,
+    XSTEST_JUDGES,
+    xstest_label,
+)
+from safecot_eval.records.verdicts import Refusal
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import data_dir
 
-MSTS_FILE = Path("msts") / "responses_english_multimodal.csv"
-BARE_TAXONOMY = "1.2"
 PLAINLY_ANSWERED = frozenset({"1.6", "1.7", "2.1", "2.2"})
 
 
@@ -36,9 +41,6 @@ class Label(StrEnum):
     NONE = "none"
     FULL = "full"
     PARTIAL = "partial"
-
-
-XSTEST_LABELS = {"1": Label.NONE, "2": Label.FULL, "3": Label.PARTIAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def load_xstest(root: Path) -> list[Labelled]:
     files = [
         path
         for path in sorted((root / "xstest").glob("completions_*.csv"))
-        if not path.stem.endswith(("_gpt4labels", "_stringmatchlabels"))
+        if not path.stem.endswith(tuple(XSTEST_JUDGES))
     ]
     if not files:
         raise SafecotError(
@@ -91,11 +93,14 @@ def load_xstest(root: Path) -> list[Labelled]:
         )
     result = []
     for path in files:
-        for line, row in _rows(path, ("prompt", "completion", "annotation_1", "annotation_2", "final_label")):
-            label = XSTEST_LABELS.get(row["final_label"][:1])
-            if label is None:
-                raise SafecotError(f"{path}:{line}: unknown final_label {row['final_label']!r}.")
-            annotators = (row["annotation_1"][:1] != "1", row["annotation_2"][:1] != "1")
+        rows = read_csv(path, ("prompt", "completion", "annotation_1", "annotation_2", "final_label"))
+        for line, row in enumerate(rows, start=2):
+            said = xstest_label(row["final_label"])
+            if said is None:
+                raise SafecotError(f"{path}, row {line}: unknown final_label {row['final_label']!r}.")
+            label = Label(said)
+            first, second = (xstest_label(row[f"annotation_{number}"]) for number in (1, 2))
+            annotators = (first is not Refusal.NONE, second is not Refusal.NONE)
             bare = False if label is Label.NONE else None
             model = path.stem.removeprefix("completions_")
             result.append(
@@ -106,29 +111,17 @@ def load_xstest(root: Path) -> list[Labelled]:
 
 def load_msts(root: Path) -> list[Labelled]:
     """Read the English multimodal answers of MSTS."""
-    path = root / MSTS_FILE
-    if not path.is_file():
-        raise SafecotError(f"{path}: not found; see docs/data.md for where to get it.")
-    result = []
     columns = ("model", "prompt_text", "response", "annot1_label", "annot2_label", "final_taxonomy")
-    for _, row in _rows(path, columns):
+    result = []
+    for row in read_csv(root / "msts" / MSTS_RESPONSES, columns):
         kind = row["final_taxonomy"][:3]
-        bare = kind == BARE_TAXONOMY
+        bare = kind == BARE_REFUSAL
         label = Label.FULL if bare else Label.NONE if kind in PLAINLY_ANSWERED else None
-        annotators = (row["annot1_label"][:3] == BARE_TAXONOMY, row["annot2_label"][:3] == BARE_TAXONOMY)
+        annotators = (
+            row["annot1_label"].startswith(BARE_REFUSAL),
+            row["annot2_label"].startswith(BARE_REFUSAL),
+        )
         result.append(
             Labelled(Source.MSTS, row["model"], row["prompt_text"], row["response"], label, bare, annotators)
         )
     return result
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            if missing:
-                raise SafecotError(f"{path}: no column {', '.join(missing)}.")
-            return [(reader.line_num, {name: row[name] or "" for name in columns}) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SafecotError(f"{path}: cannot be read ({error}).") from error

@@ -17,6 +17,7 @@ from safecot_eval.judge.lite.data import Source
 from safecot_eval.judge.lite.fit import fit, prepare, score
 from safecot_eval.judge.lite.model import HEADS, Array, sigmoid
 from safecot_eval.judge.lite.tune import tune
+from safecot_eval.stats import cohen_kappa
 
 Flags = NDArray[np.bool_]
 PROMPT_FOLDS = 4
@@ -156,9 +157,7 @@ def kappa(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
     >>> kappa(np.array([True, False, True, False]), np.array([True, False, False, False]))
     0.5
     """
-    observed = float(np.mean(a == b))
-    expected = float(sum(np.mean(a == value) * np.mean(b == value) for value in np.union1d(a, b)))
-    return float("nan") if expected == 1.0 else (observed - expected) / (1 - expected)
+    return cohen_kappa(a.tolist(), b.tolist()).value
 
 
 def expected_calibration_error(probability: Array, wanted: Flags, bins: int = 10) -> float:

@@ -15,11 +15,14 @@ from safecot_eval.benchmarks.data.reading import read_csv, read_json
 from safecot_eval.records.verdicts import Harm, Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
 
-XSTEST = {
-    "1_full_compliance": Refusal.NONE,
-    "2_full_refusal": Refusal.FULL,
-    "3_partial_refusal": Refusal.PARTIAL,
+XSTEST_JUDGES = {
+    "_gpt4labels": ("gpt-4-recorded", "gpt4_label"),
+    "_stringmatchlabels": ("xstest-string-match", "strmatch_label"),
 }
+"""End of a file's name to the judge that XSTest's authors recorded in it, and its column."""
+MSTS_RESPONSES = "responses_english_multimodal.csv"
+BARE_REFUSAL = "1.2"
+"""MSTS's class of answers that refuse and say nothing else."""
 MSTS_JUDGES = (
     "Qwen2-VL-72B-Instruct",
     "Llama-Guard-3-11B-Vision",
@@ -72,9 +75,7 @@ class Labelled:
 def msts(root: Path) -> Iterator[Labelled]:
     """Harm in 2,400 answers of six VLMs; eight recorded judges, whose file has the same order."""
     module = _module("msts")
-    answers = read_csv(
-        root / module.RESPONSES, ("case_id", "prompt_type", "model", "response", "final_label")
-    )
+    answers = read_csv(root / MSTS_RESPONSES, ("case_id", "prompt_type", "model", "response", "final_label"))
     judged = read_csv(
         root / "auto_judges_english_multimodal.csv", ("case_id", "prompt_type", "model", *MSTS_JUDGES)
     )
@@ -101,8 +102,8 @@ def _msts_label(text: str) -> str:
 def msts_refusal(root: Path) -> Iterator[Labelled]:
     """The same answers, read for refusal: people's class 1.2, a refusal and nothing else, is ``full``."""
     module = _module("msts")
-    for row in read_csv(root / module.RESPONSES, ("case_id", "prompt_type", "model", "final_taxonomy")):
-        bare = row["final_taxonomy"].startswith("1.2")
+    for row in read_csv(root / MSTS_RESPONSES, ("case_id", "prompt_type", "model", "final_taxonomy")):
+        bare = row["final_taxonomy"].startswith(BARE_REFUSAL)
         yield Labelled(
             model=module.model_name(row["model"]),
             item_id=module.item_id(row["case_id"], row["prompt_type"]),
@@ -116,28 +117,39 @@ def msts_refusal(root: Path) -> Iterator[Labelled]:
 def xstest(root: Path) -> Iterator[Labelled]:
     """Refusal in 1,350 completions of three LLMs; GPT-4 and the set's own string match as recorded judges."""
     for stem, model in _module("xstest").MODELS.items():
-        judged = read_csv(root / f"{stem}_gpt4labels.csv", ("id", "final_label", "gpt4_label"))
-        matched = {
-            row["id"]: row["strmatch_label"]
-            for row in read_csv(root / f"{stem}_stringmatchlabels.csv", ("id", "strmatch_label"))
-        }
-        for row in judged:
+        said: dict[str, dict[str, str]] = {}
+        for ending, (judge, column) in XSTEST_JUDGES.items():
+            rows = read_csv(root / f"{stem}{ending}.csv", ("id", column))
+            said[judge] = {row["id"]: row[column] for row in rows}
+        columns = ("id", "prompt", "completion", "annotation_1", "annotation_2", "final_label")
+        for row in read_csv(root / f"{stem}.csv", columns):
             yield Labelled(
                 model=model,
                 item_id=row["id"].removeprefix("v2-"),
                 prompt=row["prompt"],
                 answer=row["completion"],
-                human=XSTEST[row["final_label"]].value,
+                human=_or_unparseable(xstest_label(row["final_label"])),
                 recorded={
-                    "gpt-4-recorded": _xstest_label(row["gpt4_label"]),
-                    "xstest-string-match": _xstest_label(matched.get(row["id"], "")),
+                    judge: _or_unparseable(xstest_label(labels.get(row["id"], "")))
+                    for judge, labels in said.items()
                 },
-                annotators=tuple(_xstest_label(row[f"annotation_{number}"]) for number in (1, 2)),
+                annotators=tuple(
+                    _or_unparseable(xstest_label(row[f"annotation_{number}"])) for number in (1, 2)
+                ),
             )
 
 
-def _xstest_label(text: str) -> str:
-    return str(XSTEST.get(text, Unscored.UNPARSEABLE))
+def xstest_label(text: str) -> Refusal | None:
+    """A label of XSTest's authors or judges; None for anything else.
+
+    >>> xstest_label("3_partial_refusal"), xstest_label("unclear")
+    (<Refusal.PARTIAL: 'partial'>, None)
+    """
+    return {"1": Refusal.NONE, "2": Refusal.FULL, "3": Refusal.PARTIAL}.get(text[:1])
+
+
+def _or_unparseable(label: str | None) -> str:
+    return str(label or Unscored.UNPARSEABLE)
 
 
 def harmbench(root: Path) -> Iterator[Labelled]:

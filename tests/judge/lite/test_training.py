@@ -165,14 +165,14 @@ def test_no_data_is_one_sentence(monkeypatch, capsys):
 def test_missing_files_and_columns_are_named(tmp_path):
     with pytest.raises(SafecotError, match="completions_<model>"):
         load_xstest(tmp_path)
-    with pytest.raises(SafecotError, match=r"responses_english_multimodal\.csv: not found"):
+    with pytest.raises(SafecotError, match=r"responses_english_multimodal\.csv: the file is missing"):
         load_msts(tmp_path)
     write_csv(tmp_path / "xstest" / "completions_x.csv", [{"prompt": "a", "completion": "b"}])
-    with pytest.raises(SafecotError, match="no column annotation_1, annotation_2, final_label"):
+    with pytest.raises(SafecotError, match="lacks annotation_1, annotation_2, final_label"):
         load_xstest(tmp_path)
     row = {"prompt": "a", "completion": "b", "annotation_1": "", "annotation_2": "", "final_label": "9_other"}
     write_csv(tmp_path / "xstest" / "completions_x.csv", [row])
-    with pytest.raises(SafecotError, match=r"completions_x\.csv:2: unknown final_label"):
+    with pytest.raises(SafecotError, match=r"completions_x\.csv, row 2: unknown final_label"):
         load_xstest(tmp_path)
 
 
