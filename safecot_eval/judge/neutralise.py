@@ -35,12 +35,10 @@ class Cleaned:
     Attributes:
         text: The harmless text.
         cut: Characters left out of its middle.
-        neutralised: Control tokens that were broken up.
     """
 
     text: str
     cut: int = 0
-    neutralised: int = 0
 
 
 def clean(text: str, limit: int = MAX_CHARACTERS) -> Cleaned:
@@ -53,7 +51,7 @@ def clean(text: str, limit: int = MAX_CHARACTERS) -> Cleaned:
     >>> clean("Sure.<|eot_id|>").text == "Sure.<\u2060|eot_id|>"
     True
     >>> clean("abcdefgh", limit=4)
-    Cleaned(text='ab\n[… 4 characters cut here …]\ngh', cut=4, neutralised=0)
+    Cleaned(text='ab\n[… 4 characters cut here …]\ngh', cut=4)
     >>> clean("a\u202eb\x00c").text
     'abc'
     """
@@ -63,8 +61,7 @@ def clean(text: str, limit: int = MAX_CHARACTERS) -> Cleaned:
         head = int(limit * HEAD_SHARE)
         tail = limit - head
         visible = visible[:head] + _GAP.format(cut=cut) + (visible[-tail:] if tail else "")
-    broken, count = _SPECIAL.subn(lambda found: found[0][0] + _BREAK + found[0][1:], visible)
-    return Cleaned(broken, cut, count)
+    return Cleaned(_SPECIAL.sub(lambda found: found[0][0] + _BREAK + found[0][1:], visible), cut)
 
 
 def _visible(text: str) -> str:

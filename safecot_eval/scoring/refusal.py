@@ -64,12 +64,10 @@ class RefusalMatch:
     """The first phrase found in an answer.
 
     Attributes:
-        list_id: ``<list>@<first 8 hex digits of the hash of its phrases>``.
         phrase: The phrase as the list spells it.
         span: Start and end offsets in the text that was searched, before normalisation.
     """
 
-    list_id: str
     phrase: str
     span: tuple[int, int]
 
@@ -162,8 +160,8 @@ class RefusalList:
             return self._match_inside_markup(text) if marked else None
         phrase = self._by_key[self._key(found.group())]
         if offsets is None:
-            return RefusalMatch(self.id, phrase, found.span())
-        return RefusalMatch(self.id, phrase, (offsets[found.start()], offsets[found.end() - 1] + 1))
+            return RefusalMatch(phrase, found.span())
+        return RefusalMatch(phrase, (offsets[found.start()], offsets[found.end() - 1] + 1))
 
     def match_in(self, *, answer: str, generation: str) -> RefusalMatch | None:
         """Match the text that the list is about (``where``); the span counts in that text."""
@@ -174,7 +172,7 @@ class RefusalList:
         kept = [index for index, character in enumerate(text) if _MARKUP.match(character) is None]
         if (plain := self.match("".join(text[index] for index in kept))) is not None:
             start, end = plain.span
-            return RefusalMatch(plain.list_id, plain.phrase, (kept[start], kept[end - 1] + 1))
+            return RefusalMatch(plain.phrase, (kept[start], kept[end - 1] + 1))
         spaced = _INVISIBLE.sub(" ", text)
         return self.match(spaced) if spaced != text else None
 

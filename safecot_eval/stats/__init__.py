@@ -29,9 +29,7 @@ from safecot_eval.stats.estimates import (
     IntervalMethod,
     clopper_pearson_interval,
     macro_mean,
-    micro_mean,
     rate,
-    reduce_repeats,
     wilson_interval,
 )
 from safecot_eval.stats.homogeneity import Homogeneity, error_homogeneity
@@ -62,7 +60,6 @@ __all__ = [
     "krippendorff_alpha",
     "macro_mean",
     "mcnemar",
-    "micro_mean",
     "minimum_detectable_difference",
     "paired_difference",
     "paired_mean_difference",
@@ -71,7 +68,6 @@ __all__ = [
     "ppi",
     "rank_ranges",
     "rate",
-    "reduce_repeats",
     "rogan_gladen",
     "sensitivity_specificity",
     "sign_flip",

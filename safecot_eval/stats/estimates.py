@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import special  # not scipy.stats, which takes longer to load than a page to make
 
 IntervalMethod = Literal["wilson", "clopper-pearson"]
@@ -172,53 +171,6 @@ def macro_mean(
     n_eff = _stratified_n_eff([e for e, _ in kept], [s for _, s in kept])
     low, high = wilson_interval(value, n_eff, level)
     return Estimate(value, low, high, n, total, n_eff, method, worst_low, worst_high)
-
-
-def micro_mean(estimates: Sequence[Estimate], *, level: float = 0.95) -> Estimate:
-    """Mean over all scored samples of independent strata: each stratum counts by its number of scored samples.
-
-    Where items of different strata share a source question use :func:`clustered_rate` on the samples instead.
-
-    Raises:
-        ValueError: no stratum has anything scored.
-    """
-    pooled = macro_mean(estimates, [e.n for e in estimates], level=level)
-    total = sum(e.n_total for e in estimates)
-    worst_low, worst_high = _worst(pooled.value * pooled.n, pooled.n, total)
-    return Estimate(
-        pooled.value,
-        pooled.low,
-        pooled.high,
-        pooled.n,
-        total,
-        pooled.n_eff,
-        pooled.method,
-        worst_low,
-        worst_high,
-    )
-
-
-def reduce_repeats(values: ArrayLike, item_ids: ArrayLike) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Average repeated generations of the same item, so that repeats never count as further items.
-
-    Args:
-        values: Outcomes, shape (n,), 0 to 1; NaN (unscored) is left out of an item's mean.
-        item_ids: Which item each outcome belongs to, shape (n,).
-
-    Returns:
-        Item means, NaN where no repeat was scored, and the item ids, in the order of first appearance.
-
-    >>> reduce_repeats([1, 0, 1], ["a", "a", "b"])[0].tolist()
-    [0.5, 1.0]
-    """
-    outcomes, ids = np.asarray(values, dtype=float), np.asarray(item_ids)
-    unique, first, group = np.unique(ids, return_index=True, return_inverse=True)
-    scored = ~np.isnan(outcomes)
-    counts = np.bincount(group[scored], minlength=len(unique))
-    sums = np.bincount(group[scored], weights=outcomes[scored], minlength=len(unique))
-    means = np.divide(sums, counts, out=np.full(len(unique), np.nan), where=counts > 0)
-    order = np.argsort(first)
-    return means[order], unique[order]
 
 
 def _worst(successes: float, n: int, total: int) -> tuple[float, float]:

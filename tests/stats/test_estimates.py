@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from safecot_eval.stats import clustered_rate, macro_mean, micro_mean, rate, reduce_repeats, wilson_interval
+from safecot_eval.stats import clustered_rate, macro_mean, rate, wilson_interval
 
 COUNTS = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -104,27 +104,9 @@ def test_order_of_items_and_names_of_clusters_do_not_matter():
     assert (moved.low, moved.high, moved.n_eff) == pytest.approx((kept.low, kept.high, kept.n_eff))
 
 
-def test_repeats_are_averaged_per_item_and_never_add_items():
-    means, ids = reduce_repeats([1, 0, np.nan, 1, 1, np.nan], ["b", "b", "c", "a", "a", "a"])
-    assert ids.tolist() == ["b", "c", "a"]
-    assert means[[0, 2]].tolist() == [0.5, 1.0]
-    assert math.isnan(means[1])
-
-
-def test_repeats_of_a_fixed_answer_give_the_interval_of_one_answer():
-    x = np.tile([1.0, 0, 0, 1, 0, 1, 1, 0, 0, 0], 5)
-    items = np.arange(50)
-    once = rate(20, 50)
-    means, ids = reduce_repeats(np.repeat(x, 4), np.repeat(items, 4))
-    assert clustered_rate(means, ids) == once
-
-
-def test_macro_counts_strata_alike_and_micro_counts_items_alike():
-    strata = [rate(8, 10), rate(10, 40, n_total=50)]
-    macro, micro = macro_mean(strata), micro_mean(strata)
+def test_macro_counts_strata_alike():
+    macro = macro_mean([rate(8, 10), rate(10, 40, n_total=50)])
     assert macro.value == pytest.approx((0.8 + 0.25) / 2)
-    assert micro.value == pytest.approx(18 / 50)
-    assert (micro.worst_low, micro.worst_high) == pytest.approx((18 / 60, 28 / 60))
     assert macro.worst_high == pytest.approx((0.8 + 20 / 50) / 2)
     assert (macro.n, macro.n_total) == (50, 60)
 
