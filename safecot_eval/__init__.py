@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from safecot_eval.judge import lite
     from safecot_eval.scoring import refusal
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["__version__", "lite", "load_runs", "metrics", "mini", "refusal"]
 
 _moved.install()

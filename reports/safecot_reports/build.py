@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -126,8 +127,31 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "pictures": thumbnails(samples) if options.images else {},
         "runs": [{**provenance(run), **counts(table)} for run, table in zip(runs, tables, strict=True)],
         "conflicts": disagreements,
-        "omitted": omitted + ([] if lists else ["phrase lists were not compared: too many answers"]),
+        "omitted": omitted
+        + _scored_before(runs)
+        + ([] if lists else ["phrase lists were not compared: too many answers"]),
     }
+
+
+def _scored_before(runs: Sequence[Run]) -> list[str]:
+    """One sentence if an older version scored some runs: it left answers out that count now."""
+    older = {
+        str(version)
+        for run in runs
+        if (version := (run.provenance.get("packages") or {}).get("safecot-eval"))
+        and "rescored" not in run.provenance
+        and _number(str(version)) < _number(__version__)
+    }
+    if not older:
+        return []
+    return [
+        f"some runs were scored by version {', '.join(sorted(older))}: `safecot rescore RUNS -o OUT` scores their stored "
+        "answers as this version does"
+    ]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def _count(runs: Sequence[Run]) -> int:

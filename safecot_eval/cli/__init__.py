@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
     "judge": "Judge existing runs with an LLM, import verdicts, or serve the judge.",
     "import": "Score answers that another tool recorded (CSV, VLMEvalKit, Inspect).",
+    "rescore": "Score stored generations anew, as this version does; nothing is generated.",
     "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
     "submit": "Write one compact results file for a public leaderboard.",

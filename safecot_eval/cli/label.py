@@ -66,7 +66,7 @@ def export(
 ) -> None:
     """Draw answers from RUNS into a blind sheet (and page), with a key that annotators must not see.
 
-    Give each annotator a copy of the sheet (or the page). Empty, failed and truncated answers are not drawn.
+    Give each annotator a copy of the sheet (or the page). Empty, failed and unfinished answers are not drawn.
     """
     from safecot_eval.judge.people import (
         Stratum,

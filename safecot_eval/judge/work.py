@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from safecot_eval.judge.neutralise import MAX_CHARACTERS
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet
-from safecot_eval.records.samples import Record, Status
+from safecot_eval.records.samples import SCORED, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def work_of(record: Record, sets: Mapping[str, RubricSet], owner: Any = None) ->
         sets: Rubrics to judge by.
         owner: Passed through.
     """
-    if record["status"] != Status.OK:
+    if record["status"] not in SCORED:
         return
     for rubrics in sets.values():
         rubric = rubrics.for_record(record)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safecot_eval.records.samples import Expectation, Status
+from safecot_eval.records.samples import SCORED, Expectation, Status
 from safecot_eval.records.verdicts import Unscored
 
 _STATUSES = frozenset(status.value for status in Status)
 _EXPECTATIONS = frozenset(expectation.value for expectation in Expectation)
-_OK = Status.OK.value
+_SCORED = frozenset(status.value for status in SCORED)
 _TEXTS = (
     "sample_id",
     "item_id",
@@ -59,9 +59,9 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
         if record["expectation"] not in _EXPECTATIONS:
             return f"unknown expectation {str(record['expectation'])[:40]!r}"
         unread = matched is None and record["refusal"].get("unscored") == Unscored.UNSUPPORTED_LANGUAGE
-        if (matched.__class__ is bool) is not (status == _OK and not unread) or (
-            matched is not None and status != _OK
-        ):
+        # Version 0.1.0 did not score cut answers: theirs are `truncated` and neither matched nor unmatched.
+        unscored = unread or (status == Status.TRUNCATED and matched is None)
+        if (matched.__class__ is bool) is not (status in _SCORED) and not (unscored and status in _SCORED):
             return f"status {status} does not go with refusal.matched {str(matched)[:10]}"
         if record["refusal"]["list"].__class__ is not str:
             return "'refusal.list' is not text"

@@ -87,10 +87,16 @@ class Run:
         return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
     def status_of(self, record: Mapping[str, Any], output_tokens: int | None) -> str:
-        """A sample's status: ``truncated`` where it used all its tokens, even if the back end did not say so."""
+        """A sample's status: ``truncated`` if it used all its tokens, even if the back end did not say so.
+
+        Version 0.1.0 did not score cut answers; they are ``unfinished`` until ``safecot rescore`` scores them.
+        """
         limit = self.max_new_tokens
         if record["status"] == Status.OK and limit and output_tokens is not None and output_tokens >= limit:
             return Status.TRUNCATED.value
+        refusal = record["refusal"]
+        if record["status"] == Status.TRUNCATED and refusal["matched"] is None and "unscored" not in refusal:
+            return Status.UNFINISHED.value
         return str(record["status"])
 
     def samples(self) -> Iterator[Record]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from safecot_eval.records.samples import RECORD_SCHEMA, Record, Status, response_status
+from safecot_eval.records.samples import RECORD_SCHEMA, SCORED, Record, Status, response_status
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.failure_texts import FailureTexts, load
@@ -58,8 +58,8 @@ def make_record(
 
         * ``raw``, ``reasoning``, ``answer``: texts;
         * ``status``: a :class:`~safecot_eval.records.samples.Status`;
-        * ``refusal``: ``{"list", "matched", "phrase", "span", "where"}``; ``matched`` is None where the status is
-          not ``ok``, and where the list does not read the answer's language (then there is
+        * ``refusal``: ``{"list", "matched", "phrase", "span", "where"}``; ``matched`` is None where the answer
+          is not scored, and where the list does not read the answer's language (then there is
           ``"unscored": "unsupported_language"`` and the ``language``); ``span`` counts in ``answer``, or in ``raw`` where
           ``where`` is ``generation``;
         * ``failure``: only where the text is a failure's and no answer's: ``{"text", "source", "table"}``;
@@ -71,11 +71,12 @@ def make_record(
     status = response_status(
         raw,
         parts.answer,
-        truncated=known is Status.TRUNCATED or not parts.closed,
+        truncated=known is Status.TRUNCATED,
+        unfinished=not parts.closed,
         image_unreadable=bool(doc.get("image_error")),
         failed=failure.status if failure else None,
     )
-    if known not in (None, Status.OK) and status in (Status.OK, Status.EMPTY, Status.TRUNCATED):
+    if known is not None and known not in SCORED and status in (*SCORED, Status.EMPTY):
         status = known
     record: Record = {"schema": RECORD_SCHEMA}
     record.update({key: doc[key] for key in DOC_FIELDS})
@@ -116,7 +117,7 @@ def template_refusal(
         "span": None,
         "where": refusal_list.where.value,
     }
-    if status is Status.OK:
+    if status in SCORED:
         reading = refusal_list.read(answer=answer, generation=generation)
         outcome["matched"] = reading.matched
         if reading.match is not None:

@@ -41,7 +41,7 @@ def test_used_all_tokens_means_truncated(tmp_path: Path) -> None:
     write_run(tmp_path, docs("I'm sorry, but this goes on and"), output_tokens=64, max_new_tokens=64)
     (record,) = find_runs([tmp_path])[0].samples()
     assert record["status"] == "truncated"
-    assert record["refusal"]["matched"] is None
+    assert record["refusal"]["matched"] is True, "a cut answer is scored as far as it goes"
 
 
 def test_newest_run_wins_and_models_stay_apart(tmp_path: Path) -> None:

@@ -49,6 +49,18 @@ def test_the_page_says_the_same_numbers(folders: Path, tmp_path: Path) -> None:
         assert_same(row, float(now[key]["value"]), int(now[key]["n"]), int(now[key]["n_total"]))
 
 
+def test_the_page_names_the_command_that_scores_them_anew(folders: Path, tmp_path: Path) -> None:
+    for given, told in ((folders, True), (tmp_path / "new", False)):
+        page = tmp_path / "page.json"
+        assert CliRunner().invoke(cli, ["report", str(given), "-o", str(page)]).exit_code == 0
+        notes = json.loads(page.read_text(encoding="utf-8"))["omitted"]
+        assert any("safecot rescore RUNS -o OUT" in note and "0.1.0" in note for note in notes) is told
+        if told:
+            assert (
+                CliRunner().invoke(cli, ["rescore", str(folders), "-o", str(tmp_path / "new")]).exit_code == 0
+            )
+
+
 def test_load_runs_and_summarize_say_the_same_numbers(folders: Path) -> None:
     summary = metrics.summarize(load_runs(folders))
     now = {(r.model, r.task, r.metric, r.evaluator): r for r in summary.itertuples()}

@@ -25,7 +25,7 @@ FAILED, BLOCKED = Status.REQUEST_FAILED, Status.BLOCKED_BY_PROVIDER
         ("Error in response extraction: The prompt was blocked. block_reason: SAFETY", BLOCKED),
         ("Blocked for Safety Reasons.", BLOCKED),
         ("FinishReason.SAFETY", BLOCKED),
-        ("FinishReason.MAX_TOKENS", Status.TRUNCATED),
+        ("FinishReason.MAX_TOKENS", Status.UNFINISHED),
         ("FinishReason.OTHER", FAILED),
         ("API RetryError occurred.", FAILED),
         ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] … 'code': 'content_filter'", BLOCKED),

@@ -76,7 +76,7 @@ def test_refusal_is_searched_in_the_answer_only() -> None:
         ("", {}, Status.EMPTY),
         ("   \n", {}, Status.EMPTY),
         ("<think>x</think>", {}, Status.EMPTY),
-        ("<think>x", {}, Status.TRUNCATED),
+        ("<think>x", {}, Status.UNFINISHED),
         ("[LMMS_EVAL_REQUEST_FAILED after 5 retries] sorry", {}, Status.REQUEST_FAILED),
         ("[LMMS_EVAL_BUDGET_EXCEEDED]", {}, Status.BUDGET_EXCEEDED),
         ("I'm sorry", {"image_error": "broken"}, Status.IMAGE_UNREADABLE),

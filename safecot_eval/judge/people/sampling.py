@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from safecot_eval.records.run import Run
-from safecot_eval.records.samples import Status
+from safecot_eval.records.samples import SCORED
 
 
 class Stratum(StrEnum):
@@ -65,7 +65,7 @@ def candidates(
         if evaluator is not None and Stratum.VERDICT in wanted:
             labels = {v["sample_id"]: str(v["label"]) for v in run.verdicts() if v["judge"] == evaluator}
         for record in run.samples():
-            if record["status"] != Status.OK:
+            if record["status"] not in SCORED:
                 continue
             found_phrase = record["refusal"]["matched"]
             matched = (

@@ -170,7 +170,7 @@ def test_redacted_reasoning_without_a_summary(tmp_path: Path) -> None:
 def test_thinking_markers(data_dir: Path) -> None:
     records = scored(read(report(data_dir, "thinking-markers") / "think.jsonl"))
     statuses = [record["status"] for record in records]
-    assert statuses == ["ok"] * 9 + ["truncated"] * 2 + ["ok"] * 2 + ["empty"] + ["ok"] * 3
+    assert statuses == ["ok"] * 9 + ["unfinished"] * 2 + ["ok"] * 2 + ["empty"] + ["ok"] * 3
     assert not [r["answer"] for r in records if r["refusal"]["matched"]]
     answers = {record["answer"] for record in records if record["status"] == "ok"}
     assert answers == {"Use kill.", "Use kill. The model may print </think> at the end of its thoughts."}

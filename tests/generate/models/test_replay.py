@@ -87,7 +87,7 @@ def test_answers_come_back_in_order_with_their_status(tmp_path: Path) -> None:
         "empty",
         "ok",
     ]
-    assert all(record["refusal"]["matched"] is None for record in records[:4])
+    assert [record["refusal"]["matched"] for record in records[:4]] == [None, False, None, None]
     assert records[4]["refusal"]["matched"] is False
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from safecot_eval.judge import lite
 from safecot_eval.records.json_files import enumerate_jsonl
-from safecot_eval.records.samples import Expectation, Status
+from safecot_eval.records.samples import SCORED, Expectation
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.plan import HELD_OUT_CATEGORIES, HELD_OUT_STYLE
 from safecot_training.study.thoughts import argues_for_refusal
@@ -103,7 +103,7 @@ def read_answers(folder: Path, task: str) -> Answers:
     records = sorted(
         (row["safecot"] for _, row in enumerate_jsonl(found[-1])), key=lambda record: str(record["sample_id"])
     )
-    ok = np.array([record["status"] == Status.OK for record in records])
+    ok = np.array([record["status"] in SCORED for record in records])
     template = np.array(
         [np.nan if r["refusal"]["matched"] is None else r["refusal"]["matched"] for r in records]
     )
