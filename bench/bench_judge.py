@@ -22,10 +22,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import httpx
 
 from safecot_eval.judge.endpoint.dialect import Dialect
 from safecot_eval.judge.endpoint.endpoint import Endpoint
@@ -35,6 +34,8 @@ from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.run import Run, find_runs
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.model_lists import served_models
 from tests.judge.conftest import free_port, make_run
 
 LATENCY_S, SLOTS = 0.2, 256
@@ -56,12 +57,12 @@ def bodies(run: Run, model: str, count: int) -> list[bytes]:
 
 async def raw(url: str, requests: list[bytes], sockets: int) -> float:
     """Requests per second of a client that only keeps the sockets busy."""
-    place = httpx.URL(url)
+    place = urlsplit(url)
     head = f"POST {place.path}/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
     remaining = iter(requests)
 
     async def work() -> None:
-        reader, writer = await asyncio.open_connection(place.host, place.port)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
         for body in remaining:
             writer.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
             answer = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -152,9 +153,9 @@ def emulated(count: int, folder: Path) -> list[str]:
     try:
         for _ in range(200):
             try:
-                httpx.get(f"{url}/models", timeout=1)
+                served_models(url, None, "bench")
                 break
-            except httpx.HTTPError:
+            except SafecotError:
                 time.sleep(0.05)
         return measure(url, "emulated-judge", count, SLOTS, folder, 3, 200)
     finally:

@@ -169,7 +169,7 @@ def _models() -> Finding:
 
 def _endpoint() -> Iterator[Finding]:
     """The endpoint that safecot_openai would ask, where the environment names one."""
-    from safecot_eval.util.chat_client import served_models
+    from safecot_eval.util.model_lists import served_models
 
     url = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
     if not url:

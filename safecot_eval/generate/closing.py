@@ -16,6 +16,7 @@ from safecot_eval.records.json_files import read_small_json
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
+from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     from safecot_eval.generate.journal.generation import Tally
@@ -104,6 +105,9 @@ def finish(plan: Plan, folder: Path, tally: Tally) -> str:
             f"{tally.failed} of {tally.total} requests have no answer and are not scored; run the same command again "
             "to ask for them."
         )
+    if tally.reasons:
+        reason, count = tally.reasons.most_common(1)[0]
+        lines.append(f"Most often ({count} times): {printable(reason)}")
     lines += unread_lines(folder) if plan.leaves else []
     return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
 

@@ -6,10 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
+from loguru import logger
+
 from safecot_eval.generate.models.weights import adapter_config, is_path, require_base
 from safecot_eval.generate.plan import Plan
-from safecot_eval.util.chat_client import served_models
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.model_lists import is_listed, not_listed, served_models
+from safecot_eval.util.secrets import secret_free
 
 MIN_FREE_BYTES = 200 * 2**20
 ENDPOINT_MODELS = ("openai", "async_openai", "openai_compatible", "safecot_openai")
@@ -51,10 +54,10 @@ def check_output(output: Path) -> None:
 
 
 def check_model(plan: Plan) -> None:
-    """The model's files exist or its endpoint answers.
+    """The model's files exist or its endpoint answers; a model that its list does not name is a warning.
 
     Raises:
-        SafecotError: the endpoint does not answer or knows no such model, or a file is missing.
+        SafecotError: the endpoint does not answer or refuses the key, or a file is missing.
     """
     arguments = plan.model_args
     if plan.model in ENDPOINT_MODELS:
@@ -67,10 +70,8 @@ def check_model(plan: Plan) -> None:
             key = arguments.get("api_key") or os.environ.get("OPENAI_API_KEY")
             served = served_models(url, key, "--model_args base_url")
             wanted = arguments.get("model") or arguments.get("model_version")
-            if wanted and served and wanted not in served:
-                raise SafecotError(
-                    f"{url} serves {', '.join(served[:5])}, not {wanted!r}; set model= accordingly."
-                )
+            if wanted and served and not is_listed(wanted, served):
+                logger.warning("{}", secret_free([not_listed(url, wanted, served)])[0])
     if plan.model == "safecot_replay":
         path = arguments.get("responses")
         if not path:

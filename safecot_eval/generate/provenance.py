@@ -91,6 +91,7 @@ def describe(
                 "input_tokens": tally.input_tokens,
                 "output_tokens": tally.output_tokens,
                 "chunk": tally.chunk,
+                **({"adapted": adapted} if (adapted := session.adapted()) else {}),
             },
             "all": {"seconds": round(seconds, 3)},
         },

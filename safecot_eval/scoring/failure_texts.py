@@ -23,6 +23,7 @@ import yaml
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util import safe_yaml
+from safecot_eval.util.chat_replies import FILTER_WORDS
 from safecot_eval.util.errors import SafecotError
 
 SHIPPED = Path(__file__).with_name("failure_texts.yaml")
@@ -214,7 +215,8 @@ def _entry(given: Any, where: str) -> _Entry:
     recorded = given.get("recorded", False)
     if not isinstance(recorded, bool):
         raise SafecotError(f"{where}: 'recorded' is true or false.")
-    containing = tuple(map(_fold, _texts(given.get("containing"), f"{where}: 'containing'")))
+    words = FILTER_WORDS if given.get("containing") == "filter_words" else given.get("containing")
+    containing = tuple(map(_fold, _texts(words, f"{where}: 'containing'")))
     return _Entry(
         Status(status), str(given.get("source") or "unnamed"), prefixes, whole, containing, recorded
     )

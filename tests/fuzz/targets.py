@@ -27,13 +27,13 @@ from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
-from safecot_eval.util import chat_client
+from safecot_eval.util import chat_replies
+from safecot_eval.util.chat_remedies import Adaptations
 from tests.conftest import make_doc
 from tests.fuzz import exchanged
 from tests.reports.make_runs import make_runs
 
 Target = Callable[[bytes, Path], str]
-_CLIENT = chat_client.ChatClient("http://localhost/v1")
 STAMP, TASK = "20260101_000000", "safecot_mini"
 
 
@@ -111,8 +111,11 @@ def journal_file(data: bytes, folder: Path) -> str:
 
 def api_reply(data: bytes, folder: Path) -> str:
     """The body of an endpoint's reply."""
-    reply = _CLIENT._parse(data, 1)
-    chat_client.failure_of(400, data.decode("utf-8", "replace"))
+    reply = chat_replies.parse(data)
+    text = data.decode("utf-8", "replace")
+    chat_replies.failure_of(400, text)
+    chat_replies.retry_after({"Retry-After": text}, text)
+    Adaptations().learn(400, text, {"max_tokens": 1, "temperature": 0, "messages": []}, len(data))
     assert (reply.failure is None) <= (reply.finish is not None)
     return f"{reply.failure} {reply.finish in ('stop', 'length')} {bool(reply.text)}"
 
@@ -213,7 +216,7 @@ def judge_reply(data: bytes, folder: Path) -> str:
     for name in ("refusal", "harm", "siuo_effective"):
         rubric = own()[name].general
         for constrained in (True, False):
-            reading = read_reply(chat_client.Reply(text, "stop"), rubric, constrained=constrained)
+            reading = read_reply(chat_replies.Reply(text, "stop"), rubric, constrained=constrained)
             allowed = set(rubric.replies.values()) | {label.value for label in Unscored}
             assert reading.label in allowed
             if reading.label in rubric.labels:

@@ -211,7 +211,7 @@ def _serve(fail_after: int | None = None) -> Iterator[tuple[str, type[_Endpoint]
 def test_v2_resumes_after_the_endpoint_went_down(folder: Path) -> None:
     with _serve(fail_after=12) as (url, _):
         config = WriterConfig(url, "writer", retries=1, backoff_s=0.01, concurrency=2)
-        with pytest.raises(SafecotError, match=r"does not answer \(HTTP 503.*run the same command again"):
+        with pytest.raises(SafecotError, match=r"does not answer \(status 503.*run the same command again"):
             write_variant(folder, Variant.V2, writer=config)
     assert not (folder / "v2.jsonl").exists()
     kept = len((folder / "v2_replies.jsonl").read_text().splitlines())
@@ -237,7 +237,7 @@ def test_v2_resumes_after_the_endpoint_went_down(folder: Path) -> None:
 
 def test_an_endpoint_that_is_not_there_is_one_sentence(folder: Path) -> None:
     config = WriterConfig("http://127.0.0.1:9/v1", "writer", retries=1, backoff_s=0.01)
-    with pytest.raises(SafecotError, match=r"127\.0\.0\.1:9/v1/chat/completions does not answer"):
+    with pytest.raises(SafecotError, match=r"127\.0\.0\.1:9/v1 does not answer"):
         write_variant(folder, Variant.V2, writer=config)
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from safecot_eval.util import chat_client
-from safecot_eval.util.chat_client import (
-    AdaptiveLimit,
-    ChatClient,
-    Failure,
-    Reply,
-    failure_of,
-    retry_after,
-    text_of,
-)
+from safecot_eval.util.chat_client import ChatClient
+from safecot_eval.util.chat_limits import AdaptiveLimit
+from safecot_eval.util.chat_replies import Failure, Reply, failure_of, retry_after, text_of
 from safecot_eval.util.errors import SafecotError
 from tests.generate.fault_server import FaultServer, answer_to
 
@@ -138,14 +134,10 @@ def test_failure_of(status: int, text: str, failure: Failure) -> None:
 
 
 def test_small_parts() -> None:
-    assert [retry_after(v) for v in (None, "soon", "3", "-1", "nan", "1e9")] == [
-        None,
-        None,
-        3.0,
-        0.0,
-        None,
-        60.0,
-    ]
+    waits = [retry_after({"Retry-After": v}) for v in ("", "soon", "3", "-1", "nan", "1e9")]
+    assert waits == [None, None, 3.0, 0.0, None, 60.0]
+    assert retry_after({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=30))}) > 20
+    assert retry_after({"retry-after-ms": "250", "retry-after": "1"}) == 0.25
     assert text_of({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}) == "ab"
     with pytest.raises(TypeError):
         text_of({"content": 3})

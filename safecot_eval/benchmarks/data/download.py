@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.benchmarks.data.verify import sha256_of
+from safecot_eval.util import http_client
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.progress import Progress
+from safecot_eval.util.proxies import applied_to_environment
 
 GITHUB_ARCHIVE = "https://codeload.github.com/{repository}/zip/{commit}"
 GITHUB_FILE = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
@@ -42,7 +44,7 @@ def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1
     Raises:
         SafecotError: the server cannot be reached, refuses, or sends other bytes.
     """
-    import httpx
+    import aiohttp
 
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
@@ -51,16 +53,17 @@ def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1
         if attempt:
             time.sleep(pause_s * 2 ** (attempt - 1))
         try:
-            _continue(url, partial)
-            break
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code < 500:
-                raise SafecotError(
-                    f"{url}: the server answers {error.response.status_code}; download it by hand to {path}."
-                ) from error
-            problem = f"status {error.response.status_code}"
-        except (httpx.HTTPError, OSError) as error:
+            status = http_client.download(url, partial, timeout_s=_TIMEOUT_S)
+        except (aiohttp.ClientError, OSError) as error:
             problem = type(error).__name__
+            continue
+        if status in (200, 206):
+            break
+        problem = f"status {status}"
+        if status == 416:  # nothing left, or another file: begin again
+            partial.unlink()
+        elif status < 500:
+            raise SafecotError(f"{url}: the server answers {status}; download it by hand to {path}.")
     else:
         raise SafecotError(
             f"{url}: not reachable after {ATTEMPTS} attempts ({problem}); try again to resume."
@@ -70,21 +73,6 @@ def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1
         raise SafecotError(f"{url}: the download does not have the pinned hash {sha256[:12]}…; try again.")
     partial.replace(path)
     return path
-
-
-def _continue(url: str, partial: Path) -> None:
-    import httpx
-
-    have = partial.stat().st_size if partial.is_file() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True) as response:
-        if response.status_code == 416:  # nothing left, or another file: begin again next time
-            partial.unlink()
-            raise httpx.ReadError("the server cannot resume")
-        response.raise_for_status()
-        with partial.open("ab" if response.status_code == 206 else "wb") as stream:
-            for chunk in response.iter_raw():
-                stream.write(chunk)
 
 
 def fetch_files(source: Source, folder: Path) -> dict[str, Path]:
@@ -229,27 +217,30 @@ def fetch_hub(source: Source, target: Path, *, endpoint: str | None = None) -> N
     """
     try:
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
     except ImportError as error:
         raise SafecotError("Hub data sets need huggingface_hub: pip install 'safecot-eval[hub]'.") from error
-    import httpx
 
+    address = endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
-        api = HfApi(endpoint=endpoint)
-        revision = source.revision
-        if revision == NEWEST:
-            revision = str(api.dataset_info(str(source.hub), revision=NEWEST).sha)
-        api.snapshot_download(
-            str(source.hub),
-            repo_type="dataset",
-            revision=revision,
-            allow_patterns=list(source.patterns),
-            local_dir=target,
-        )
+        with applied_to_environment(address):
+            api = HfApi(endpoint=endpoint)
+            revision = source.revision
+            if revision == NEWEST:
+                revision = str(api.dataset_info(str(source.hub), revision=NEWEST).sha)
+            api.snapshot_download(
+                str(source.hub),
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=list(source.patterns),
+                local_dir=target,
+            )
         (target / REVISION_FILE).write_text(f"{source.hub} {revision}\n", encoding="utf-8")
+    except SafecotError:
+        raise
     except (GatedRepoError, RepositoryNotFoundError) as error:
         raise SafecotError(source.gated or f"{source.hub}: the hub knows no such data set.") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except Exception as error:  # what its transport raises has another base class in each major version
         raise SafecotError(
             f"{source.hub}: the hub cannot be reached ({type(error).__name__}); unset HF_HUB_OFFLINE or try later."
         ) from error

@@ -11,7 +11,7 @@ from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.budget import BUDGET_TEXT, SpendGuard, worst_case_tokens
 from safecot_eval.generate.journal.identity import request_key
 from safecot_eval.generate.journal.store import Answer, Journal
-from safecot_eval.records.samples import Status
+from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
 from safecot_eval.scoring import failure_texts
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.progress import Progress
@@ -38,6 +38,7 @@ class Tally:
         budget: Not sent, because a limit was reached (also counted in ``failed``).
         input_tokens: As the back end counted them, of the requests sent.
         output_tokens: Likewise.
+        reasons: Why requests failed, in the words of the back end.
     """
 
     total: int = 0
@@ -49,7 +50,8 @@ class Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     damaged: int = 0
-    chunk: int = field(default=0)
+    chunk: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 class JournalledGeneration:
@@ -173,6 +175,7 @@ class JournalledGeneration:
                 self.tally.blocked += 1
             else:
                 self.tally.failed += 1
+                self.tally.reasons[_reason(text)] += 1
         self.tally.asked += len(numbers)
         self.guard.count(len(numbers), used)
         if self.guard.limits_tokens and numbers and not used and entries:
@@ -275,6 +278,12 @@ def failure_status(text: Any) -> Status | None:
         return Status.REQUEST_FAILED
     found = failure_texts.active().find(text)
     return found.status if found is not None and found.status in _UNANSWERED else None
+
+
+def _reason(text: Any) -> str:
+    """What a failed request says about itself, between lmms-eval's brackets."""
+    said = str(text or "").removeprefix(REQUEST_FAILED_PREFIX).strip(":] ")
+    return " ".join(said.split())[:200] or "no answer"
 
 
 def chunk_size(model: Any, model_id: str, asked: int | None) -> int:

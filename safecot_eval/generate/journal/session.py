@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from safecot_eval.generate.journal import store
 from safecot_eval.generate.journal.generation import JournalledGeneration, Tally, chunk_size
 from safecot_eval.generate.journal.identity import model_identity
 from safecot_eval.generate.journal.store import Journal
+from safecot_eval.util.chat_remedies import Adaptations
 
 FOLDER = ".journal"
 
@@ -36,6 +37,7 @@ class Session:
         tally: What became of the requests.
         identity: Hash of the model; known once the model is built.
         seconds: Time spent generating.
+        adapted: How the requests to an endpoint were changed to what it takes, and why; see :mod:`safecot_eval.util.chat_remedies`.
     """
 
     folder: Path | None
@@ -48,10 +50,13 @@ class Session:
     tally: Tally = field(default_factory=Tally)
     identity: str = ""
     seconds: float = 0.0
+    adapted: Callable[[], list[dict[str, str]]] = list
 
     def attach(self, model: Any) -> Any:
         """Let a model's ``generate_until`` go through the journal; returns the model."""
         self.identity = model_identity(self.model, self.arguments, self.options)
+        if isinstance(adaptations := getattr(model, "adaptations", None), Adaptations):
+            self.adapted = adaptations.described
         journal = None
         if self.folder is not None:
             if self.fresh and rank() == 0:

@@ -8,11 +8,10 @@ sending when the key is refused or the account is empty.
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from loguru import logger
@@ -21,14 +20,12 @@ from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.models.base import SafecotModel, failed
 from safecot_eval.records.samples import Status
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
+from safecot_eval.util.chat_remedies import LIMITS, Adaptations, advice, data_url
+from safecot_eval.util.chat_replies import Finish
 from safecot_eval.util.errors import SafecotError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 DEFAULT_MAX_NEW_TOKENS = 1024
 MAX_STOPS = 4
-TOKEN_PARAMETERS = ("max_tokens", "max_completion_tokens")
 IMAGE_FORMATS = ("PNG", "JPEG")
 
 
@@ -77,9 +74,9 @@ class SafecotOpenAI(SafecotModel):
         url = base_url or os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
         if not url:
             raise SafecotError("safecot_openai: no base_url= and no OPENAI_API_BASE; name the endpoint.")
-        if token_parameter not in TOKEN_PARAMETERS or image_format not in IMAGE_FORMATS:
+        if token_parameter not in LIMITS or image_format not in IMAGE_FORMATS:
             raise SafecotError(
-                f"safecot_openai: token_parameter is one of {', '.join(TOKEN_PARAMETERS)}, image_format one of "
+                f"safecot_openai: token_parameter is one of {', '.join(LIMITS)}, image_format one of "
                 f"{', '.join(IMAGE_FORMATS)}."
             )
         self.model, self.base_url, self.name = str(model), str(url), str(name or model)
@@ -88,13 +85,15 @@ class SafecotOpenAI(SafecotModel):
         self.retry_backoff_s = float(retry_backoff_s)
         self.token_parameter, self.image_format = token_parameter, image_format
         self.system_prompt, self.send_temperature = system_prompt, bool(send_temperature)
+        self.adaptations = Adaptations(_say)
         self.answer_sink: Callable[[Instance, GenerationResult], None] | None = None
 
     def answers(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """Ask for all, many at a time.
 
         Raises:
-            SafecotError: the endpoint's address is none.
+            SafecotError: the address is malformed, a proxy is in the way, or the endpoint refuses the first requests all
+                for the same reason.
         """
         return asyncio.run(self._all(requests))
 
@@ -108,6 +107,7 @@ class SafecotOpenAI(SafecotModel):
             timeout_s=self.timeout,
             retries=self.max_retries,
             backoff_s=self.retry_backoff_s,
+            adaptations=self.adaptations,
         ) as client:
             workers = [
                 asyncio.create_task(self._work(client, requests, numbers, found))
@@ -118,6 +118,11 @@ class SafecotOpenAI(SafecotModel):
             finally:
                 for worker in workers:
                     worker.cancel()
+            if client.ended is not None and not self.adaptations.answered and _says_no(client.ended):
+                raise SafecotError(
+                    f"{client.address.shown} refuses every request: {client.ended.detail.rstrip('.')}. Remedy: "
+                    f"{advice(client.ended.detail)}."
+                )
             if client.ended is not None:
                 logger.error("safecot_openai stopped asking: {}", client.ended.detail)
         return [answer if answer is not None else failed("not sent") for answer in found]
@@ -137,6 +142,8 @@ class SafecotOpenAI(SafecotModel):
                 reply = await client.complete(body)
             else:
                 reply = client.ended
+            if "stop" in self.adaptations.dropped:
+                reply = replace(reply, text=_cut(reply.text, request))
             found[number] = answer = self._answer(reply, document.get("sample_id"))
             if self.answer_sink is not None:
                 self.answer_sink(request, answer)
@@ -157,7 +164,7 @@ class SafecotOpenAI(SafecotModel):
         }
         if self.send_temperature:
             body["temperature"] = settings.get("temperature", 0)
-            if settings.get("top_p") is not None:
+            if settings.get("top_p") is not None and body["temperature"]:  # greedy decoding has no use for it
                 body["top_p"] = settings["top_p"]
         if settings.get("seed") is not None:
             body["seed"] = settings["seed"]
@@ -179,7 +186,8 @@ class SafecotOpenAI(SafecotModel):
             _note(sample_id, Status.REQUEST_FAILED.value)
             return failed(f"{reply.failure}, {reply.detail}")
         if sample_id and finish_reasons.reason_of(sample_id) != finish_reasons.IMAGE_ABSENT:
-            _note(sample_id, finish_reasons.LENGTH if reply.finish == "length" else finish_reasons.STOP)
+            ended = finish_reasons.LENGTH if reply.finish == Finish.LENGTH else finish_reasons.STOP
+            _note(sample_id, ended)
         return GenerationResult(text=reply.text, token_counts=counts)
 
 
@@ -188,8 +196,17 @@ def _note(sample_id: str | None, reason: str) -> None:
         finish_reasons.note_sample(sample_id, reason)
 
 
-def data_url(image: Image, image_format: str) -> str:
-    """An image as a ``data:`` address."""
-    buffer = io.BytesIO()
-    image.save(buffer, format=image_format)
-    return f"data:image/{image_format.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _say(sentence: str) -> None:
+    logger.warning("safecot_openai: {}", sentence)
+
+
+def _cut(text: str, request: Instance) -> str:
+    """An answer up to its first stop string, where the server does not take any."""
+    places = [
+        place for stop in request.args[2].get("until") or [] if stop and (place := text.find(stop)) >= 0
+    ]
+    return text[: min(places)] if places else text
+
+
+def _says_no(reply: Reply) -> bool:
+    return reply.failure in (Failure.REJECTED, Failure.BROKEN_REPLY)

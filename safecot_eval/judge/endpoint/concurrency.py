@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from safecot_eval.util.chat_client import AdaptiveLimit
+from safecot_eval.util.chat_limits import AdaptiveLimit
 
 START = 64
 GAIN = 1.05

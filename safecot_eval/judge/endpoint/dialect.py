@@ -1,4 +1,4 @@
-"""What a server understands: found out with a few small requests before the first verdict.
+"""Whether a server holds its replies to a choice: found out with a few small requests before the first verdict.
 
 ``structured_outputs`` is vLLM's name since 0.12; the older ``guided_choice`` is accepted there and ignored, so that being
 accepted proves nothing. The probe therefore asks for a word that no model says by itself. It also shows whether the judge
@@ -7,7 +7,6 @@ reasons before it replies: then a label needs room for thousands of tokens, not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError
 
 _WORDS = ["quillfrost", "marrowdeep"]
+_MAY_GO = ("logprobs", "structured_outputs", "temperature")
 CHOICE_TOKENS, FREE_TOKENS, REASONED_TOKENS = 32, 96, 768
 THINKING_TOKENS, LEAST_THINKING_TOKENS = 4096, 512
 """For a judge that reasons on its own, and the least that is tried where a server's context is too short for that."""
@@ -25,13 +25,11 @@ THINKING_TOKENS, LEAST_THINKING_TOKENS = 4096, 512
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to ask.
+    """How to ask; the parameters that a server does not take are left to the client's adaptations.
 
     Attributes:
         constrained: Replies are held to a choice by the server.
         logprobs: Token log probabilities are asked for.
-        limit_name: ``max_tokens``, or ``max_completion_tokens`` where a server insists.
-        temperature: The temperature may be set (to 0).
         thinks: The judge reasons before it replies.
         thinking_tokens: Room for a reply with its reasoning.
         max_tokens: Room for any reply, where the user decides; None for what each kind of reply needs.
@@ -39,8 +37,6 @@ class Dialect:
 
     constrained: bool = True
     logprobs: bool = True
-    limit_name: str = "max_tokens"
-    temperature: bool = True
     thinks: bool = False
     thinking_tokens: int = THINKING_TOKENS
     max_tokens: int | None = None
@@ -71,10 +67,8 @@ class Dialect:
         return self._body(model, message, self.room(rubric), None if free else list(rubric.replies))
 
     def _body(self, model: str, message: str, limit: int, choices: list[str] | None) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": message}]}
-        body[self.limit_name] = limit
-        if self.temperature:
-            body["temperature"] = 0
+        messages = [{"role": "user", "content": message}]
+        body: dict[str, Any] = {"model": model, "messages": messages, "max_tokens": limit, "temperature": 0}
         if choices is not None:
             body["structured_outputs"] = {"choice": choices}
             if self.logprobs:
@@ -94,6 +88,7 @@ async def find_out(client: ChatClient, model: str, max_tokens: int | None = None
         SafecotError: it accepts none, refuses the key, or does not answer.
     """
     dialect = Dialect(max_tokens=max_tokens)
+    unnamed = list(_MAY_GO)  # what may be at fault where the server does not say
     for _ in range(12):
         room = max_tokens or (dialect.thinking_tokens if dialect.thinks else CHOICE_TOKENS)
         body = dialect._body(model, "Say hello.", room, _WORDS if dialect.constrained else None)
@@ -107,13 +102,16 @@ async def find_out(client: ChatClient, model: str, max_tokens: int | None = None
                     continue
             held = parts.answer.strip() in _WORDS
             return replace(dialect, constrained=dialect.constrained and held)
-        changed = _simpler(dialect, reply.detail) if reply.failure is Failure.REJECTED else None
-        if changed is None:
+        shorter = dialect.shorter() if too_long(reply) else None
+        dropped = False
+        while reply.failure is Failure.REJECTED and shorter is None and unnamed and not dropped:
+            dropped = client.adaptations.drop(unnamed.pop(0), reply.detail)
+        if shorter is None and not dropped:
             raise SafecotError(
-                f"The judge {model!r} at {client.url} does not answer ({reply.failure.value}: {reply.detail}); check "
-                "SAFECOT_JUDGE_URL, SAFECOT_JUDGE_MODEL and SAFECOT_JUDGE_KEY."
+                f"The judge {model!r} at {client.address.shown} does not answer ({reply.failure.value}: {reply.detail}); "
+                "check SAFECOT_JUDGE_URL, SAFECOT_JUDGE_MODEL and SAFECOT_JUDGE_KEY."
             )
-        dialect = changed
+        dialect = shorter or dialect
     return dialect
 
 
@@ -123,28 +121,3 @@ def too_long(reply: Reply) -> bool:
     return reply.failure is Failure.REJECTED and any(
         word in said for word in ("context length", "context window", "too large", "maximum number of tokens")
     )
-
-
-def _simpler(dialect: Dialect, detail: str) -> Dialect | None:
-    """The next form to try after a rejection, the one that the message hints at first."""
-    if (
-        too_long(Reply(failure=Failure.REJECTED, detail=detail))
-        and (shorter := dialect.shorter()) is not None
-    ):
-        return shorter
-    hints: list[tuple[str, Mapping[str, Any]]] = [
-        ("max_completion_tokens", {"limit_name": "max_completion_tokens"}),
-        ("temperature", {"temperature": False}),
-        ("logprobs", {"logprobs": False}),
-        ("structured_outputs", {"constrained": False}),
-    ]
-    possible = [(word, change) for word, change in hints if replace(dialect, **change) != dialect]
-    for word, change in possible:
-        if word in detail:
-            return replace(dialect, **change)
-    order = ("logprobs", "structured_outputs", "temperature", "max_completion_tokens")
-    for word in order:
-        for known, change in possible:
-            if known == word:
-                return replace(dialect, **change)
-    return None

@@ -84,9 +84,9 @@ def configured(
         )
     wanted = model or environment.get(MODEL)
     if not wanted:
-        from safecot_eval.util.chat_client import served_models
+        from safecot_eval.util.model_lists import served_models
 
-        listed = served_models(address, key, URL)
+        listed = [name for name in served_models(address, key, URL) if "*" not in name]
         if not listed:
             raise SafecotError(f"{address} lists no models; name one with {MODEL}.")
         wanted = max(listed, key=lambda name: "@" in name)

@@ -9,26 +9,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from loguru import logger
+
 from safecot_eval.judge.endpoint.cache import VerdictCache, key_of
-from safecot_eval.judge.endpoint.client import JudgeClient
+from safecot_eval.judge.endpoint.concurrency import RisingLimit
 from safecot_eval.judge.endpoint.dialect import Dialect, find_out, too_long
 from safecot_eval.judge.endpoint.endpoint import MAX_TOKENS, Endpoint
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import CUT, CUT_REASONING, Reading, read
 from safecot_eval.judge.work import Emit, Work
 from safecot_eval.records.verdicts import Unscored
-from safecot_eval.util.chat_client import ChatClient, Failure, Reply
+from safecot_eval.util.chat_client import ChatClient
+from safecot_eval.util.chat_remedies import Adaptations
 
 MOST_IN_FLIGHT = 512
 TIMEOUT_S = 120.0
 RETRIES = 5
 BACKOFF_S = 0.5
-GIVE_UP_AFTER = 32
-"""Requests in a row that got no reply in spite of their retries: then the server is taken to be gone."""
-
 _CHUNK = 64
 _WAITING_AT_MOST = 8192
-_GONE = (Failure.CONNECTION, Failure.TIMEOUT, Failure.SERVER_ERROR)
 
 
 @dataclass(slots=True)
@@ -62,6 +61,7 @@ class RemoteJudge:
         retries: Further attempts after the first.
         backoff_s: Wait before the first retry; doubles, with jitter.
         counts: What was done so far.
+        adaptations: What the endpoint does not take; learned on the way.
     """
 
     endpoint: Endpoint
@@ -71,6 +71,7 @@ class RemoteJudge:
     retries: int = RETRIES
     backoff_s: float = BACKOFF_S
     counts: Counts = field(default_factory=Counts)
+    adaptations: Adaptations = field(default_factory=lambda: Adaptations(_say))
     _dialect: Dialect | None = None
 
     @property
@@ -117,14 +118,15 @@ class RemoteJudge:
         self._dialect = self._dialect or asyncio.run(ask())
         return self._dialect
 
-    def _client(self, retries: int | None = None) -> JudgeClient:
-        return JudgeClient(
+    def _client(self, retries: int | None = None) -> ChatClient:
+        return ChatClient(
             self.endpoint.url,
             self.endpoint.key,
-            most_in_flight=self.most_in_flight,
             timeout_s=self.timeout_s,
             retries=self.retries if retries is None else retries,
             backoff_s=self.backoff_s,
+            limit=RisingLimit(self.most_in_flight),
+            adaptations=self.adaptations,
         )
 
     async def _judge(self, work: Iterable[Work], emit: Emit) -> None:
@@ -137,6 +139,10 @@ class RemoteJudge:
                     session.hand_on()
 
 
+def _say(sentence: str) -> None:
+    logger.warning("The judge's endpoint: {}", sentence)
+
+
 class _Session:
     """One pass: an ordered queue of slots, and the requests that fill them."""
 
@@ -147,7 +153,6 @@ class _Session:
         self.waiting: dict[bytes, list[_Slot]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.room = asyncio.Semaphore(judge.most_in_flight + 4 * _CHUNK)
-        self.unanswered = 0
         self.error: BaseException | None = None
         self.shorter = asyncio.Event()
 
@@ -193,15 +198,11 @@ class _Session:
         self.hand_on()
 
     async def _ask(self, key: bytes, request: Request) -> None:
-        reply, reading = await self._reading(request)
+        reading = await self._reading(request)
         self.counts.asked += 1
         if reading.label == Unscored.MISSING:
             self.counts.failed += 1
-            self.unanswered = self.unanswered + 1 if reply.failure in _GONE else 0
-            if self.unanswered >= GIVE_UP_AFTER and self.client.ended is None:
-                self.client.ended = reply
         else:
-            self.unanswered = 0
             self.counts.cut += reading.failure == CUT
             self.counts.cut_reasoning += reading.failure == CUT_REASONING
             if not reading.cut:  # with more room it may be a label
@@ -210,7 +211,7 @@ class _Session:
             slot.reading = reading
         self.hand_on()
 
-    async def _reading(self, request: Request) -> tuple[Reply, Reading]:
+    async def _reading(self, request: Request) -> Reading:
         """Ask, and once more with other room for the reply where the judge turns out to reason or its context is short."""
         dialect = self.judge._dialect
         assert dialect is not None  # noqa: S101
@@ -228,7 +229,7 @@ class _Session:
             if reading.failure == CUT_REASONING and not dialect.thinks and dialect.max_tokens is None:
                 dialect = self.judge._dialect = dialect.thinking()
                 continue
-            return reply, reading
+            return reading
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

@@ -21,8 +21,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-import httpx
-
+from safecot_eval.util import http_client
 from safecot_eval.util.errors import SafecotError
 
 MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
@@ -306,9 +305,10 @@ class Server:
 
 
 def _healthy(plan: Plan) -> bool:
+    import aiohttp
+
+    url = f"{plan.url.removesuffix('/v1')}/health"
     try:
-        return (
-            httpx.get(f"{plan.url.removesuffix('/v1')}/health", timeout=2, trust_env=False).status_code == 200
-        )
-    except httpx.HTTPError:
+        return http_client.get(url, {}, timeout_s=2, proxy=None).status == 200
+    except (aiohttp.ClientError, OSError, ValueError):
         return False

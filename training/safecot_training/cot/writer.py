@@ -16,17 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+from loguru import logger
 
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
+from safecot_eval.util.chat_client import ChatClient, Failure
+from safecot_eval.util.chat_remedies import Adaptations
+from safecot_eval.util.chat_replies import FINAL
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, disk_error, sha256
 from safecot_training.cot.writer_filter import Drop, drop_reason
 from safecot_training.data.examples import Example
 
 PROMPTS = Path(__file__).parent / "prompts"
-_RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,17 @@ async def _write_all(
         else {}
     )
     _mend_tail(cache)
-    key = config.api_key or os.environ.get("OPENAI_API_KEY", "")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     gate = asyncio.Semaphore(config.concurrency)
     with cache.open("a", encoding="utf-8") as stream:
-        async with httpx.AsyncClient(headers=headers, timeout=config.timeout_s) as client:
+        async with ChatClient(
+            config.base_url,
+            config.api_key or os.environ.get("OPENAI_API_KEY"),
+            concurrency=config.concurrency,
+            timeout_s=config.timeout_s,
+            retries=config.retries,
+            backoff_s=config.backoff_s,
+            adaptations=Adaptations(_say),
+        ) as client:
 
             async def one(example: Example) -> Written:
                 async with gate:
@@ -164,7 +172,7 @@ async def _write_one(
     prompt: str,
     drop: Callable[[str, Example], Drop | None],
     config: WriterConfig,
-    client: httpx.AsyncClient,
+    client: ChatClient,
     known: dict[str, str],
     stream: Any,
 ) -> Written:
@@ -193,7 +201,7 @@ async def _ask(
     temperature: float,
     seed: int,
     config: WriterConfig,
-    client: httpx.AsyncClient,
+    client: ChatClient,
 ) -> str:
     parts: list[dict[str, Any]] = [
         {"type": "image_url", "image_url": {"url": _data_uri(path)}} for path in example.images
@@ -205,31 +213,20 @@ async def _ask(
         "max_tokens": config.max_tokens,
         "seed": seed,
     }
-    url = config.base_url.rstrip("/") + "/chat/completions"
-    problem = ""
-    for retry in range(config.retries + 1):
-        if retry:
-            await asyncio.sleep(config.backoff_s * 2 ** (retry - 1))
-        try:
-            response = await client.post(url, json=body)
-        except httpx.HTTPError as error:
-            problem = str(error) or type(error).__name__
-            continue
-        if response.status_code in _RETRIED:
-            problem = f"HTTP {response.status_code}"
-            continue
-        if response.status_code != 200:
-            raise SafecotError(
-                f"{url} answered HTTP {response.status_code} for sample {example.example_id} "
-                f"({' '.join(response.text.split())[:200]}); check --base-url, --model and the key."
-            )
-        try:
-            content = response.json()["choices"][0]["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError):
-            problem = "an answer without choices[0].message.content"
-            continue
-        return str(content or "")
-    raise SafecotError(f"{url} does not answer ({problem}, {config.retries + 1} attempts).")
+    reply = await client.complete(body)
+    if reply.failure is Failure.BLOCKED:
+        return ""  # by the provider's filter: this text is not written, the others may be
+    if reply.failure is not None:
+        says = "refuses" if reply.failure in FINAL else "does not answer"
+        raise SafecotError(
+            f"{client.address.shown} {says} ({reply.detail or reply.failure}; sample {example.example_id}, {reply.attempts} "
+            "attempts); check --base-url, --model and the key."
+        )
+    return reply.text.rpartition("</think>")[2]  # the text is the thought; the writer's own are not kept
+
+
+def _say(sentence: str) -> None:
+    logger.warning("The writer's endpoint: {}", sentence)
 
 
 def _append(stream: Any, row: dict[str, Any]) -> None:
