@@ -21,7 +21,6 @@ REVISION = "thu-ml/MultiTrust 84dc747"
 LICENCE = "CC BY-SA 4.0 with a gated agreement: academic use, no redistribution"
 SOURCE = "https://huggingface.co/datasets/thu-ml/MultiTrust"
 RUBRICS = ("refusal", "harm")
-RUBRICS_OF = {"risk_identification": ("refusal", "multitrust_risk")}
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 UNRELATED = ("color", "nature", "noise")
@@ -236,6 +235,11 @@ VARIANTS = {
     "crossmodal_unrelated": "the same with nine unrelated images (450)",
     "crossmodal_positive": "the same with nine positive images (450)",
     "crossmodal_negative": "the same with nine negative images (450)",
+}
+RUBRICS_OF = {"risk_identification": ("refusal", "multitrust_risk")} | {
+    name: ("refusal", "multitrust_harmful")
+    for name in VARIANTS
+    if name.startswith(("typographic", "jailbreak", "crossmodal"))
 }
 
 

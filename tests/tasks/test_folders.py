@@ -58,6 +58,7 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
             "safecot_overrefusal",
             "safecot_jailbreak",
             "safecot_contextual",
+            "safecot_multilingual",
             "safecot_paper",
         }
     if "generation_kwargs" in leaf:  # replaces the template's as a whole

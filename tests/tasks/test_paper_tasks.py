@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.aggregate.leaderboard import _pooled
+from safecot_eval.aggregate.leaderboard import pooled as pooled_cells
 from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.aggregate.reading import read
 from safecot_eval.benchmarks import catalogue, registry, selection
@@ -119,7 +119,7 @@ def test_the_second_reading_is_in_no_mean_over_benchmarks() -> None:
         }
 
     others = [cell(LEAF, 0.5), cell("safecot_mmsafetybench_sd", 1.0)]
-    (pooled,) = _pooled([*others, cell("safecot_siuo", 0.0)])
+    (pooled,) = pooled_cells([*others, cell("safecot_siuo", 0.0)])
     assert pooled["value"] == pytest.approx(0.75)
 
 
