@@ -1,6 +1,6 @@
-"""What the page says about a model from its card, and about a prompting preset: pairs of a label and a sentence.
+"""What the page says about a model from its card, and about its prompt and decoding: pairs of a label and a sentence.
 
-Both travel in ``<stamp>_run.json`` beside a run's results. The file may have been edited or damaged, so that every value is
+They travel in ``<stamp>_run.json`` beside a run's results. The file may have been edited or damaged, so that every value is
 checked for its kind and cut.
 """
 
@@ -23,8 +23,10 @@ DIFFERENCES = {
 
 
 def described(run: Run) -> list[list[str]]:
-    """Label and sentence for everything that a card or a preset says; empty for runs without either."""
-    return [*_card(run.provenance.get("card")), *_preset(run.provenance.get("preset"))]
+    """Label and sentence for everything that a card, a preset or a decoding says; empty for runs without any."""
+    kept = run.provenance
+    found = [*_card(kept.get("card")), *_preset(kept.get("preset")), *_decoding(kept.get("decoding"))]
+    return [*found, ["Protocol", _text(kept["protocol"])]] if kept.get("protocol") else found
 
 
 def _card(card: Any) -> list[list[str]]:
@@ -58,6 +60,20 @@ def _preset(preset: Any) -> list[list[str]]:
             f"{_text(name).replace('_', ' ')} {_text(count)}" for name, count in steps.items()
         )
     return [["Prompting preset", words]]
+
+
+def _decoding(decoding: Any) -> list[list[str]]:
+    if not isinstance(decoding, dict):
+        return []
+    words = (
+        f"{_text(decoding.get('title'))} ({_text(decoding.get('id'))}, {_text(decoding.get('sha256'))[:8]})"
+    )
+    settings = decoding.get("settings")
+    if isinstance(settings, dict):
+        words += "".join(f"; {_text(name)} {_text(value)}" for name, value in settings.items())
+    if decoding.get("seed") is not None:
+        words += f"; seed {_text(decoding['seed'])}"
+    return [["Decoding", words]]
 
 
 def _text(value: Any) -> str:

@@ -63,7 +63,9 @@ def _arguments(config: dict[str, Any]) -> dict[str, str]:
 
 def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str | None:
     kept = run.provenance.get("command")
-    if any(run.provenance.get(key) for key in ("card", "preset", "imported")) and isinstance(kept, list):
+    if any(run.provenance.get(key) for key in ("card", "preset", "decoding", "imported")) and isinstance(
+        kept, list
+    ):
         return shlex.join(map(str, kept))  # lmms-eval's own command would lack the preset, or the import
     if not config.get("model"):
         return None

@@ -22,7 +22,18 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
     "--models", help="Several cards, or tag:NAME: a matrix of models and tasks. `list` shows the ids."
 )
 @click.option(
-    "--preset", help="A prompting baseline: safety_system_prompt, zero_shot_cot, ecso, or a YAML file."
+    "--preset",
+    help="A prompting baseline (safety_system_prompt, zero_shot_cot, ecso), SafeCoT's own prompt (safecot_cot, "
+    "safecot_plain), or a YAML file.",
+)
+@click.option(
+    "--decoding",
+    help="How answers are drawn, if not greedily: safecot (sampled, 500 tokens, temperature 0.7), or a YAML file.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    help="With a sampled --decoding: so many runs, each with a seed and a row of its own.",
 )
 @click.option("--tasks", default="safecot", show_default=True, help="Leaves, wildcards, tags, or the group.")
 @click.option(
@@ -74,6 +85,8 @@ def command(
     card: str | None,
     models: str | None,
     preset: str | None,
+    decoding: str | None,
+    repeats: int | None,
     tasks: str,
     output_path: Path,
     limit: str | None,
@@ -107,7 +120,9 @@ def command(
     from safecot_eval.benchmarks import selection
     from safecot_eval.generate import budget, plan, preflight, presets
     from safecot_eval.generate import closing as finishing
-    from safecot_eval.generate.subject import settings, subject
+    from safecot_eval.generate import decoding as decodings
+    from safecot_eval.generate.journal.session import FOLDER, Session, world_size
+    from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
     from safecot_eval.scoring import refusal
     from safecot_eval.scoring.failure_texts import use
 
@@ -130,44 +145,47 @@ def command(
         model_args,
         cards.find(card)[0][1] if card is not None else None,
         presets.load(preset) if preset is not None else None,
+        decodings.load(decoding) if decoding is not None else None,
     )
+    runs, rest = repeats_of(chosen, repeats, ctx.args)
+    if len(runs) > 1 and world_size() > 1:
+        raise SafecotError("--repeats: of several processes, start one command for each --seed instead.")
     model, arguments = chosen.model, dict(chosen.arguments)
-    steps: Counter[str] = Counter()
     leaves, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
-    notes = [finishing.evaluators_line(refusal_list, leaves)]
-    if chosen.display_name:
-        notes.append(f"shown   as {chosen.display_name}")
-    if prices or model in preflight.ENDPOINT_MODELS:
-        notes.append(budget.estimate_of(leaves, limit, ctx.args, prices))
-    planned = plan.Plan(
-        model=model,
-        model_args=arguments,
-        leaves=leaves,
-        other_tasks=others,
-        left_out=left_out,
-        output=chosen.folder(output_path) or finishing.output_folder(output_path, model, arguments),
-        limit=limit,
-        notes=tuple(notes),
-        labels=chosen.labels(settings(limit, refusal_list, reasoning_markers, ctx.args), steps),
-    )
+
+    def plan_of(one: Subject, steps: Counter[str]) -> plan.Plan:
+        options = [*rest, *one.generation_options()]
+        notes = [finishing.evaluators_line(refusal_list, leaves)]
+        if one.decoding is not None:
+            notes.append(f"drawn   by {' '.join(one.generation_options())}")
+        if one.display_name:
+            notes.append(f"shown   as {one.display_name}")
+        if prices or model in preflight.ENDPOINT_MODELS:
+            notes.append(budget.estimate_of(leaves, limit, options, prices))
+        return plan.Plan(
+            model=model,
+            model_args=arguments,
+            leaves=leaves,
+            other_tasks=others,
+            left_out=left_out,
+            output=one.folder(output_path) or finishing.output_folder(output_path, model, arguments),
+            limit=limit,
+            notes=tuple(notes),
+            labels=one.labels(settings(limit, refusal_list, reasoning_markers, options), steps),
+        )
+
+    planned = [(one, steps, plan_of(one, steps)) for one, steps in ((one, Counter[str]()) for one in runs)]
     if not no_journal and any(part.split("=")[0] in ("--use_cache", "--use-cache") for part in ctx.args):
         raise SafecotError(
             "--use_cache: lmms-eval's cache stores failed requests as answers, and safecot run resumes without it; "
             "leave it out, or add --no-journal."
         )
-    preflight.check(planned)
-    click.echo(planned.describe())
+    for _, _, one_plan in planned:
+        preflight.check(one_plan)
+        click.echo(one_plan.describe())
     if dry_run:
         return
-    given = [
-        "--model",
-        model,
-        "--tasks",
-        planned.task_argument,
-        "--output_path",
-        str(planned.output),
-        "--log_samples",
-    ]
+    given = ["--model", model, "--tasks", planned[0][2].task_argument, "--log_samples"]
     if arguments:
         given += ["--model_args", ",".join(f"{key}={value}" for key, value in arguments.items())]
     if limit is not None:
@@ -176,28 +194,33 @@ def command(
         given += ["--include_path", include_path]
 
     from safecot_eval.generate import evaluation
-    from safecot_eval.generate.journal.session import FOLDER, Session, world_size
 
     share = world_size()
-    session = Session(
-        folder=None if no_journal or model in plan.RECORDED else planned.output / FOLDER,
-        model=model,
-        arguments=chosen.counted_arguments,
-        options=ctx.args,
-        guard=budget.SpendGuard(
-            None if max_requests is None else max_requests // share,
-            None if max_tokens is None else max_tokens // share,
-        ),
-        chunk=chunk,
-        fresh=fresh,
+    guard = budget.SpendGuard(
+        None if max_requests is None else max_requests // share,
+        None if max_tokens is None else max_tokens // share,
     )
-    try:
-        with presets.applied(chosen.preset, system_role=chosen.system_role, steps=steps):
-            closing = evaluation.evaluate(planned, [*given, *ctx.args], session, sys.argv[1:])
-    except RuntimeError as error:
-        click.echo(f"safecot: {error}", err=True)
-        ctx.exit(1)
-    if closing is not None:
-        click.echo(closing)
-    if session.tally.failed or session.tally.blocked:
+    incomplete = False
+    for one, steps, one_plan in planned:
+        options = [*rest, *one.generation_options()]
+        session = Session(
+            folder=None if no_journal or model in plan.RECORDED else one_plan.output / FOLDER,
+            model=model,
+            arguments=one.counted_arguments,
+            options=options,
+            guard=guard,
+            chunk=chunk,
+            fresh=fresh,
+        )
+        asked = [*given, "--output_path", str(one_plan.output), *options]
+        try:
+            with presets.applied(one.preset, system_role=one.system_role, steps=steps):
+                closing = evaluation.evaluate(one_plan, asked, session, sys.argv[1:])
+        except RuntimeError as error:
+            click.echo(f"safecot: {error}", err=True)
+            ctx.exit(1)
+        if closing is not None:
+            click.echo(closing)
+        incomplete = incomplete or bool(session.tally.failed or session.tally.blocked)
+    if incomplete:
         ctx.exit(INCOMPLETE)

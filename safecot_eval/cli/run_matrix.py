@@ -6,15 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from safecot_eval.generate import cards, matrix, presets, slurm
+from safecot_eval.generate import cards, decoding, matrix, presets, slurm
 from safecot_eval.generate.matrix import Cell, Outcome, Row
 from safecot_eval.generate.plan import parse_model_args
-from safecot_eval.generate.subject import settings, subject
+from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret
 
@@ -55,11 +54,25 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         click.echo("\n".join(f"sbatch {path}" for path in scripts))
         return OK
     preset = presets.load(given["preset"]) if given["preset"] else None
-    wanted = settings(given["limit"], given["refusal_list"], given["reasoning_markers"], ctx.args)
+    drawn = decoding.load(given["decoding"]) if given["decoding"] else None
+    if (given["repeats"] or 1) > 1:
+        raise SafecotError("--repeats goes with one model (--model or --card), not with --models.")
+    repeats_of(Subject("", {}, decoding=drawn), None, ctx.args)  # a mistake that concerns every model
+
+    def plan_row(one: Subject, wanted: str) -> Row:
+        (one,), rest = repeats_of(one, given["repeats"], ctx.args)
+        options = [*rest, *one.generation_options()]
+        same = settings(given["limit"], given["refusal_list"], given["reasoning_markers"], options)
+        return matrix.plan_row(one, wanted, output, same, options)
+
     references: dict[str, str] = {}
     rows = []
     for reference, card in chosen:
-        row = _row(card, given["model_args"], preset, tasks, output, wanted, ctx.args)
+        # What is wrong with one card alone becomes its row's failure, and the others go on.
+        try:
+            row = plan_row(subject(None, given["model_args"], card, preset, drawn, move_keys=False), tasks)
+        except SafecotError as error:
+            row = Row(None, card.name, [Cell(card.name, tasks, Outcome.FAILED, str(error))])
         references[row.name] = reference
         rows.append(row)
     if given["fresh"]:
@@ -87,7 +100,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
             return set()
         try:
             leaves = ",".join(cell.leaf for cell in row.cells)
-            again = matrix.plan_row(row.subject, leaves, output, wanted, ctx.args)
+            again = plan_row(row.subject, leaves)
         except SafecotError:  # the data went away meanwhile: its process has said so
             return set()
         return {cell.leaf for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
@@ -102,23 +115,6 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     if given["report"] is None:
         click.echo(f"Next: safecot report {output} -o leaderboard.html")
     return OK if whole else FAILED
-
-
-def _row(
-    card: cards.ModelCard,
-    model_args: str,
-    preset: presets.Preset | None,
-    tasks: str,
-    output: Path,
-    wanted: dict[str, Any],
-    options: Sequence[str],
-) -> Row:
-    """Plan one model; what is wrong with it alone becomes its row's failure, and the others go on."""
-    try:
-        chosen = subject(None, model_args, card, preset, move_keys=False)
-        return matrix.plan_row(chosen, tasks, output, wanted, options)
-    except SafecotError as error:
-        return Row(None, card.name, [Cell(card.name, tasks, Outcome.FAILED, str(error))])
 
 
 def passed_on(ctx: click.Context) -> list[str]:

@@ -78,7 +78,13 @@ def roles(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def test_the_presets_and_their_wording() -> None:
-    assert presets.names() == ["ecso", "safety_system_prompt", "zero_shot_cot"]
+    assert presets.names() == [
+        "ecso",
+        "safecot_cot",
+        "safecot_plain",
+        "safety_system_prompt",
+        "zero_shot_cot",
+    ]
     cot = presets.load("zero_shot_cot").texts["suffix"]
     assert all(marker in cot for marker in reasoning.SAFECOT), (
         "scoring must recognise what the preset asks for"
@@ -89,7 +95,9 @@ def test_the_presets_and_their_wording() -> None:
     )  # alone on their lines
     for name in presets.names():
         head = (Path(presets.__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
-        assert "# Provenance: our own words." in head
+        recorded = name.startswith("safecot_")
+        assert ("# Facts from: mjc-ma-01" if recorded else "# Provenance: our own words.") in head
+        assert presets.load(name).protocol == ("safecot" if recorded else "")
 
 
 def test_a_system_prompt() -> None:

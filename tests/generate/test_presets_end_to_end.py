@@ -96,7 +96,7 @@ def test_the_self_check_of_an_endpoint_answers_again(tmp_path: Path, monkeypatch
     assert kept["steps"] == {"checked": 6, "harmful": 6, "answered_again": 6}
 
 
-@pytest.mark.parametrize("preset", presets.names())
+@pytest.mark.parametrize("preset", ["ecso", "safety_system_prompt", "zero_shot_cot"])
 def test_presets_of_a_checkpoint(
     preset: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

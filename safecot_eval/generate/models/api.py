@@ -17,6 +17,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from loguru import logger
 
 from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.decoding import DEFAULT
 from safecot_eval.generate.models.base import SafecotModel, failed
 from safecot_eval.records.samples import Status
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
@@ -164,7 +165,7 @@ class SafecotOpenAI(SafecotModel):
         }
         if self.send_temperature:
             body["temperature"] = settings.get("temperature", 0)
-            if settings.get("top_p") is not None and body["temperature"]:  # greedy decoding has no use for it
+            if settings.get("top_p") not in (None, DEFAULT) and body["temperature"]:  # greedy decoding has no use for it
                 body["top_p"] = settings["top_p"]
         if settings.get("seed") is not None:
             body["seed"] = settings["seed"]

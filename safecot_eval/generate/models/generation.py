@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from safecot_eval.generate.decoding import DEFAULT
 from safecot_eval.generate.finish_reasons import LENGTH, STOP
 from safecot_eval.util.errors import SafecotError
 
@@ -111,7 +114,7 @@ def generate(model: Any, processor: Any, turns: Sequence[Turn], settings: Mappin
         processor: Of the same checkpoint.
         turns: Requests with equally many images each.
         settings: lmms-eval's generation settings: ``max_new_tokens``, ``temperature``, ``top_p``, ``top_k``,
-            ``num_beams``, ``do_sample``, ``repetition_penalty``, ``until``.
+            ``num_beams``, ``do_sample``, ``repetition_penalty``, ``until``, ``seed``.
     """
     import torch
 
@@ -123,6 +126,8 @@ def generate(model: Any, processor: Any, turns: Sequence[Turn], settings: Mappin
     stops = [stop for stop in ([until] if isinstance(until, str) else until) if stop]
     limit = int(settings.get("max_new_tokens", DEFAULT_MAX_NEW_TOKENS))
     ends = _end_tokens(model, processor)
+    if settings.get("seed") is not None:
+        torch.manual_seed(_seed_of(int(settings["seed"]), turns))
     with torch.inference_mode():
         ids = model.generate(
             **inputs,
@@ -141,6 +146,12 @@ def generate(model: Any, processor: Any, turns: Sequence[Turn], settings: Mappin
     ]
 
 
+def _seed_of(seed: int, turns: Sequence[Turn]) -> int:
+    """A seed for one batch: the same batch draws the same answers, whatever was asked before it."""
+    content = json.dumps([seed, [turn.messages for turn in turns]], sort_keys=True, ensure_ascii=True)
+    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:7], "big")
+
+
 def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of ``generate``; greedy unless a temperature above 0 asks for sampling."""
     temperature = float(settings.get("temperature") or 0)
@@ -150,7 +161,7 @@ def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
     if temperature > 0 and settings.get("do_sample", True):
         chosen |= {"do_sample": True, "temperature": temperature}
         for name in ("top_p", "top_k"):
-            if settings.get(name) is not None:
+            if settings.get(name) not in (None, DEFAULT):
                 chosen[name] = settings[name]
         return chosen
     # The checkpoint's own sampling defaults would only raise warnings.

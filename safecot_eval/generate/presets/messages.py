@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
+QUESTION = "{question}"
 
 
 def with_system(messages: Sequence[Message], text: str, *, system_role: bool) -> list[Message]:
@@ -31,6 +32,20 @@ def with_suffix(messages: Sequence[Message], text: str) -> list[Message]:
     """
     last = messages[-1]
     return [*messages[:-1], {**last, "content": [*_parts(last), _text(f"\n\n{text}")]}]
+
+
+def with_prompt(messages: Sequence[Message], prompt: str) -> list[Message]:
+    r"""Put the words of the user's last turn into a prompt; its images come first, in their order.
+
+    >>> with_prompt([user("Why? ")], "Be kind. {question}\n\n")[0]["content"][0]["text"]
+    'Be kind. Why? \n\n'
+    """
+    last = max((n for n, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    turn = messages[last] if last >= 0 else user("")
+    question = words([turn])
+    shown = [part for part in _parts(turn) if part["type"] != "text"]
+    changed = {**turn, "content": [*shown, _text(prompt.replace(QUESTION, question, 1))]}
+    return [*messages[: max(last, 0)], changed, *messages[last + 1 :]]
 
 
 def follow_up(messages: Sequence[Message], answer: str, question: str) -> list[Message]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from safecot_eval.generate.presets import messages as chat
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 
@@ -22,12 +23,14 @@ class Kind(StrEnum):
 
     SYSTEM = "system"
     SUFFIX = "suffix"
+    PROMPT = "prompt"
     SELF_CHECK = "self_check"
 
 
 TEXTS = {
     Kind.SYSTEM: ("system",),
     Kind.SUFFIX: ("suffix",),
+    Kind.PROMPT: ("prompt",),
     Kind.SELF_CHECK: ("check", "describe", "again"),
 }
 """The texts that a preset of each kind must have."""
@@ -41,13 +44,16 @@ class Preset:
         id: What ``--preset`` calls it.
         title: What the leaderboard adds to the model's name.
         kind: How it works.
-        texts: Its wording, by role.
+        texts: Its wording, by role; of the kind ``prompt`` a text with ``{question}``, taken byte for byte.
+        protocol: The protocol that it belongs to. Runs of different protocols share no column; a baseline has none, since
+            it is there to be compared.
     """
 
     id: str
     title: str
     kind: Kind
     texts: Mapping[str, str]
+    protocol: str = ""
 
     @property
     def sha256(self) -> str:
@@ -78,8 +84,13 @@ def load(asked: str) -> Preset:
     try:
         content = safe_yaml.load(path.read_text(encoding="utf-8"))
         kind = Kind(content["kind"])
-        texts = {name: str(content["texts"][name]).strip() for name in TEXTS[kind]}
-        return Preset(str(content["id"]), str(content["title"]), kind, texts)
+        texts = {name: str(content["texts"][name]) for name in TEXTS[kind]}
+        if kind is not Kind.PROMPT:
+            texts = {name: text.strip() for name, text in texts.items()}
+        elif texts["prompt"].count(chat.QUESTION) != 1:
+            raise ValueError(f"texts.prompt needs {chat.QUESTION} once")
+        protocol = str(content.get("protocol") or "")
+        return Preset(str(content["id"]), str(content["title"]), kind, texts, protocol)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SafecotError(
