@@ -165,7 +165,8 @@ class SafecotOpenAI(SafecotModel):
         }
         if self.send_temperature:
             body["temperature"] = settings.get("temperature", 0)
-            if settings.get("top_p") not in (None, DEFAULT) and body["temperature"]:  # greedy decoding has no use for it
+            # Greedy decoding has no use for it.
+            if settings.get("top_p") not in (None, DEFAULT) and body["temperature"]:
                 body["top_p"] = settings["top_p"]
         if settings.get("seed") is not None:
             body["seed"] = settings["seed"]
