@@ -13,7 +13,14 @@ from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.stats import estimates
 from safecot_eval.util.errors import SafecotError
 
-TAGS = ("safecot_core", "safecot_contextual", "safecot_jailbreak", "safecot_overrefusal", "safecot_paper")
+TAGS = (
+    "safecot_core",
+    "safecot_contextual",
+    "safecot_jailbreak",
+    "safecot_multilingual",
+    "safecot_overrefusal",
+    "safecot_paper",
+)
 
 
 def test_a_wildcard_runs_every_leaf_once() -> None:
