@@ -11,7 +11,7 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
-    from safecot_eval.judge.people import Adjudicated
+    from safecot_eval.judge.people import Adjudicated, Key
     from safecot_eval.stats import Agreement, Estimate
 
 _STRATA = ("verdict", "model", "category")
@@ -139,7 +139,7 @@ def import_(
     result = adjudicate(list(key.rows), read, decided)
     if len(read) == 2:
         _print_agreement(list(key.rows), read[0], read[1])
-    _print_open(result, key_path, sheets)
+    _print_open(result, key, key_path, sheets)
     if not result.labels:
         raise SafecotError("No row has a final label; nothing was written.")
     groups = verdicts(key, result.labels, f"human:{name}")
@@ -215,7 +215,7 @@ def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, s
         click.echo(f"  {title:<21} {found.value:6.3f}  [{found.low:.3f}, {found.high:.3f}]")
 
 
-def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -> None:
+def _print_open(result: Adjudicated, key: Key, key_path: Path, sheets: tuple[Path, ...]) -> None:
     """Name what is not settled, and write the conflicts as a sheet for a third person."""
     from safecot_eval.judge.people.sheet import Row, read_texts, sheet_text
     from safecot_eval.util.files import write_text
@@ -228,7 +228,7 @@ def _print_open(result: Adjudicated, key_path: Path, sheets: tuple[Path, ...]) -
     for row, (first, second) in result.conflicts.items():
         click.echo(f"  row {row}: {first} / {second}")
     original = key_path.with_name(key_path.name.removesuffix(".key.json") + ".csv")
-    texts = read_texts(original if original.is_file() else sheets[0])
+    texts = read_texts(original if original.is_file() else sheets[0], key.rows)
     path = key_path.with_name(key_path.name.removesuffix(".key.json") + ".conflicts.csv")
     write_text(path, "\ufeff" + sheet_text(texts.get(row, Row(row, "", "")) for row in result.conflicts))
     click.echo(f"Let a third person label {path}, then import again with --decisions {path}")

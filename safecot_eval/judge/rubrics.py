@@ -125,7 +125,7 @@ def read_rubric(path: Path) -> Rubric:
     if not line:
         raise SafecotError(f"{path}: no line '---' between the header and the text; see docs/judge.md.")
     header: dict[str, str] = {}
-    for number, written in enumerate(head.splitlines(), start=1):
+    for number, written in enumerate(head.split("\n"), start=1):
         name, colon, value = written.partition(":")
         if not colon:
             raise SafecotError(f"{path}, line {number}: a header line is 'name: value'.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
 from safecot_eval.records.run import Run, RunCheck, find_runs
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import write_bytes
+from safecot_eval.util.files import content_hash, write_bytes
 
 CHECKPOINT_CARD = "safecot_checkpoint.json"
 
@@ -149,20 +149,23 @@ def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
         if path.is_symlink():
             raise SafecotError(f"{path} is a symbolic link; verdict files are plain files. Remove it.")
         mine = target / "verdicts" / path.name
-        before = mine.read_text(encoding="utf-8").splitlines() if mine.exists() else []
-        known = set(before)
-        lines = []
+        # Parsed and written anew: a line ends at "\n" only, and what an interrupted judge left half written is dropped.
+        before = (
+            [verdict for _, verdict in enumerate_jsonl(mine, tolerate_cut_tail=True)] if mine.exists() else []
+        )
+        lines = [json.dumps(verdict) for verdict in before]
+        known = {content_hash(verdict) for verdict in before}
         for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
             for run in runs:
                 if verdict.get("task") in (None, run.task) and verdict.get("stamp") in (None, run.stamp):
-                    line = json.dumps({**verdict, "task": run.task, "stamp": stamp}, ensure_ascii=True)
-                    if line not in known:
-                        known.add(line)
-                        lines.append(line)
-        if lines:
+                    placed = {**verdict, "task": run.task, "stamp": stamp}
+                    if (digest := content_hash(placed)) not in known:
+                        known.add(digest)
+                        lines.append(json.dumps(placed))
+        if added := len(lines) - len(before):
             mine.parent.mkdir(exist_ok=True)
-            write_bytes(mine, ("\n".join([*before, *lines]) + "\n").encode())
-        count += len(lines)
+            write_bytes(mine, ("\n".join(lines) + "\n").encode())
+            count += added
     return count
 
 

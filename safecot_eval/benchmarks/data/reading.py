@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.records.tables.delimited import plain_name, rows_of_text
 from safecot_eval.util.errors import SafecotError
 
 
@@ -47,7 +48,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """A CSV file with a header.
+    """A CSV file with a header, separated by whatever separates these columns.
 
     Args:
         path: The file.
@@ -56,18 +57,15 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     Raises:
         SafecotError: it is missing, lacks a column, or a row has fewer fields than the header (the line is named).
     """
-    reader = csv.DictReader(read_text(path).splitlines(keepends=True), strict=True)
-    try:
-        lacking = [column for column in columns if column not in (reader.fieldnames or ())]
-        if lacking:
-            raise SafecotError(f"{path}, line 1: the header lacks {', '.join(lacking)}.")
-        rows = []
-        for row in reader:
-            if None in row or any(row[column] is None for column in columns):
-                raise SafecotError(f"{path}, line {reader.line_num}: the row does not fit the header.")
-            rows.append(row)
-    except csv.Error as error:
-        raise SafecotError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
+    return [row for _, row in numbered_rows(path, columns)]
+
+
+def numbered_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The same with the line in which each row ends; see :func:`read_csv`."""
+    known = {plain_name(column) for column in columns}
+    rows = list(rows_of_text(io.StringIO(read_text(path), newline=""), path, known))
+    if lacking := [column for column in columns if rows and column not in rows[0][1]]:
+        raise SafecotError(f"{path}, line 1: the header lacks {', '.join(lacking)}.")
     return rows
 
 
@@ -91,7 +89,7 @@ def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Records of a JSON-lines file; blank lines are skipped.
+    r"""Records of a JSON-lines file; blank lines are skipped, and a line ends at ``\n`` only.
 
     Yields:
         Line number from 1, and the object.
@@ -99,7 +97,7 @@ def lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     Raises:
         SafecotError: the file is missing, or a line is not a JSON object (the line is named).
     """
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:

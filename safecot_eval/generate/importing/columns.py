@@ -10,8 +10,9 @@ from typing import Any
 
 from safecot_eval.generate.importing.answers import Answer, Picture, picture
 from safecot_eval.generate.importing.responses import NotAnAnswer, Response, read_response
-from safecot_eval.generate.importing.tables import LONGEST_XLSX_CELL
 from safecot_eval.records.samples import Status
+from safecot_eval.records.tables import LONGEST_XLSX_CELL
+from safecot_eval.records.tables.delimited import plain_name
 from safecot_eval.scoring.failure_texts import of_recorded
 from safecot_eval.util.errors import SafecotError
 
@@ -36,6 +37,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "output_tokens": ("output_tokens",),
 }
 """What a column holds, to the names it may have, the likeliest first (case, spaces and hyphens do not count)."""
+
+KNOWN = frozenset(name for names in NAMES.values() for name in names)
 
 
 def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -62,9 +65,7 @@ def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
             raise SafecotError(
                 f"--column {kind}={column}: there is no such column; there are: {', '.join(columns)}."
             )
-    plain = {
-        column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in reversed(columns)
-    }
+    plain = {plain_name(column): column for column in reversed(columns)}
     chosen: dict[str, str] = {}
     for kind, names in NAMES.items():
         found = given.get(kind) or next((plain[name] for name in names if name in plain), None)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.generate.importing.answers import Answer, Picture, picture
-from safecot_eval.generate.importing.archives import open_archive, read_json
 from safecot_eval.records.samples import Status
+from safecot_eval.records.tables.archives import open_archive, read_json
 from safecot_eval.scoring.failure_texts import of_recorded
 from safecot_eval.util.errors import SafecotError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
-from safecot_eval.generate.importing.columns import choose, to_answer
+from safecot_eval.generate.importing.columns import KNOWN, choose, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
-from safecot_eval.generate.importing.tables import read_table
+from safecot_eval.records.tables import read_table
 from safecot_eval.util.errors import SafecotError
 
 _VLMEVALKIT = {"index", "prediction"}
@@ -73,18 +73,15 @@ def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Seque
 
 
 def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...]) -> Source:
-    answers: list[Answer] = []
-    chosen: dict[str, str] = {}
-    seen: list[str] = []
-    for number, row in read_table(path):
-        if not chosen:
-            seen = list(row)
-            chosen = choose(row, given)
-        answers.append(to_answer(row, chosen, f"{path.name}, row {number}", folders))
-    if not answers:
+    decided: list[str] = []
+    rows = list(read_table(path, decided, KNOWN))
+    if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
+    seen = list(dict.fromkeys(column for _, row in rows for column in row))  # rows of JSON may differ
+    chosen = choose(seen, given)
+    answers = [to_answer(row, chosen, f"{path.name}, row {number}", folders) for number, row in rows]
     kind = "vlmevalkit" if set(seen) >= _VLMEVALKIT else "table"
-    notes = ["columns: " + ", ".join(f"{kind} = {column}" for kind, column in chosen.items())]
+    notes = ["columns: " + ", ".join(f"{kind} = {column}" for kind, column in chosen.items()), *decided]
     absent = sum(bool(a.pictures) and not all(p.sha256 for p in a.pictures or ()) for a in answers)
     if absent:
         notes.append(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.benchmarks.data.reading import read_csv
 from safecot_eval.judge.meta_evaluation.label_sets import PRESETS, SETS
 from safecot_eval.judge.people.adjudicate import RunName, write_verdicts
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.run import Run
+from safecot_eval.records.tables import read_table
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
+
+_COLUMNS = ("label", "sample_id", "item_id", "id", "model", "task", "rubric", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_labels(
     """Read a table of labels.
 
     Args:
-        path: CSV with the columns ``label``, ``sample_id`` or ``item_id``, and where there are several ``model``,
+        path: Any table with the columns ``label``, ``sample_id`` or ``item_id``, and where there are several ``model``,
             ``task``, ``rubric`` and ``judge``.
         judge: For all rows, where there is no such column.
         rubric: Likewise.
@@ -67,10 +69,9 @@ def read_labels(
     Raises:
         SafecotError: a column is missing, or a label is not one of the rubric's (file and row are named).
     """
-    rows = read_csv(path, ("label",))
     known = {name: {*rubrics.general.labels, *Unscored} for name, rubrics in own().items()}
     found = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in _cells(path):
         where = f"{path}, row {line}"
         who, what = row.get("judge") or judge, row.get("rubric") or rubric
         sample, item = row.get("sample_id") or "", row.get("item_id") or row.get("id") or ""
@@ -85,6 +86,16 @@ def read_labels(
             )
         found.append(Imported(who, what, label, sample, item, row.get("model") or "", row.get("task") or ""))
     return found
+
+
+def _cells(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a table of labels, every cell as text."""
+    if not path.is_file():
+        raise SafecotError(f"{path}: no such file.")
+    for number, row in read_table(path, names=_COLUMNS, pad=True):
+        if "label" not in row:
+            raise SafecotError(f"{path}: no column 'label' among {', '.join(row)}.")
+        yield number, {name: "" if cell is None else str(cell).strip() for name, cell in row.items()}
 
 
 def preset_labels(name: str) -> list[Imported]:

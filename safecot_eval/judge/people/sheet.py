@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from safecot_eval.judge.people.questions import Question
+from safecot_eval.records.tables import read_table
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text
 
@@ -92,7 +95,7 @@ def sheet_text(rows: Iterable[Row]) -> str:
 
 
 def read_sheet(path: Path, question: Question, known: Mapping[str, KeyEntry]) -> dict[str, str]:
-    """Read a filled-in sheet (comma, semicolon or tab, as spreadsheets save them).
+    """Read a filled-in sheet, as spreadsheets save it: CSV with any separator, or a workbook.
 
     Args:
         path: The sheet.
@@ -105,52 +108,75 @@ def read_sheet(path: Path, question: Question, known: Mapping[str, KeyEntry]) ->
     Raises:
         SafecotError: not such a sheet, an unknown row or label, or a row twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SafecotError(f"{path}: cannot be read as UTF-8 text; save the sheet as 'CSV UTF-8'.") from error
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    csv.field_size_limit(2**27)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-    if not {"row", "label"} <= names.keys():
-        raise SafecotError(
-            f"{path}: needs the columns 'row' and 'label'; export a sheet with `safecot label export`."
-        )
+    ids = {_without_zeros(row): row for row in known}
     labels: dict[str, str] = {}
     seen: set[str] = set()
-    for record in reader:
-        row = (record[names["row"]] or "").strip().lstrip("'")
-        label = (record[names["label"]] or "").strip().lstrip("'").lower()
-        where = f"{path}, line {reader.line_num}"
+    for number, record in _records(path):
+        row, label = _plain(record, "row"), _plain(record, "label").lower()
+        where = f"{path}, line {number}"
         if not row and not label:
             continue
-        if row not in known:
+        name = ids.get(_without_zeros(row))
+        if name is None:
             raise SafecotError(
                 f"{where}: row {row!r} is not in the key; is this the sheet of another sample?"
             )
-        if row in seen:
+        if name in seen:
             raise SafecotError(f"{where}: row {row!r} occurs twice; delete one of the two.")
-        seen.add(row)
+        seen.add(name)
         if label and label not in question.labels:
             allowed = ", ".join(question.labels)
             raise SafecotError(
                 f"{where}: {label!r} is not a label of {question.rubric}; use one of: {allowed}."
             )
         if label:
-            labels[row] = label
+            labels[name] = label
     return labels
 
 
-def read_texts(path: Path) -> dict[str, Row]:
-    """Prompt and answer of each row of a sheet that was read before (to write a sheet of the conflicts)."""
-    text = path.read_text(encoding="utf-8-sig")
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return {
-        r["row"].strip(): Row(r["row"].strip(), r.get("prompt") or "", r.get("answer") or "") for r in reader
-    }
+def read_texts(path: Path, known: Iterable[str]) -> dict[str, Row]:
+    """Prompt and answer of each row of a sheet that was read before (to write a sheet of the conflicts).
+
+    Args:
+        path: The sheet.
+        known: The rows of the key, as it spells them.
+    """
+    ids = {_without_zeros(row): row for row in known}
+    found = {}
+    for _, record in _records(path):
+        if name := ids.get(_without_zeros(_plain(record, "row"))):
+            found[name] = Row(name, str(record.get("prompt") or ""), str(record.get("answer") or ""))
+    return found
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of a sheet by lower-case column name; spreadsheets leave empty cells at the end of a row out."""
+    found = False
+    for number, record in read_table(path, names=COLUMNS, pad=True):
+        named = {name.lower(): cell for name, cell in record.items()}
+        if not {"row", "label"} <= named.keys():
+            break
+        found = True
+        yield number, named
+    if not found:
+        raise SafecotError(
+            f"{path}: needs the columns 'row' and 'label', and rows; export a sheet with `safecot label export`."
+        )
+
+
+def _plain(record: Mapping[str, Any], column: str) -> str:
+    cell = record.get(column)
+    return "" if cell is None else str(cell).strip().lstrip("'")
+
+
+def _without_zeros(row: str) -> str:
+    """A row id as spreadsheets leave it: they take ``0001`` for the number 1.
+
+    >>> _without_zeros("0001"), _without_zeros("1.0"), _without_zeros("r01")
+    ('1', '1', 'r01')
+    """
+    number = re.fullmatch(r"0*(\d+)(?:[.,]0+)?", row)
+    return number[1] if number else row
 
 
 def write_key(path: Path, key: Key) -> None:

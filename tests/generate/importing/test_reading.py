@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.generate.importing import archives, read
+from safecot_eval.generate.importing import read
 from safecot_eval.records.samples import Status
+from safecot_eval.records.tables import archives
 from safecot_eval.util.errors import SafecotError
 
 
@@ -71,7 +72,7 @@ def test_plain_tables(tmp_path: Path, name: str, text: str) -> None:
         ("a.csv", b"prompt,answer\nx,y,z\n", "line 2: 3 cells under 2"),
         ("a.csv", b"prompt,prompt\nx,y\n", "occurs twice"),
         ("a.csv", b"prompt,reply\nx,y\n", "No column of answers"),
-        ("a.csv", b"prompt,answer\n\xff,y\n", "not UTF-8"),
+        ("a.csv", b"prompt,answer\n\xc4\xe3\xba\xc3\xc2\xf0,y\n", "not UTF-8"),
         ("a.csv", b'prompt,answer\n"x,y\n', "not a table"),
         ("a.csv", b"prompt,answer,status\nx,y,fine\n", "row 2: status 'fine'"),
         ("a.csv", b"prompt,answer,output_tokens\nx,y,many\n", "row 2: output_tokens"),

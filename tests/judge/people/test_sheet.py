@@ -74,7 +74,7 @@ def test_complaints_name_file_line_and_remedy(tmp_path, text, complaint):
 
 def test_a_sheet_in_another_encoding_is_a_mistake(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes("row,label\n0001,fülle\n".encode("latin-1"))
+    path.write_bytes("row,label\n0001,抱歉，我无法\n".encode("gbk"))
     with pytest.raises(SafecotError, match="CSV UTF-8"):
         read_sheet(path, question("refusal"), KNOWN)
 

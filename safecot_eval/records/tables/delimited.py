@@ -1,0 +1,196 @@
+r"""CSV and TSV as they are: comma, semicolon, tab or bar, Excel's ``sep=;``, UTF-8, UTF-16, and the Windows code page.
+
+A line ends at ``\n`` or ``\r`` only. ``str.splitlines`` also cuts at U+2028, U+0085 and other characters that answers
+hold.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from safecot_eval.util.errors import SafecotError
+
+Row = tuple[int, dict[str, Any]]
+MAX_CELL = 64 * 2**20
+SEPARATORS = ",;\t|"
+_SAMPLE_CHARACTERS = 256 * 2**10
+_SAMPLE_RECORDS = 40
+_DECLARED = re.compile(r'^"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)
+_BLOCK = 2**20
+
+
+def delimited(path: Path, notes: list[str], names: Collection[str], *, pad: bool) -> Iterator[Row]:
+    """Yield the rows of a delimited file; see :func:`safecot_eval.records.tables.read_table`."""
+    try:
+        encoding = encoding_of(path)
+        if encoding == "cp1252":
+            notes.append(
+                "the file is not UTF-8 and was read as Windows-1252, Excel's plain 'CSV'; check its umlauts and quotes, or save "
+                "it as 'CSV UTF-8'"
+            )
+        with path.open(encoding=encoding, newline="") as stream:
+            yield from rows_of_text(stream, path, names, tab=path.suffix.lower() == ".tsv", pad=pad)
+    except UnicodeDecodeError as error:
+        raise SafecotError(f"{path}: not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'.") from error
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def encoding_of(path: Path) -> str:
+    """``utf-8-sig``, ``utf-16`` (by its mark), or ``cp1252`` where that is what the bytes look like.
+
+    Western text in a Windows code page has single bytes over 127 between letters. Other code pages (GBK, Shift-JIS, 1251)
+    have them in rows; reading those as 1252 would make nonsense, so that they are not UTF-8 text.
+
+    Raises:
+        UnicodeDecodeError: none of these.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(2)
+        if head in (b"\xff\xfe", b"\xfe\xff"):
+            return "utf-16"
+        stream.seek(0)
+        content = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        try:
+            while content.read(_BLOCK):
+                pass
+        except UnicodeDecodeError:
+            if _is_western(path):
+                return "cp1252"
+            raise
+    return "utf-8-sig"
+
+
+def _is_western(path: Path) -> bool:
+    single = paired = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            if b"\0" in block or re.search(rb"[\x81\x8d\x8f\x90\x9d]", block):
+                return False
+            for run in re.finditer(rb"[\x80-\xff]+", block):
+                single += len(run[0]) == 1
+                paired += len(run[0]) > 1
+    return paired * 5 <= single and single > 0 and _mostly_ascii(path)
+
+
+def _mostly_ascii(path: Path) -> bool:
+    """Whether letters over 127 are the exception, as in every language that is written with 1252."""
+    with path.open("rb") as stream:
+        block = stream.read(_BLOCK)
+    return sum(byte > 127 for byte in block) * 4 < sum(byte > 32 for byte in block)
+
+
+def rows_of_text(
+    stream: TextIO, path: Path, names: Collection[str] = (), *, tab: bool = False, pad: bool = False
+) -> Iterator[Row]:
+    """Yield (line number of the row's end, cells by column name) of a text whose first row names the columns.
+
+    Args:
+        stream: Opened with ``newline=""``.
+        path: For messages.
+        names: Column names that are known, lower-case with underscores.
+        tab: The file says by its ending that tabs separate it.
+        pad: Take rows that end early.
+
+    Raises:
+        SafecotError: no table, or a row that does not fit the header (the line is named).
+    """
+    csv.field_size_limit(MAX_CELL)
+    sample = stream.read(_SAMPLE_CHARACTERS)
+    skipped = 0
+    if declared := _DECLARED.match(sample):
+        separator, skipped = declared[1], 1
+    else:
+        separator = separator_of(
+            sample, names, whole=len(sample) < _SAMPLE_CHARACTERS, first="\t" if tab else ","
+        )
+    stream.seek(0)
+    if skipped:
+        stream.readline()
+    rows = csv.reader(stream, delimiter=separator, strict=True)
+    try:
+        yield from named(((rows.line_num + skipped, cells) for cells in rows), path, pad=pad)
+    except csv.Error as error:
+        raise SafecotError(f"{path}, line {rows.line_num + skipped}: not a table ({error}).") from error
+
+
+def separator_of(sample: str, names: Collection[str] = (), *, whole: bool = True, first: str = ",") -> str:
+    r"""The separator that cuts the first rows best: into known names, then into rows as wide as the header, then widest.
+
+    Args:
+        sample: The beginning of a file.
+        names: Column names that are known.
+        whole: The sample is the whole file; otherwise its last row may be cut.
+        first: What it is where nothing speaks for another.
+
+    >>> separator_of('prompt;answer\n"Hi, you?";Ho, ho.\n'), separator_of("a,b;c,d\n1,2;3,4\n")
+    (';', ',')
+    """
+
+    def score(separator: str) -> tuple[int, float, int]:
+        rows: list[list[str]] = []
+        try:
+            for cells in csv.reader(io.StringIO(sample, newline=""), delimiter=separator, strict=True):
+                if any(cells):
+                    rows.append(cells)
+                if len(rows) > _SAMPLE_RECORDS:
+                    break
+        except csv.Error:
+            if whole or not rows:
+                return 0, 0.0, 0
+        if not rows or len(rows[0]) < 2:
+            return 0, 0.0, 0
+        if not whole and 1 < len(rows) <= _SAMPLE_RECORDS:
+            del rows[-1]
+        known = sum(plain_name(cell) in names for cell in rows[0])
+        fitting = sum(len(cells) == len(rows[0]) for cells in rows) / len(rows)
+        return known, fitting, len(rows[0])
+
+    order = list(dict.fromkeys([first, *SEPARATORS]))
+    best: str = max(order, key=score)
+    return best
+
+
+def plain_name(column: str) -> str:
+    """A column's name without what people vary: case, blanks and hyphens.
+
+    >>> plain_name(" Model-Response ")
+    'model_response'
+    """
+    return column.strip().strip("\ufeff\u200b").lower().replace(" ", "_").replace("-", "_")
+
+
+def named(rows: Iterable[tuple[int, list[Any]]], path: Path, *, pad: bool = False) -> Iterator[Row]:
+    """Give cells the names of the first row that has any content; empty rows are skipped.
+
+    Raises:
+        SafecotError: no header, a name twice, or a row of another width.
+    """
+    names: list[str] | None = None
+    for number, cells in rows:
+        if not any(cell not in (None, "") for cell in cells):
+            continue
+        if names is None:
+            names = [str("" if cell is None else cell).strip() for cell in cells]
+            doubled = sorted({name for name in names if name and names.count(name) > 1})
+            if doubled:
+                raise SafecotError(f"{path}: the column {doubled[0]!r} occurs twice; rename one of them.")
+            continue
+        if len(cells) > len(names) and any(cell not in (None, "") for cell in cells[len(names) :]):
+            raise SafecotError(
+                f"{path}, line {number}: {len(cells)} cells under {len(names)} column names; quote cells that hold the "
+                "separator."
+            )
+        if len(cells) < len(names) and not pad:
+            raise SafecotError(
+                f"{path}, line {number}: {len(cells)} cells under {len(names)} column names; the row is cut."
+            )
+        yield number, {name: cell for name, cell in itertools.zip_longest(names, cells[: len(names)]) if name}
+    if names is None:
+        raise SafecotError(f"{path}: the table is empty; its first row names the columns.")
