@@ -115,10 +115,10 @@ def measure(
         run.samples_path.write_text(
             text_of_run.replace("What about", f"What, {number} and ours, about"), encoding="utf-8"
         )
-        ours.append(one_pass(run, folder / f"cache{number}.sqlite"))
-    again = one_pass(run, folder / f"cache{number}.sqlite")
+        ours.append(one_pass(run, folder / f"cache{number}.jsonl"))
+    again = one_pass(run, folder / f"cache{number}.jsonl")
     shutil.rmtree(run.folder / "verdicts")
-    cached = one_pass(run, folder / f"cache{number}.sqlite")
+    cached = one_pass(run, folder / f"cache{number}.jsonl")
     speeds_of_ours = [len(requests) / seconds for seconds in ours]
     best = max(statistics.median(speeds) for speeds in raws.values())
     speed, first = statistics.median(speeds_of_ours), ours[-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -105,21 +104,26 @@ def content_hash(content: Any) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which is made if it is missing and stays behind.
-
-    ``flock(2)``: held by the open file, so that two places of one process exclude each other, too.
+def locked(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of a file, which is made if it is missing. Two places of one process exclude each other, too.
 
     Args:
         path: The lock file, in a folder that exists.
+        wait_s: How long to wait for somebody else who holds it.
 
     Raises:
         BlockingIOError: somebody else holds it.
-        OSError: the file cannot be made, or its file system knows no locks.
+        OSError: the file cannot be made.
     """
-    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    from filelock import FileLock, Timeout
+
+    # Not a singleton, and not of a thread: another place of this process, in whatever thread, is somebody else.
+    lock = FileLock(path, timeout=wait_s, is_singleton=False, thread_local=False)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.acquire()
+    except Timeout as error:
+        raise BlockingIOError(errno.EAGAIN, "somebody else holds the lock", str(path)) from error
+    try:
         yield
     finally:
-        os.close(held)
+        lock.release()

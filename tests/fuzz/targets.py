@@ -28,6 +28,7 @@ from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
 from safecot_eval.util import chat_replies
+from safecot_eval.util.appends import write_line
 from safecot_eval.util.chat_remedies import Adaptations
 from tests.conftest import make_doc
 from tests.fuzz import exchanged
@@ -338,8 +339,8 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
         "journal_file": (
             journal_file,
             [
-                store.write_line("a", store.Answer("x", "stop", (1, 2, None)))
-                + store.write_line("b", store.Answer("y"))
+                write_line("a", {"text": "x", "finish": "stop", "tokens": [1, 2, None]})
+                + write_line("b", {"text": "y", "finish": None, "tokens": None})
             ],
         ),
         "api_reply": (api_reply, [json.dumps(reply).encode(), json.dumps(filtered).encode()]),

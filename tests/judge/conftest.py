@@ -62,7 +62,7 @@ def judge_of(tmp_path: Path) -> Callable[..., RemoteJudge]:
     """A quick judge of an emulated server, with a cache of its own."""
 
     def make(server: EmulatedServer, **changes: Any) -> RemoteJudge:
-        options = {"cache_path": tmp_path / "cache.sqlite", "timeout_s": 5.0, "backoff_s": 0.01}
+        options = {"cache_path": tmp_path / "cache.jsonl", "timeout_s": 5.0, "backoff_s": 0.01}
         return RemoteJudge(Endpoint(server.url, server.models[0]), **{**options, **changes})
 
     return make

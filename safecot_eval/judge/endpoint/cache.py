@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
 from safecot_eval.judge.replies import Reading
+from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
 
 COMMIT_EVERY = 64
-_SELECT_AT_ONCE = 500
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def default_path() -> Path:
     """Where verdicts are kept, below the cache folder."""
-    return cache_dir() / "judge" / f"verdicts-{_SCHEMA}.sqlite"
+    return cache_dir() / "judge" / f"verdicts-{_SCHEMA}.jsonl"
 
 
-def key_of(model: str, content: str) -> bytes:
+def key_of(model: str, content: str) -> str:
     """The key of a question: the judge's model with its revision, and the content (rubric and material)."""
-    return hashlib.sha256(f"{model}\0{content}".encode()).digest()
+    return hashlib.sha256(f"{model}\0{content}".encode()).hexdigest()[:32]
 
 
 class VerdictCache:
-    """A table of readings; a context manager.
+    """Readings by question; a context manager. Several processes may use a file at once.
 
     What a server's restart may change (failures of the request) is not kept.
 
@@ -41,25 +41,20 @@ class VerdictCache:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._waiting: dict[bytes, Reading] = {}
+        self._waiting: dict[str, Reading] = {}
+        self._log: AppendLog | None = None
+        if path is None:
+            return
         try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(str(path or ":memory:"), timeout=60, isolation_level=None)
-            # WAL with NORMAL: a killed process loses nothing that was committed.
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS verdicts (key BLOB PRIMARY KEY, label TEXT NOT NULL, probability REAL, "
-                "raw TEXT NOT NULL, failure TEXT NOT NULL, decoding TEXT NOT NULL) WITHOUT ROWID"
-            )
-        except (sqlite3.Error, OSError) as error:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._log = AppendLog(path, durable=False)
+        except OSError as error:
             raise self._unusable(error) from error
 
-    def _unusable(self, error: Exception) -> SafecotError:
+    def _unusable(self, error: OSError) -> SafecotError:
         return SafecotError(
-            f"{self.path}: the verdict cache cannot be used ({error}); delete the file, set SAFECOT_CACHE_DIR, or judge "
-            "with --no-cache."
+            f"{self.path}: the verdict cache cannot be used ({error.strerror}); delete the file, set SAFECOT_CACHE_DIR, or "
+            "judge with --no-cache."
         )
 
     def __enter__(self) -> Self:
@@ -69,40 +64,29 @@ class VerdictCache:
         try:
             self.commit()
         finally:
-            self._database.close()
+            if self._log is not None:
+                self._log.close()
 
-    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Reading]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, Reading]:
         """The readings that are known."""
         found = {key: self._waiting[key] for key in keys if key in self._waiting}
-        try:
-            for start in range(0, len(keys), _SELECT_AT_ONCE):
-                part = keys[start : start + _SELECT_AT_ONCE]
-                marks = ",".join("?" * len(part))
-                # Only question marks are put into the text.
-                rows = self._database.execute(f"SELECT * FROM verdicts WHERE key IN ({marks})", part)  # noqa: S608  # nosec B608
-                found.update({row[0]: Reading(*row[1:]) for row in rows})
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
+        if self._log is not None:
+            self._log.refresh()
+            found |= {key: Reading(**value) for key in keys if (value := self._log.get(key)) is not None}
         return found
 
-    def put(self, key: bytes, reading: Reading) -> None:
+    def put(self, key: str, reading: Reading) -> None:
         """Keep a reading; written to disk with others, at most ``COMMIT_EVERY``."""
         self._waiting[key] = reading
-        if len(self._waiting) >= COMMIT_EVERY:
+        if self._log is not None and len(self._waiting) >= COMMIT_EVERY:
             self.commit()
 
     def commit(self) -> None:
         """Write what is waiting."""
-        rows = [
-            (key, str(r.label), r.probability, r.raw, r.failure, r.decoding)
-            for key, r in self._waiting.items()
-        ]
-        if not rows:
+        if self._log is None:
             return
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._log.append([(key, asdict(reading)) for key, reading in self._waiting.items()])
+        except OSError as error:
             raise self._unusable(error) from error
         self._waiting.clear()

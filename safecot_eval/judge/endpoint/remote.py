@@ -150,7 +150,7 @@ class _Session:
         self.judge, self.client, self.cache, self.emit = judge, client, cache, emit
         self.counts = judge.counts
         self.order: deque[_Slot] = deque()
-        self.waiting: dict[bytes, list[_Slot]] = {}
+        self.waiting: dict[str, list[_Slot]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.room = asyncio.Semaphore(judge.most_in_flight + 4 * _CHUNK)
         self.error: BaseException | None = None
@@ -197,7 +197,7 @@ class _Session:
                 task.add_done_callback(self._finished)
         self.hand_on()
 
-    async def _ask(self, key: bytes, request: Request) -> None:
+    async def _ask(self, key: str, request: Request) -> None:
         reading = await self._reading(request)
         self.counts.asked += 1
         if reading.label == Unscored.MISSING:

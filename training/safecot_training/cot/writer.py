@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import mimetypes
 import os
 from collections.abc import Callable, Sequence
@@ -18,8 +17,8 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
+from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.chat_client import ChatClient, Failure
 from safecot_eval.util.chat_remedies import Adaptations
 from safecot_eval.util.chat_replies import FINAL
@@ -132,15 +131,8 @@ async def _write_all(
     prompt: Callable[[Example], str],
     drop: Callable[[str, Example], Drop | None],
 ) -> list[Written]:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    known = (
-        {row["key"]: row["text"] for _, row in enumerate_jsonl(cache, tolerate_cut_tail=True)}
-        if cache.is_file()
-        else {}
-    )
-    _mend_tail(cache)
     gate = asyncio.Semaphore(config.concurrency)
-    with cache.open("a", encoding="utf-8") as stream:
+    with _opened(cache) as known:
         async with ChatClient(
             config.base_url,
             config.api_key or os.environ.get("OPENAI_API_KEY"),
@@ -153,7 +145,7 @@ async def _write_all(
 
             async def one(example: Example) -> Written:
                 async with gate:
-                    return await _write_one(example, prompt(example), drop, config, client, known, stream)
+                    return await _write_one(example, prompt(example), drop, config, client, known)
 
             tasks = [asyncio.create_task(one(example)) for example in examples]
             try:
@@ -173,8 +165,7 @@ async def _write_one(
     drop: Callable[[str, Example], Drop | None],
     config: WriterConfig,
     client: ChatClient,
-    known: dict[str, str],
-    stream: Any,
+    known: AppendLog,
 ) -> Written:
     hashes = [sha256(path) for path in example.images]
     drops: list[Drop] = []
@@ -182,11 +173,15 @@ async def _write_one(
     for attempt in range(config.attempts):
         temperature = round(min(1.2, config.temperature + 0.2 * attempt), 2)
         key = content_hash([config.model, prompt, hashes, temperature, config.max_tokens, attempt])
-        if key not in known:
+        kept = known.get(key)
+        if kept is None:
             text = await _ask(example, prompt, temperature, attempt, config, client)
-            known[key] = text
-            _append(stream, {"key": key, "id": example.example_id, "attempt": attempt, "text": text})
-        text = known[key]
+            kept = {"id": example.example_id, "attempt": attempt, "text": text}
+            try:
+                known.append([(key, kept)])
+            except OSError as error:
+                raise disk_error(known.path, error) from error
+        text = kept["text"]
         reason = drop(text, example)
         if reason is None:
             return Written(text.strip(), tuple(drops), tuple(rejected))
@@ -229,21 +224,14 @@ def _say(sentence: str) -> None:
     logger.warning("The writer's endpoint: {}", sentence)
 
 
-def _append(stream: Any, row: dict[str, Any]) -> None:
+def _opened(cache: Path) -> AppendLog:
     try:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-        stream.flush()
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        # Version 0.1 wrote such lines without a checksum.
+        fields = {"key", "id", "attempt", "text"}
+        return AppendLog(cache, durable=False, accept=lambda row: set(row) == fields)
     except OSError as error:
-        raise disk_error(Path(stream.name), error) from error
-
-
-def _mend_tail(path: Path) -> None:
-    """End an interrupted last line, so that appending does not join two records."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
+        raise disk_error(cache, error) from error
 
 
 def _data_uri(path: Path) -> str:
