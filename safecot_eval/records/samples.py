@@ -38,6 +38,7 @@ class Status(StrEnum):
     BUDGET_EXCEEDED = "budget_exceeded"
     BLOCKED_BY_PROVIDER = "blocked_by_provider"
     IMAGE_UNREADABLE = "image_unreadable"
+    NOT_RUN = "not_run"  # nobody asked: an item that recorded answers lack
 
 
 SCORED = frozenset({Status.OK, Status.TRUNCATED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ LETTERS = ("A", "B", "C", "D")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """All items of one form; they mean nothing without their images, so missing ones stop the leaf."""
+    """All items of one form.
+
+    They mean nothing without their images: where there are none, only recorded answers can be scored, and where some are
+    missing, the task stops.
+    """
     template = read_text(Path(__file__).with_name("mcqa_prompt.txt")) if variant == "mcqa" else None
     file = FILES[variant]
     found = [
@@ -37,7 +42,9 @@ def items(variant: str, root: Path) -> Iterator[Item]:
         for key, record in records(root / file)
     ]
     lacking = [item.images[0].name for item in found if not item.images[0].is_file()]
-    if lacking:
+    if len(lacking) == len(found):
+        found = [replace(item, images=(), image_source=ImageSource.ABSENT) for item in found]
+    elif lacking:
         raise SafecotError(
             f"{root / 'images'}: {len(lacking)} of SIUO's {len(found)} images are missing ({', '.join(lacking[:5])}"
             f"{', …' if len(lacking) > 5 else ''}); run `safecot data prepare siuo`, or unpack the repository's "

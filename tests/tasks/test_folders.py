@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,10 +146,17 @@ def test_bytes_that_are_not_utf8(invented: Path) -> None:
         catalogue.items_of("safecot_xstest")
 
 
-def test_siuo_without_images_does_not_run(invented: Path) -> None:
-    (invented / "siuo" / "images" / "S-01.png").unlink()
-    with pytest.raises(SafecotError, match=r"1 of SIUO's 1 images are missing \(S-01.png\)"):
+def test_siuo_without_images_is_for_recorded_answers_only(invented: Path) -> None:
+    path = invented / "siuo" / "siuo_gen.json"
+    (record,) = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, [record, {**record, "question_id": "2", "image": "S-02.png"}])
+    with pytest.raises(SafecotError, match=r"1 of SIUO's 2 images are missing \(S-02.png\)"):
         catalogue.items_of("safecot_siuo")
+    (invented / "siuo" / "images" / "S-01.png").unlink()
+    assert {item.image_source for item in catalogue.items_of("safecot_siuo")} == {ImageSource.ABSENT}
+    catalogue.why_not_ready.cache_clear()
+    assert selection.why_not("safecot_siuo", recorded=True) is None
+    assert "only recorded answers can be scored" in (selection.why_not("safecot_siuo", recorded=False) or "")
 
 
 def test_official_and_rendered_typography_are_never_mixed(invented: Path) -> None:

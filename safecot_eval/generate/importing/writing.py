@@ -57,7 +57,15 @@ def _line(task: str, item_id: str, answer: Answer | None) -> dict[str, Any]:
     return line
 
 
-def write_run(matched: Matched, sources: Sequence[Source], name: str, output: Path) -> Path:
+def write_run(
+    matched: Matched,
+    sources: Sequence[Source],
+    name: str,
+    output: Path,
+    *,
+    stamp: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
     """Score matched answers and write a run folder in lmms-eval's layout.
 
     Args:
@@ -65,6 +73,8 @@ def write_run(matched: Matched, sources: Sequence[Source], name: str, output: Pa
         sources: Where the answers come from, for the provenance.
         name: The model's name.
         output: Folder of runs; one subfolder per model.
+        stamp: The run's time, ``YYYYMMDD_HHMMSS``; None takes the present, or the next second that is free.
+        provenance: What to add to (or to say instead of) the usual provenance.
 
     Returns:
         The run's folder.
@@ -77,7 +87,7 @@ def write_run(matched: Matched, sources: Sequence[Source], name: str, output: Pa
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SafecotError(f"{folder}: cannot be written to ({error.strerror}).") from error
-    stamp = _free_stamp(folder)
+    stamp = stamp or _free_stamp(folder)
     files: dict[str, str] = {}
     scores: dict[str, dict[str, Any]] = {}
     for task, answers in matched.answers.items():
@@ -89,7 +99,8 @@ def write_run(matched: Matched, sources: Sequence[Source], name: str, output: Pa
     text = json.dumps(results, indent=1) + "\n"
     files[path.name] = sha256(text.encode()).hexdigest()
     _write(
-        folder / f"{stamp}_run.json", json.dumps(_provenance(matched, sources, name, files), indent=1) + "\n"
+        folder / f"{stamp}_run.json",
+        json.dumps(_provenance(matched, sources, name, files) | dict(provenance or {}), indent=1) + "\n",
     )
     _write(path, text)  # last: a run without it is one that was interrupted here
     return folder
