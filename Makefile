@@ -13,7 +13,7 @@ endif
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: fuzz setup docs demo study test test-fast test-full check bench browser lock clean
+.PHONY: fuzz setup docs demo study paper test test-fast test-full check bench browser lock clean
 
 setup: $(READY)
 
@@ -38,6 +38,10 @@ demo: setup
 ## study: the mini study in its long form, about an hour of one core; stops and goes on where it was
 study: setup
 	$(BIN)/python -m safecot_training.study --out study --report docs/study.md
+
+## paper: SafeCoT's own checkpoints, from their recorded answers; rewrites docs/paper.md
+paper: setup
+	$(BIN)/safecot paper --out paper --docs docs/paper.md
 
 test: setup browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -78,4 +82,4 @@ lock: setup
 	  --python-version 3.11 --universal --generate-hashes --quiet -o requirements/$$name.txt; done
 
 clean:
-	rm -rf $(VENV) demo runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo paper runs .pytest_cache .mypy_cache .ruff_cache

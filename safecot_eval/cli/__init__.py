@@ -30,6 +30,7 @@ COMMANDS = {
     "submit": "Write one compact results file for a public leaderboard.",
     "validate": "Check submissions: schema, hashes, counts, rates worked out again.",
     "export": "Results as a data set for the hub, or as Every Eval Ever files.",
+    "paper": "SafeCoT's own checkpoints: recorded answers by seven rulers, and what they say of the paper.",
     "compare": "Paired comparison of two models in the terminal.",
     "card": "Print the model-index block for a Hugging Face model card.",
     "data": "List, prepare and verify benchmark data.",
