@@ -2,8 +2,9 @@
 
 Builds two tiny randomly initialised VLMs of real architectures, evaluates them and the two baselines on
 ``safecot_mini`` through the real ``lmms-eval`` command, fine-tunes and evaluates the SafeCoT variants in miniature, has
-the embedded judge read every answer, and writes one HTML file. Where ``SAFECOT_DATA_DIR`` is set, published answers of sixteen real models join the page, with the human labels
-that came with them.
+the embedded judge read every answer, and writes one HTML file. Where ``SAFECOT_DATA_DIR`` is set, published answers of sixteen
+real models join the page, with the human labels that came with them; where SafeCoT's own recorded runs are there, they come
+first, with a page of their own.
 
     python -m safecot_eval.cli.demo --out demo
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import yaml
 
+from safecot_eval.benchmarks.data.roots import present
 from safecot_eval.util import environment, paths
 from safecot_eval.util.errors import SafecotError
 
@@ -95,8 +97,9 @@ def evaluate_tiny(out: Path, runs: Path, logs: Path, tasks: str) -> None:
     file = out / "evaluations.yaml"
     file.write_text(yaml.safe_dump(entries, sort_keys=False), encoding="utf-8")
     log = logs / "lmms-eval.log"
+    before = {path.parent for path in runs.rglob("*_samples_safecot_*.jsonl")}
     run_command([sys.executable, "-m", "lmms_eval", "eval", "--config", str(file)], log)
-    written = {path.parent for path in runs.rglob("*_samples_safecot_*.jsonl")}
+    written = {path.parent for path in runs.rglob("*_samples_safecot_*.jsonl")} - before
     if len(written) < len(entries):
         raise SafecotError(f"lmms-eval wrote samples for {len(written)} of {len(entries)} models; see {log}.")
 
@@ -121,6 +124,18 @@ def add_recorded(out: Path, runs: Path, logs: Path) -> None:
         safecot("judge", "import", str(runs), "--preset", name, log=logs / f"labels-{name}.log")
 
 
+def add_checkpoints(out: Path, runs: Path, logs: Path) -> Path:
+    """SafeCoT's own checkpoints: their page, and base, v0, v1 and v2 of every base model among the runs."""
+    from safecot_eval.paper.run_folders import standing
+
+    folder = out / "paper"
+    safecot("paper", "--out", str(folder), log=logs / "paper.log")
+    written = sorted(path for path in (folder / "runs").iterdir() if path.is_dir())
+    for path in standing(written):
+        shutil.copytree(path, runs / path.name)
+    return folder / "paper.html"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m safecot_eval.cli.demo", description=__doc__)
@@ -140,7 +155,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.rmtree(runs)
     environment.prepare()
     stage = Stage(time.monotonic())
+    first: list[Path] = []
     try:
+        if present("safecot_runs") is not None:
+            stage("SafeCoT's own checkpoints, from their recorded answers")
+            first.append(add_checkpoints(out, runs, logs))
         stage(f"two tiny VLMs and two baselines on {given.tasks}, through lmms-eval")
         evaluate_tiny(out, runs, logs, given.tasks)
         if paths.data_dir() is not None:
@@ -157,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SafecotError as error:
         print(f"safecot demo: {error}", file=sys.stderr)
         return 1
-    stage(f"done: open {page}")
+    stage(f"done: open {' and '.join(str(path) for path in (*first, page))}")
     return 0
 
 

@@ -205,7 +205,10 @@ def _share(measured: Measured, name: str, given: float, ours: tuple[int, int]) -
         now = (safe - ours[1]) / safe if safe else math.nan
         lost = " (a shard was lost)" if safe and measured.run.not_run else ""
         usual = safe == FIXED
-        return now, None if usual else f"recorded over {FIXED} benign items, of which the run has {safe}{lost}"
+        return (
+            now,
+            None if usual else f"recorded over {FIXED} benign items, of which the run has {safe}{lost}",
+        )
     denominators: dict[int, str | None] = {unsafe: None}
     lost = " (a shard was lost)" if measured.run.not_run else ""
     denominators.setdefault(FIXED, f"recorded over {FIXED} unsafe items, of which the run has {unsafe}{lost}")
