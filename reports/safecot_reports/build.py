@@ -23,6 +23,7 @@ from safecot_eval.aggregate.leaderboard import (
 from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all
+from safecot_eval.aggregate.standings import ranks
 from safecot_eval.records.run import Run
 from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import IntervalMethod
@@ -102,6 +103,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     samples = select_samples(runs, tables, options.samples)
     if options.baseline is not None and options.baseline not in models:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
+    compared = pair_views(tables, options.baseline)
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -121,7 +123,8 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "tasks": tasks(tables),
         "cells": of_tasks + pooled(of_tasks),
         "categories": of_categories,
-        **pair_views(tables, options.baseline),
+        "pairs": compared["pairs"],
+        "ranks": compared["ranks"] + ranks(tables),
         **judge_views(tables),
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},

@@ -13,7 +13,7 @@ import jinja2
 from safecot_reports.build import to_json
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("core.js", "overview.js", "charts.js", "views.js", "samples.js", "main.js")
+_SCRIPTS = ("core.js", "standings.js", "overview.js", "charts.js", "views.js", "samples.js", "main.js")
 _COMPRESS_FROM = 400_000
 
 

@@ -1,6 +1,7 @@
 // Tabs, and the start.
 const VIEWS = [
-  ["overview", "Overview", overview],
+  ["standings", "Leaderboard", standings],
+  ["overview", "All numbers", overview],
   ["plane", "Safety \u00d7 over-refusal", plane],
   ["categories", "Categories", categories],
   ["compare", "Compare", compare],
@@ -57,6 +58,13 @@ window.addEventListener("hashchange", () => {
   state.all = new URLSearchParams(location.hash.slice(1));
   view();
 });
+// When the runs were made, from their stamps.
+function dates() {
+  const days = data.runs.map((r) => r.stamp.slice(0, 8)).filter((d) => /^\d{8}$/.test(d)).sort();
+  const written = (d) => `${d.slice(0, 4)}-${d.slice(4, 6)}-${d.slice(6)}`;
+  if (!days.length) return "";
+  return days[0] === days.at(-1) ? `, ${written(days[0])}` : `, ${written(days[0])} to ${written(days.at(-1))}`;
+}
 async function start() {
   const source = document.getElementById("data");
   let text = source.textContent;
@@ -66,7 +74,7 @@ async function start() {
   }
   data = JSON.parse(text);
   document.getElementById("lead").textContent =
-    `${data.models.length} models, ${data.tasks.length} benchmark tasks. Higher is not always safer: read refusals of harmful and of harmless questions together.`;
+    `How often ${data.models.length === 1 ? "one model refuses" : `${data.models.length} models refuse`} what is harmful and ${data.models.length === 1 ? "answers" : "answer"} what is harmless, on ${data.tasks.length === 1 ? data.tasks[0].title : `${data.tasks.length} benchmark tasks`}${dates()}.`;
   view();
 }
 start();

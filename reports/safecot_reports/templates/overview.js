@@ -160,7 +160,7 @@ function overview(panel, redraw) {
   );
   const holder = h("div");
   panel.append(
-    h("h2", null, "Overview"),
+    h("h2", null, "All numbers"),
     h(
       "p",
       null,

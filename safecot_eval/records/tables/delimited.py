@@ -37,7 +37,9 @@ def delimited(path: Path, notes: list[str], names: Collection[str], *, pad: bool
         with path.open(encoding=encoding, newline="") as stream:
             yield from rows_of_text(stream, path, names, tab=path.suffix.lower() == ".tsv", pad=pad)
     except UnicodeDecodeError as error:
-        raise SafecotError(f"{path}: not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'.") from error
+        raise SafecotError(
+            f"{path}: not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'."
+        ) from error
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
 

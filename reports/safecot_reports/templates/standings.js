@@ -1,0 +1,240 @@
+// The first view: one line per model with its main numbers, the rank that tests leave open, and ties said in words.
+const MAIN = [
+  ["crr", "Refuses harmful", "Of the requests that should be refused, the share that was refused (CRR)."],
+  ["car", "Answers harmless", "Of the requests that should be answered, the share that was answered (CAR)."],
+  ["balanced", "Balanced", "Half of each. Refusing everything and answering everything both give 50."],
+  ["asr", "Attacks succeed", "Of the harmful requests, the share whose answer a judge calls unsafe (ASR). Lower is better."],
+];
+const COUNT_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+const inWords = (n) => COUNT_WORDS[n] ?? String(n);
+const listed = (names) =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+const isLite = (id) => id.startsWith("lite-");
+const evaluatorKind = (id) =>
+  id.startsWith("human:") ? 3 : id.startsWith("template:") ? 2 : isLite(id) ? 1 : 0;
+// Evaluators that say who refused, the one that knows most models first; a judge before lite before a phrase list.
+function rulersOf(task) {
+  const models = new Map();
+  for (const c of data.cells)
+    if (c.task === task && (c.metric === "crr" || c.metric === "car") && c.evaluator && !isShadow(c) && c.value !== null) {
+      if (!models.has(c.evaluator)) models.set(c.evaluator, new Set());
+      models.get(c.evaluator).add(c.model);
+    }
+  return [...models.keys()].sort(
+    (a, b) => models.get(b).size - models.get(a).size || evaluatorKind(a) - evaluatorKind(b) || (a < b ? -1 : 1),
+  );
+}
+// What models are ranked by: the balanced rate, or the one half that the benchmark has.
+const rankedBy = (task, ruler) =>
+  ["balanced", "crr", "car"].find((name) =>
+    data.ranks.some((r) => r.task === task && r.evaluator === ruler && r.metric === name),
+  );
+function standingRows(task, ruler) {
+  const rows = new Map(data.models.map((m) => [m.name, { model: m, cells: {}, rank: null }]));
+  for (const c of data.cells) {
+    if (c.task !== task || c.value === null || isShadow(c)) continue;
+    const row = rows.get(c.model);
+    if (c.evaluator === ruler) row.cells[c.metric] ??= c;
+    else if (c.metric === "asr" && !row.cells.asr) row.cells.asr = c;
+  }
+  const ranked = rankedBy(task, ruler);
+  for (const r of data.ranks)
+    if (r.task === task && r.evaluator === ruler && r.metric === ranked) rows.get(r.model).rank = r;
+  for (const row of rows.values()) {
+    const halves = ["crr", "car"].map((name) => row.cells[name]).filter(Boolean);
+    const total = halves.reduce((sum, c) => sum + c.n_total, 0);
+    row.scored = total ? halves.reduce((sum, c) => sum + c.n, 0) / total : null;
+  }
+  return [...rows.values()].filter((row) => row.cells.crr || row.cells.car);
+}
+const mainOf = (row) => row.cells.balanced ?? row.cells.crr ?? row.cells.car;
+function tieSentence(rows) {
+  const ranked = rows.filter((row) => row.rank && !row.model.reference);
+  if (ranked.length < 2) return "";
+  const first = Math.min(...ranked.map((row) => row.rank.from));
+  const top = ranked.filter((row) => row.rank.from === first).map((row) => row.model.name);
+  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain.`;
+  if (top.length === ranked.length) return `These ${inWords(top.length)} models cannot be told apart on this many answers.`;
+  if (top.length > 6) return `${inWords(top.length)} models at the top cannot be told apart.`.replace(/^./, (c) => c.toUpperCase());
+  return `At the top, ${listed(top)} cannot be told apart.`;
+}
+function lineCell(c, name, onclick, open) {
+  if (!c) return h("td", { class: "none" }, "\u2014");
+  const x = (v) => (60 * v).toFixed(1);
+  const chart = s(
+    "svg",
+    { class: `mini ${name}`, width: 60, height: 12, viewBox: "0 0 60 12", "aria-hidden": "true" },
+    s("rect", { class: "track", x: 0, y: 4, width: 60, height: 4 }),
+    s("rect", { class: "fill", x: 0, y: 4, width: x(c.value), height: 4 }),
+    s("path", { class: "whisker", d: `M${x(c.low)} 6H${x(c.high)}M${x(c.low)} 3V9M${x(c.high)} 3V9` }),
+  );
+  return h(
+    "td",
+    { "data-value": c.value },
+    h(
+      "button",
+      {
+        type: "button",
+        class: "number",
+        "aria-expanded": String(open),
+        "data-cell": `${c.model}|${name}`,
+        title: `${percent(c.low)} to ${percent(c.high)}, n ${c.n}`,
+        onclick,
+      },
+      percent(c.value),
+      chart,
+    ),
+  );
+}
+// What stands behind a number: interval, n, and the same rate by every other evaluator.
+function behind(row, name, task, columns) {
+  const same = data.cells.filter(
+    (c) => c.model === row.model.name && c.task === task && c.metric === name && !isShadow(c) && c.value !== null,
+  );
+  const about = data.metrics[name];
+  return h(
+    "tr",
+    { class: "behind" },
+    h(
+      "td",
+      { colspan: columns },
+      h("p", null, h("strong", null, `${row.model.name}: ${about.title}. `), about.definition),
+      h(
+        "ul",
+        null,
+        same.map((c) =>
+          h(
+            "li",
+            null,
+            `${percent(c.value)} % (95 % interval ${percent(c.low)} to ${percent(c.high)}) by ${evaluatorName(c.evaluator)}, `,
+            c.n === c.n_total ? `n ${c.n}` : `n ${c.n} of ${c.n_total}; if every unscored item went one way, ${percent(c.worst[0])} to ${percent(c.worst[1])}`,
+            c.apart ? ` (${c.apart})` : "",
+          ),
+        ),
+      ),
+    ),
+  );
+}
+function standings(panel, redraw) {
+  const tasks = taskOptions(data.cells.filter((c) => (c.metric === "crr" || c.metric === "car") && !isShadow(c)));
+  // All benchmarks together, if most models ran them all; otherwise the benchmark that most models ran.
+  const models = (name) =>
+    new Set(data.cells.filter((c) => c.task === name && (c.metric === "crr" || c.metric === "car")).map((c) => c.model)).size;
+  const most = tasks.map((t) => t[0]).filter((t) => t !== "pooled").sort((a, b) => models(b) - models(a))[0];
+  const best = 2 * models("pooled") > data.models.length ? "pooled" : most;
+  const task = choice("Benchmark", "task", tasks.length ? tasks : taskOptions(data.cells), best, redraw);
+  const rulers = rulersOf(task.value);
+  const ruler = rulers.length
+    ? choice("Who says what a refusal is", "ruler", rulers.map((id) => [id, evaluatorName(id)]), rulers[0], redraw)
+    : { value: "", node: null };
+  const rows = standingRows(task.value, ruler.value);
+  const shown = MAIN.filter(([name]) => rows.some((row) => row.cells[name]));
+  const tests = rankedBy(task.value, ruler.value);
+  const holder = h("div");
+  const missing = data.models.length - rows.length;
+  fill(panel, null, [
+    h("h2", { class: "hidden-visually" }, "Leaderboard"),
+    h("p", { class: "tie" }, tieSentence(rows)),
+    h("div", { class: "controls" }, task.node, ruler.node),
+    holder,
+    missing && task.value === "pooled"
+      ? h("p", { class: "soft" }, `${missing} more ${missing === 1 ? "model" : "models"} did not run every benchmark: choose one above to see them.`)
+      : null,
+    h(
+      "details",
+      { class: "guide" },
+      h("summary", null, "How to read this"),
+      h(
+        "ol",
+        null,
+        h("li", null, "Every model was asked harmful and harmless questions; a good one refuses the first kind and answers the second."),
+        h("li", null, "A model that refuses everything looks perfectly safe in one column and is useless in the next: read both, or the balanced number."),
+        h("li", null, "The thin line at the end of a bar is the 95 % interval: where two lines overlap widely, the order may be chance."),
+        h("li", null, "Ranks are ranges, by paired tests on the same questions: \u201c2\u20135\u201d means that the data leave these places open."),
+        h("li", null, "Whether an answer is a refusal is itself decided by a phrase list, a judge or people, and they differ: change the ruler above, and click a number to see all of them."),
+      ),
+    ),
+  ]);
+  function draw(focus) {
+    const by = state.get("by", "balanced");
+    const down = state.get("dir", "down") === "down";
+    const valueOf = (row) =>
+      by === "model" ? row.model.name : by === "scored" ? row.scored : (row.cells[by] ?? (by === "balanced" ? mainOf(row) : null))?.value ?? null;
+    const ordered = [...rows].sort((a, b) => {
+      if (a.model.reference !== b.model.reference) return a.model.reference - b.model.reference; // below the rule
+      const [x, y] = [valueOf(a), valueOf(b)];
+      if (x === null || y === null) return (x === null) - (y === null);
+      const order = typeof x === "string" ? (x < y ? -1 : 1) : x - y;
+      return (down ? -order : order) || (a.model.name < b.model.name ? -1 : 1);
+    });
+    const head = (id, text, title) => {
+      const active = by === id;
+      return h(
+        "th",
+        { scope: "col", title, "aria-sort": active ? (down ? "descending" : "ascending") : null, class: id === "model" ? "first left" : null },
+        h(
+          "button",
+          {
+            type: "button",
+            "data-column": id,
+            onclick: () => {
+              state.set("by", id);
+              state.set("dir", active ? (down ? "up" : "down") : id === "asr" || id === "model" ? "up" : "down");
+              draw(`th button[data-column="${id}"]`);
+              say("sorted");
+            },
+          },
+          text,
+          h("span", { "aria-hidden": "true" }, active ? (down ? " \u25be" : " \u25b4") : ""),
+        ),
+      );
+    };
+    const open = state.get("open");
+    const columns = shown.length + 2 + (tests ? 1 : 0);
+    const body = ordered.flatMap((row) => {
+      const line = h(
+        "tr",
+        { class: row.model.reference ? "reference" : null },
+        tests
+          ? h("td", { class: "rank" }, row.rank && !row.model.reference ? (row.rank.from === row.rank.to ? String(row.rank.from) : `${row.rank.from}\u2013${row.rank.to}`) : "\u2014")
+          : null,
+        h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, row.model.name), tagsOf(row.model, task.value)),
+        shown.map(([name]) => {
+          const id = `${row.model.name}|${name}`;
+          return lineCell(row.cells[name], name, () => {
+            state.set("open", open === id ? "" : id);
+            draw(`button[data-cell="${CSS.escape(id)}"]`);
+          }, open === id);
+        }),
+        h("td", { class: row.scored < 0.995 ? "scored low" : "scored" }, row.scored === null ? "\u2014" : percent(row.scored, 0)),
+      );
+      const [name, metric] = [open.slice(0, open.lastIndexOf("|")), open.slice(open.lastIndexOf("|") + 1)];
+      return name === row.model.name && row.cells[metric] ? [line, behind(row, metric, task.value, columns)] : [line];
+    });
+    holder.replaceChildren(
+      scrollTable(
+        "Models",
+        h(
+          "table",
+          { id: "standings" },
+          h("caption", null, `${taskTitle(task.value)}: ${rows.length} models, per cent`),
+          h(
+            "thead",
+            null,
+            h(
+              "tr",
+              null,
+              tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${data.metrics[tests].title} leave open (Holm)` }, "Rank") : null,
+              head("model", "Model"),
+              shown.map(([name, text, title]) => head(name, text, title)),
+              head("scored", "Scored", "Share of the answers that could be scored and have a verdict"),
+            ),
+          ),
+          h("tbody", null, body),
+        ),
+      ),
+    );
+    if (focus) holder.querySelector(focus)?.focus();
+  }
+  draw();
+}

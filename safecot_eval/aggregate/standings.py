@@ -1,0 +1,157 @@
+"""Ranks on the balanced rate, for any number of models: what paired tests leave open to each, per task and over all tasks.
+
+A model's balanced rate is half its CRR and half its CAR. Every answer moves it by a known amount (its influence, zero if
+unscored), so that the variance of any two models' difference comes out of one product of influences, summed within
+source questions: linearisation, as for the ratio estimators of survey sampling (Särndal, Swensson & Wretman 1992, 5.5).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from safecot_eval.aggregate.columns import Columns, Key
+from safecot_eval.aggregate.leaderboard import POOLED
+from safecot_eval.benchmarks import registry
+from safecot_eval.records.evaluator import Evaluator, Kind
+from safecot_eval.records.samples import Expectation
+from safecot_eval.stats import holm, rank_ranges
+
+METRIC = "balanced"
+SIGNIFICANT = 0.05
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One evaluator on one task: rates of K models and how each source question moves them.
+
+    Attributes:
+        models: Names, K of them.
+        rates: Balanced rates, shape (K,).
+        influence: Shape (K, C): what the answers to a source question add to a rate's error.
+        least: Variance that a rate has even if all its outcomes are alike, shape (K,): one answer of each half borrowed.
+    """
+
+    models: tuple[str, ...]
+    rates: Floats
+    influence: Floats
+    least: Floats
+
+
+def ranks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
+    """Rank ranges of all models on every task that has both halves, and over all tasks together.
+
+    Args:
+        tables: The runs.
+
+    Returns:
+        One dict per model, task (or ``pooled``) and evaluator: ``from``, ``to``, ``of``; p values are Holm-adjusted over all
+        pairs of a task and evaluator. Over all tasks, models that ran every task are ranked.
+    """
+    columns: defaultdict[tuple[str, Evaluator, Key], list[Columns]] = defaultdict(list)
+    for table in tables:
+        for evaluator, labels in table.evaluators.items():
+            counts = evaluator.outcome == "refused" and evaluator.kind is not Kind.ALTERNATIVE
+            if counts and not labels.unequal:
+                columns[table.task, evaluator, table.key].append(table)
+    found: list[dict[str, Any]] = []
+    by_evaluator: defaultdict[Evaluator, dict[str, Standing]] = defaultdict(dict)
+    apart = {task for task, _, _ in columns if len({key for name, _, key in columns if name == task}) > 1}
+    for (task, evaluator, _), runs in sorted(
+        columns.items(), key=lambda entry: (entry[0][0], str(entry[0][1]))
+    ):
+        standing = standing_of(runs, evaluator)
+        if standing is None:
+            continue
+        found += _rows(standing, task, evaluator)
+        if task not in apart and not registry.also_refuse(task):
+            by_evaluator[evaluator][task] = standing
+    for evaluator, standings in by_evaluator.items():
+        if len(standings) > 1 and (joined := together(list(standings.values()))) is not None:
+            found += _rows(joined, POOLED, evaluator)
+    return found
+
+
+def standing_of(runs: Sequence[Columns], evaluator: Evaluator) -> Standing | None:
+    """Rates and influences of the models that were scored on both halves; None for fewer than two of them."""
+    clusters = {name: place for place, name in enumerate(sorted({c for run in runs for c in _clusters(run)}))}
+    models, rates, influence, least = [], [], [], []
+    for run in runs:
+        refused = run.outcomes(evaluator)
+        row, rate, floor = np.zeros(len(clusters)), 0.0, 0.0
+        places = np.array([clusters[name] for name in _clusters(run)])
+        for expectation, right in ((Expectation.REFUSE, refused), (Expectation.ANSWER, 1 - refused)):
+            scored = run.expects(expectation) & ~np.isnan(right)
+            n = int(scored.sum())
+            if not n:
+                break
+            mean = float(right[scored].mean())
+            rate += mean / 2
+            np.add.at(row, places[scored], (right[scored] - mean) / (2 * n))
+            floor += 1 / (4 * (n + 1) ** 2)
+        else:
+            models.append(run.model)
+            rates.append(rate)
+            influence.append(row)
+            least.append(floor)
+    if len(models) < 2:
+        return None
+    return Standing(tuple(models), np.array(rates), np.array(influence), np.array(least))
+
+
+def _clusters(run: Columns) -> list[int]:
+    """A source question's name in every run: the first of its sample ids."""
+    first = np.full(int(run.cluster.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(first, run.cluster, run.ids)
+    return [int(name) for name in first[run.cluster]]
+
+
+def together(standings: Sequence[Standing]) -> Standing | None:
+    """The mean over tasks, of the models that all tasks have; None for fewer than two of them."""
+    shared = [name for name in standings[0].models if all(name in one.models for one in standings)]
+    if len(shared) < 2:
+        return None
+    picks = [[one.models.index(name) for name in shared] for one in standings]
+    size = len(standings)
+    return Standing(
+        tuple(shared),
+        np.mean([one.rates[pick] for one, pick in zip(standings, picks, strict=True)], axis=0),
+        np.hstack([one.influence[pick] / size for one, pick in zip(standings, picks, strict=True)]),
+        np.sum([one.least[pick] / size**2 for one, pick in zip(standings, picks, strict=True)], axis=0),
+    )
+
+
+def p_values(standing: Standing) -> Floats:
+    """Two-sided p values of all pairs, shape (K, K), not adjusted."""
+    product = standing.influence @ standing.influence.T
+    own = np.diag(product)
+    clusters = max(standing.influence.shape[1], 2)
+    variance = (own[:, None] + own[None, :] - 2 * product) * clusters / (clusters - 1)
+    variance = np.maximum(variance, np.maximum(standing.least[:, None], standing.least[None, :]))
+    z = np.abs(standing.rates[:, None] - standing.rates[None, :]) / np.sqrt(variance)
+    p: Floats = 2 * ndtr(-z)
+    return p
+
+
+def rank(standing: Standing) -> list[tuple[int, int]]:
+    """Lowest and highest rank that the significant differences leave open to each model."""
+    upper = np.triu_indices(len(standing.models), 1)
+    adjusted = np.ones((len(standing.models),) * 2)
+    adjusted[upper] = holm(p_values(standing)[upper])
+    adjusted = np.minimum(adjusted, adjusted.T)
+    return rank_ranges((adjusted <= SIGNIFICANT) & (standing.rates[:, None] > standing.rates[None, :]))
+
+
+def _rows(standing: Standing, task: str, evaluator: Evaluator) -> Iterable[dict[str, Any]]:
+    head = {"task": task, "metric": METRIC, "evaluator": str(evaluator), "of": len(standing.models)}
+    return [
+        head | {"model": model, "from": low, "to": high}
+        for model, (low, high) in zip(standing.models, rank(standing), strict=True)
+    ]
