@@ -48,15 +48,19 @@ function standingRows(task, ruler) {
   return [...rows.values()].filter((row) => row.cells.crr || row.cells.car);
 }
 const mainOf = (row) => row.cells.balanced ?? row.cells.crr ?? row.cells.car;
+// By the number that models are ranked by, and by whose word: another ruler may say otherwise.
 function tieSentence(rows) {
   const ranked = rows.filter((row) => row.rank && !row.model.reference);
   if (ranked.length < 2) return "";
+  const { metric, evaluator } = ranked[0].rank;
+  const by = `(${data.metrics[metric].title}, by ${evaluatorName(evaluator)})`;
   const first = Math.min(...ranked.map((row) => row.rank.from));
   const top = ranked.filter((row) => row.rank.from === first).map((row) => row.model.name);
-  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain.`;
-  if (top.length === ranked.length) return `These ${inWords(top.length)} models cannot be told apart on this many answers.`;
-  if (top.length > 6) return `${inWords(top.length)} models at the top cannot be told apart.`.replace(/^./, (c) => c.toUpperCase());
-  return `At the top, ${listed(top)} cannot be told apart.`;
+  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain ${by}.`;
+  if (top.length === ranked.length)
+    return `These ${inWords(top.length)} models cannot be told apart on this many answers ${by}.`;
+  if (top.length > 6) return `The first ${inWords(top.length)} models cannot be told apart ${by}.`;
+  return `At the top, ${listed(top)} cannot be told apart ${by}.`;
 }
 function lineCell(c, name, onclick, open) {
   if (!c) return h("td", { class: "none" }, "\u2014");
