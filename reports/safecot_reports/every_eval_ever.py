@@ -7,8 +7,6 @@ the same file, so that exporting again adds nothing.
 from __future__ import annotations
 
 import json
-import os
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,6 +16,8 @@ from typing import Any
 from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_text
+from safecot_eval.util.paths import folder_name
 
 SCHEMA_VERSION = "0.2.1"
 _LEFT_OUT = ("tokens", "coverage")
@@ -33,7 +33,8 @@ def records(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     developer, name = _names(document["model"])
     for block in document["tasks"]:
-        path = f"data/{_slug(block['task'])}/{_slug(developer)}/{_slug(name)}"
+        names = (str(block["task"]), developer, name)
+        path = "/".join(["data", *(folder_name(part, "unknown") for part in names)])
         content = _record(document, block, developer)
         identity = uuid.uuid5(_SPACE, f"{document['sha256']}/{block['task']}")
         found[f"{path}/{identity}.json"] = content
@@ -49,13 +50,7 @@ def write(document: Mapping[str, Any], folder: Path) -> list[Path]:
     written = []
     for name, content in records(document).items():
         path = folder / name
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
-            os.replace(scratch, path)
-        except OSError as error:
-            raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
+        write_text(path, json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
         written.append(path)
     return written
 
@@ -156,7 +151,3 @@ def _names(model: str) -> tuple[str, str]:
     """
     developer, slash, name = model.partition("/")
     return (developer, name) if slash and developer and name else ("unknown", model)
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "unknown"

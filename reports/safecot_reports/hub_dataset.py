@@ -8,9 +8,7 @@ answer harmful advice; including them makes the card ask readers to accept condi
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,8 @@ from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing_folder
+from safecot_eval.util.paths import folder_name
 
 _OUTCOME = pa.schema(
     [
@@ -84,17 +84,16 @@ def write(
     marker = "rates.parquet"
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
         raise SafecotError(f"{folder}: the folder holds something else; name a new one.")
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     counts = {"rates": 0, "outcomes": 0, "texts": 0, "withheld": 0}
-    try:
-        (scratch / "outcomes").mkdir(parents=True)
+    with replacing_folder(folder) as scratch:
+        (scratch / "outcomes").mkdir()
         rates = [_rate(d, block, rate) for d in documents for block in d["tasks"] for rate in block["rates"]]
         counts["rates"] = len(rates)
         pq.write_table(pa.Table.from_pylist(rates, schema=_RATE), scratch / marker, compression="zstd")
         for number, document in enumerate(documents):
             rows = list(_outcomes(document))
             counts["outcomes"] += len(rows)
-            path = scratch / "outcomes" / f"{number:03d}-{_slug(document['model'])}.parquet"
+            path = scratch / "outcomes" / f"{number:03d}-{folder_name(document['model'])}.parquet"
             pq.write_table(pa.Table.from_pylist(rows, schema=_OUTCOME), path, compression="zstd")
         for number, run in enumerate(runs):
             (scratch / "samples").mkdir(exist_ok=True)
@@ -106,16 +105,9 @@ def write(
                 texts = {name: _encodable(record[name]) for name in _TEXTS}
                 rows.append({"model": run.model, "task": run.task, **texts})
             counts["texts"] += len(rows)
-            path = scratch / "samples" / f"{number:03d}-{_slug(run.model)}-{run.task}.parquet"
+            path = scratch / "samples" / f"{number:03d}-{folder_name(run.model)}-{run.task}.parquet"
             pq.write_table(pa.Table.from_pylist(rows, schema=_SAMPLE), path, compression="zstd")
         (scratch / "README.md").write_text(_card(documents, title, runs, harmful, counts), encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
-    except OSError as error:
-        raise SafecotError(f"{folder}: cannot be written ({error.strerror}).") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return counts
 
 
@@ -233,7 +225,3 @@ def _card(
 
 def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "model"

@@ -10,8 +10,8 @@ from safecot_eval.aggregate.columns import CompactRun
 from safecot_eval.aggregate.described import described
 from safecot_eval.records.json_files import read_small_json
 from safecot_eval.records.run import Run
+from safecot_eval.util.paths import CHECKPOINT_CARD
 
-CHECKPOINT_FILE = "safecot_checkpoint.json"
 CAPABILITY_FILE = "safecot_capability.json"
 _TRAINING_KEYS = (
     "variant",
@@ -81,8 +81,8 @@ def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str
 
 
 def _training(run: Run, arguments: dict[str, str]) -> dict[str, Any] | None:
-    places = [run.folder / CHECKPOINT_FILE]
-    places += [Path(arguments[key]) / CHECKPOINT_FILE for key in ("peft", "pretrained") if arguments.get(key)]
+    places = [run.folder / CHECKPOINT_CARD]
+    places += [Path(arguments[key]) / CHECKPOINT_CARD for key in ("peft", "pretrained") if arguments.get(key)]
     for place in places:
         content = read_small_json(place)
         if content:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from safecot_eval.aggregate.reading import Codes, read, renamed_lists
 from safecot_eval.records.evaluator import Evaluator, Kind, short_names
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.samples import Expectation, Status
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,7 +303,7 @@ def _indexed(run: Run) -> Iterator[pa.Table]:
         yield from batches
         return
     tables = list(batches)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(SafecotError):  # a folder that is read-only is read all the same
         _write(run, names, tables)
     yield from tables
 
@@ -311,8 +312,7 @@ def write_index(run: Run) -> Path:
     """Write the index of a run, whatever its size; returns its path.
 
     Raises:
-        SafecotError: the run is damaged.
-        OSError: the folder cannot be written to.
+        SafecotError: the run is damaged, or the folder cannot be written to.
     """
     if _fresh(run) is None:
         _write(run, *_read(run))
@@ -325,16 +325,13 @@ def index_path(run: Run) -> Path:
 
 
 def _write(run: Run, evaluators: Sequence[str], tables: Iterable[pa.Table]) -> None:
-    path = index_path(run)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     told = {b"safecot": json.dumps({"state": _state(run), "evaluators": evaluators}).encode()}
-    try:
-        with pq.ParquetWriter(scratch, ARROW.with_metadata(told), compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table.replace_schema_metadata(told))
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with (
+        replacing(index_path(run)) as scratch,
+        pq.ParquetWriter(scratch, ARROW.with_metadata(told), compression="zstd") as writer,
+    ):
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(told))
 
 
 def _fresh(run: Run) -> list[str] | None:

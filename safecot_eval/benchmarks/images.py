@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import threading
 import warnings
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,17 +47,16 @@ def inspect(path: Path) -> ImageInfo:
     'no-such.png: the image is missing.'
     """
     try:
-        with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        return ImageInfo("", 0, 0, f"{path.name}: the image is missing.")
-    except OSError as error:
-        return ImageInfo("", 0, 0, f"{path.name}: the image cannot be read ({error.strerror}).")
+        digest = sha256(path)
+    except SafecotError as error:
+        if not path.exists():
+            return ImageInfo("", 0, 0, f"{path.name}: the image is missing.")
+        return ImageInfo("", 0, 0, str(error).replace(str(path), path.name))
     try:
         image = open_image(path)
     except SafecotError as error:
-        return ImageInfo(sha256, 0, 0, str(error))
-    return ImageInfo(sha256, image.width, image.height)
+        return ImageInfo(digest, 0, 0, str(error))
+    return ImageInfo(digest, image.width, image.height)
 
 
 def open_image(path: Path) -> Image.Image:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_text
 
 if TYPE_CHECKING:
     from safecot_eval.judge.lite.evaluate import Row
@@ -45,7 +44,7 @@ def train(data: Path | None, output: Path) -> None:
 
     rows = load(data)
     click.echo(f"{len(rows):,} labelled answers of {len({row.model for row in rows})} models")
-    _write(output, dump(train_lite(rows)))
+    write_text(output, dump(train_lite(rows)))
     model = load_model(output)
     for name, settings in model.header["settings"].items():
         click.echo(
@@ -81,7 +80,7 @@ def evaluate(data: Path | None, new_prompts: bool, output: Path | None) -> None:
     text = markdown(rows)
     click.echo(text, nl=False)
     if output:
-        _write(output, text)
+        write_text(output, text)
 
 
 def markdown(rows: list[Row]) -> str:
@@ -97,15 +96,3 @@ def markdown(rows: list[Row]) -> str:
             f"| {100 * row.coverage:.1f} % | {row.annotators:.3f} | {row.ece:.3f} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write through a temporary file, so that nothing half-written is left."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error

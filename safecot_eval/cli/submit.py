@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import folder_name
 
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -59,7 +59,7 @@ def command(
     findings = submissions.validate(document)
     if findings.errors:
         raise SafecotError(f"This submission would not be accepted: {findings.errors[0]}.")
-    target = output or Path((re.sub(r"[^\w.+-]+", "_", name).strip("._") or "model") + submissions.ENDING)
+    target = output or Path(folder_name(name) + submissions.ENDING)
     if not target.name.endswith(submissions.ENDING):
         raise SafecotError(f"-o {target}: the name of a submission ends in {submissions.ENDING}.")
     submissions.save(document, target)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,12 +14,12 @@ from safecot_eval.records.json_files import read_small_json
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
+from safecot_eval.util.files import write_json
+from safecot_eval.util.paths import CHECKPOINT_CARD, slug
 from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     from safecot_eval.generate.journal.generation import Tally
-
-CHECKPOINT_CARD = "safecot_checkpoint.json"
 
 
 def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Path:
@@ -35,7 +33,7 @@ def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Pat
     """
     name = arguments.get("name") or arguments.get("policy")
     if model.startswith("safecot_") and name:
-        return output / re.sub(r"[^\w.+-]+", "_", name)
+        return output / slug(name)
     return output
 
 
@@ -118,5 +116,5 @@ def _copy_checkpoint_card(plan: Plan, folder: Path) -> None:
         card = Path(plan.model_args.get(key, "")).expanduser() / CHECKPOINT_CARD
         if plan.model_args.get(key) and card.is_file():
             content = read_small_json(card)
-            (folder / CHECKPOINT_CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
+            write_json(folder / CHECKPOINT_CARD, content, indent=1)
             return

@@ -6,7 +6,6 @@ on the page, columns of its own.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import yaml
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 FOLDER = Path(__file__).parent / "decodings"
 DEFAULT = "default"
@@ -55,7 +55,7 @@ class Decoding:
     def sha256(self) -> str:
         """Hash of the settings."""
         content = json.dumps(dict(self.settings), sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return sha256_of(content)
 
     @property
     def sampled(self) -> bool:

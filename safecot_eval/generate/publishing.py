@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
 
 STAGING = "staging"
 _STAMPED = re.compile(r"^(?P<stamp>\d{8}_\d{6})_(?P<rest>(?:results\.json|samples_.+\.jsonl))$")
@@ -141,12 +142,10 @@ def _doc_id(line: bytes) -> int:
 
 
 def _reorder(path: Path, places: list[tuple[int, int]]) -> None:
-    sorted_path = path.with_suffix(".sorted")
-    with path.open("rb") as source, sorted_path.open("wb") as target:
+    with replacing(path) as scratch, path.open("rb") as source, scratch.open("wb") as target:
         for start, size in places:
             source.seek(start)
             target.write(source.read(size))
-    os.replace(sorted_path, path)
 
 
 def _free_stamp(folder: Path, stamp: str) -> str:

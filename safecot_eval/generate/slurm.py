@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from safecot_eval.generate.cards import ModelCard
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
 
 TEMPLATE = """\
 #!/bin/bash
@@ -71,10 +71,9 @@ def write(
                 options=shlex.join(options),
             )
             path = folder / f"safecot-{gpus}gpu.sh"
-            partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-            partial.write_text(text, encoding="utf-8")
-            partial.chmod(0o755)
-            partial.replace(path)
+            with replacing(path) as scratch:
+                scratch.write_text(text, encoding="utf-8")
+                scratch.chmod(0o755)
             written.append(path)
     except OSError as error:
         raise SafecotError(f"{folder}: the job scripts cannot be written ({error.strerror}).") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from safecot_eval.generate.plan import RECORDED, parse_model_args
 from safecot_eval.generate.presets import Preset
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import slug
 from safecot_eval.util.secrets import keep_out_of_arguments
 
 _NAMING = ("name", "policy", "peft", "pretrained", "model", "model_version")
@@ -96,7 +96,7 @@ class Subject:
 
     def folder(self, output: Path) -> Path | None:
         """Folder of its own below the output, where it has a display name."""
-        return output / re.sub(r"[^\w.+-]+", "_", self.display_name) if self.display_name else None
+        return output / slug(self.display_name) if self.display_name else None
 
     def labels(self, settings: Mapping[str, Any], steps: Counter[str]) -> dict[str, Any]:
         """What is kept in ``<stamp>_run.json`` beside the provenance.

@@ -8,7 +8,6 @@ read from ``protocols/judge_prompts.json`` of the data folder; ``official.yaml``
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import yaml
 from safecot_eval.records.samples import Record
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 from safecot_eval.util.paths import cache_dir, data_dir
 
 FOLDER = Path(__file__).parent / "rubrics"
@@ -68,7 +68,7 @@ class Rubric:
         """16 hexadecimal digits over everything that the judge's reply depends on."""
         content = [self.id, self.variant, self.sees, dict(self.replies), self.ask, self.text]
         content += [self.template, dict(self.placeholders), self.pattern, self.applies_to]
-        return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()[:16]
+        return sha256_of(json.dumps(content, ensure_ascii=True))[:16]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class RubricSet:
         if not self.variants:
             return self.general.hash
         joined = "".join(rubric.hash for rubric in (self.general, *self.variants))
-        return hashlib.sha256(joined.encode()).hexdigest()[:16]
+        return sha256_of(joined)[:16]
 
     def for_record(self, record: Record) -> Rubric | None:
         """The wording for a record; None where the record lacks a text that the rubric needs."""
@@ -269,4 +269,4 @@ def wording_of(sets: Mapping[str, RubricSet]) -> str:
         return ""
     if all(s.general.template for s in sets.values()):
         return "+official"
-    return "+" + hashlib.sha256("".join(foreign).encode()).hexdigest()[:8]
+    return "+" + sha256_of("".join(foreign))[:8]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -14,7 +13,8 @@ import orjson
 from safecot_eval.judge.replies import CUT, CUT_REASONING
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import locked
+from safecot_eval.util.files import locked, write_bytes
+from safecot_eval.util.paths import slug
 
 
 class Place(NamedTuple):
@@ -32,7 +32,7 @@ def file_name(judge_id: str) -> str:
     >>> file_name("human:msts")
     'human-msts.jsonl'
     """
-    return re.sub(r"[^\w.+@-]+", "-", judge_id) + ".jsonl"
+    return slug(judge_id, keep="@", by="-") + ".jsonl"
 
 
 class Sidecar:
@@ -110,9 +110,7 @@ class Sidecar:
             self.done.add(place)
             kept.append(line if whole else line + b"\n")
         if not tidy:
-            temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-            temporary.write_bytes(b"".join(kept))
-            os.replace(temporary, self.path)
+            write_bytes(self.path, b"".join(kept))
 
     def append(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
         """Write verdicts and wait until they are on the disk.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import json
 import os
-import re
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,9 +15,8 @@ from pathlib import Path
 from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
 from safecot_eval.records.run import Run, RunCheck, find_runs
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import content_hash, write_bytes
-
-CHECKPOINT_CARD = "safecot_checkpoint.json"
+from safecot_eval.util.files import content_hash, replacing, write_bytes
+from safecot_eval.util.paths import CHECKPOINT_CARD, folder_name
 
 
 @dataclass
@@ -64,7 +62,7 @@ def merge(sources: Sequence[str | Path], output: Path) -> Merged:
     done.notes += _differing_models(runs)
     try:
         for (model, folder, stamp), group in _jobs(runs).items():
-            target = output / _slug(model)
+            target = output / folder_name(model)
             target.mkdir(parents=True, exist_ok=True)
             done.verdicts += _place(folder, stamp, group, target)
     except OSError as error:
@@ -170,22 +168,10 @@ def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
 
 
 def _link(source: Path, target: Path) -> None:
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    try:
+    with replacing(target) as scratch:
+        scratch.unlink()
         try:
             os.link(source.resolve(), scratch)
         except OSError:
             shutil.copyfile(source, scratch)
-        os.replace(scratch, target)
-    finally:
-        scratch.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
-
-
-def _slug(model: str) -> str:
-    """A folder name for a model; never a path.
-
-    >>> _slug("../../etc/passwd"), _slug("Qwen/Qwen2.5-VL")
-    ('etc_passwd', 'Qwen_Qwen2.5-VL')
-    """
-    return re.sub(r"[^\w.+-]+", "_", model).strip("._") or "model"
+    scratch.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both

@@ -7,13 +7,14 @@ drops the document itself from its samples.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from safecot_eval.util.files import sha256_of
 
 RECORD_SCHEMA = 1
 REQUEST_FAILED_PREFIX = "[LMMS_EVAL_REQUEST_FAILED"
@@ -95,7 +96,7 @@ def sample_id(benchmark: str, item_id: str, prompt: str, image_sha256: Sequence[
     True
     """
     content = json.dumps([benchmark, item_id, prompt, list(image_sha256)], ensure_ascii=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return sha256_of(content)[:16]
 
 
 def response_status(

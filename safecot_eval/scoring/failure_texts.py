@@ -6,7 +6,6 @@ The table is ``failure_texts.yaml`` beside this module; a file of the same shape
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from safecot_eval.scoring.reasoning import split
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.chat_replies import FILTER_WORDS
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 SHIPPED = Path(__file__).with_name("failure_texts.yaml")
 VARIABLE = "SAFECOT_FAILURE_TEXTS"
@@ -185,7 +185,7 @@ def _load(paths: tuple[str, ...]) -> FailureTexts:
             raise SafecotError(f"{path}: needs a list 'entries'; see docs/importing.md.")
         entries += [_entry(entry, f"{path}, entry {number}") for number, entry in enumerate(listed, start=1)]
     content_of = [[e.status, e.prefixes, e.whole, e.containing, e.recorded] for e in entries]
-    digest = hashlib.sha256(json.dumps(content_of, ensure_ascii=True).encode()).hexdigest()
+    digest = sha256_of(json.dumps(content_of, ensure_ascii=True))
     return FailureTexts(f"{'+'.join(names)}@{digest[:8]}", tuple(entries))
 
 

@@ -17,7 +17,6 @@ True
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 import warnings
@@ -34,6 +33,7 @@ from safecot_eval.scoring.language import ENGLISH as ENGLISH
 from safecot_eval.scoring.language import unread
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 LISTS_DIR = Path(__file__).parent / "refusal_lists"
 MAX_PHRASE = 300
@@ -132,7 +132,7 @@ class RefusalList:
             self.case_sensitive or self.where is not Where.ANSWER
         ):  # else the hash that lists without them have had
             content += f"\n\0case_sensitive={self.case_sensitive} where={self.where}"
-        return f"{self.name}@{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        return f"{self.name}@{sha256_of(content)[:8]}"
 
     def read(self, *, answer: str, generation: str | None = None) -> PhraseReading:
         """Say whether there is a phrase in the text that the list is about, or that the answer's language is not read.

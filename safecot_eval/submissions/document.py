@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.submissions.blocks import CODES
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of, write_text
 
 SCHEMA = "safecot-submission/1"
 ENDING = ".safecot.json"
@@ -60,7 +59,7 @@ def content_hash(document: Mapping[str, Any]) -> str:
     """
     content = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def save(document: Mapping[str, Any], path: Path) -> None:
@@ -76,13 +75,7 @@ def save(document: Mapping[str, Any], path: Path) -> None:
             parts.append(f'"tasks":[\n{lines}\n]')
         else:
             parts.append(f"{json.dumps(key)}:{json.dumps(value, allow_nan=False)}")
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text("{" + ",\n".join(parts) + "}\n", encoding="ascii")
-        os.replace(scratch, path)
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
+    write_text(path, "{" + ",\n".join(parts) + "}\n")
 
 
 def load(path: Path) -> dict[str, Any]:

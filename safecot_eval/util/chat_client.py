@@ -83,6 +83,7 @@ class ChatClient:
     ) -> None:
         self.address = base_address(base_url, key)
         self.url = self.address.join("chat/completions")
+        self._url = http_client.exact(self.url)
         self.retries, self.backoff_s, self.timeout_s = retries, backoff_s, timeout_s
         self.limit = limit or AdaptiveLimit(concurrency)
         self.adaptations = adaptations if adaptations is not None else Adaptations()
@@ -156,7 +157,7 @@ class ChatClient:
         assert self._session is not None  # noqa: S101
         try:
             async with self._session.post(
-                self.url, data=content, proxy=self._proxy, allow_redirects=False
+                self._url, data=content, proxy=self._proxy, allow_redirects=False
             ) as response:
                 received = await http_client.read(response, MAX_REPLY_BYTES)
                 status, headers = response.status, response.headers

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,24 +25,24 @@ def disk_error(path: Path, error: OSError) -> SafecotError:
     return SafecotError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes to a file by way of a temporary file beside it.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file beside a file, which takes its place at the end, or is gone if something fails.
 
     Args:
         path: The file; its folder is created if needed.
-        content: What to write.
 
     Raises:
-        SafecotError: the file is not writable or the disk is full; the file is as it was, and nothing is left beside it.
+        SafecotError: it cannot be written or the disk is full; the file is as it was, and nothing is left beside it.
     """
     scratch: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
+        os.close(handle)
         scratch = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
         scratch.chmod(0o644)  # mkstemp's files are private; results are meant to be shared
+        yield scratch
         os.replace(scratch, path)
         scratch = None
     except OSError as error:
@@ -49,6 +50,29 @@ def write_bytes(path: Path, content: bytes) -> None:
     finally:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Likewise for a folder with everything in it; an earlier folder of that name is removed at the end."""
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        yield scratch
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; see :func:`replacing`."""
+    with replacing(path) as scratch:
+        scratch.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,13 +118,18 @@ def sha256(path: Path) -> str:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
+def sha256_of(content: str | bytes) -> str:
+    """Hash bytes, or a text's UTF-8."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
 def content_hash(content: Any) -> str:
     """Hash anything that JSON can hold, independent of key order.
 
     >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
     True
     """
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return sha256_of(json.dumps(content, sort_keys=True, ensure_ascii=True))
 
 
 @contextmanager

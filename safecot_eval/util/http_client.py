@@ -19,6 +19,7 @@ from safecot_eval.util.proxies import proxy_for
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 CONNECT_TIMEOUT_S = 30.0
 MAX_REDIRECTS = 10
@@ -66,6 +67,13 @@ def open_session(headers: Mapping[str, str], timeout_s: float) -> aiohttp.Client
     )
 
 
+def exact(url: str) -> URL:
+    """The address as it is written: aiohttp would spell ``%3A`` as a colon, which is another file to some servers."""
+    from yarl import URL
+
+    return URL(url, encoded=url.isascii() and " " not in url)
+
+
 async def read(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The whole body.
 
@@ -93,7 +101,7 @@ def get(
     async def ask() -> Response:
         async with (
             open_session(headers, timeout_s) as session,
-            session.get(url, proxy=proxy, allow_redirects=False) as response,
+            session.get(exact(url), proxy=proxy, allow_redirects=False) as response,
         ):
             return Response(response.status, response.headers, await read(response, most))
 
@@ -139,7 +147,8 @@ async def _followed(session: aiohttp.ClientSession, url: str) -> AsyncIterator[a
     import aiohttp
 
     for _ in range(MAX_REDIRECTS):
-        async with session.get(url, proxy=proxy_for(url, keyed=False), allow_redirects=False) as response:
+        proxy = proxy_for(url, keyed=False)
+        async with session.get(exact(url), proxy=proxy, allow_redirects=False) as response:
             target = response.headers.get("Location", "")
             if response.status not in _REDIRECTS or not target:
                 yield response

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import platformdirs
 
 from safecot_eval.util.errors import SafecotError
+
+CHECKPOINT_CARD = "safecot_checkpoint.json"
+"""In the folder of a checkpoint that this package trained, and beside the results of its runs."""
 
 
 def tasks_dir() -> Path:
@@ -54,3 +58,21 @@ def cache_dir() -> Path:
     """Downloads, rendered images, replay files and verdict caches (``SAFECOT_CACHE_DIR`` overrides)."""
     value = os.environ.get("SAFECOT_CACHE_DIR")
     return Path(value).expanduser() if value else Path(platformdirs.user_cache_dir("safecot-eval"))
+
+
+def slug(name: str, *, keep: str = "", by: str = "_") -> str:
+    """A name with whatever may not stand in a file's name replaced; two names may become one.
+
+    >>> slug("Qwen/Qwen2.5-VL (web)")
+    'Qwen_Qwen2.5-VL_web_'
+    """
+    return re.sub(rf"[^\w.+{re.escape(keep)}-]+", by, name)
+
+
+def folder_name(name: str, otherwise: str = "model") -> str:
+    """A folder's name for a model; never a path, hidden or empty.
+
+    >>> folder_name("../../etc/passwd"), folder_name("Qwen/Qwen2.5-VL"), folder_name("..")
+    ('etc_passwd', 'Qwen_Qwen2.5-VL', 'model')
+    """
+    return slug(name).strip("._") or otherwise

@@ -15,6 +15,7 @@ from safecot_eval import submissions
 from safecot_eval.generate.importing.reading import read
 from safecot_eval.submissions.document import content_hash
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import CHECKPOINT_CARD
 from tests.generate.importing.test_reading import sample, write_log
 from tests.reports.make_runs import make_runs
 
@@ -105,11 +106,11 @@ def checkpoint_card(data: bytes, folder: Path) -> str:
     """The card of a checkpoint, read by the trainer's commands and by the page."""
     from safecot_reports.build import Options, build
     from safecot_reports.page import page_html
-    from safecot_training.sft.card import CARD, read_card
+    from safecot_training.sft.card import read_card
 
     make_runs(folder, models={"m": (0.8, 0.2)}, count=4)
     run = next(folder.rglob("*_results.json")).parent
-    (run / CARD).write_bytes(data)
+    (run / CHECKPOINT_CARD).write_bytes(data)
     page_html(build([str(folder)], Options()))
     return f"{read_card(run).variant}"
 

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.cot.targets import Marker
-from safecot_training.sft.card import CARD, read_card
+from safecot_training.sft.card import read_card
 from safecot_training.sft.families import FAMILIES, family_of
 from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows
 
@@ -155,7 +156,7 @@ def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Pat
     ):
         folder = result.folder / form
         files = {path.name for path in folder.iterdir()}
-        assert needed | {CARD, "README.md", "chat_template.jinja", "tokenizer.json"} <= files
+        assert needed | {CHECKPOINT_CARD, "README.md", "chat_template.jinja", "tokenizer.json"} <= files
         assert "processor_config.json" in files
         assert not [name for name in files if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
         card = read_card(folder)
@@ -197,7 +198,7 @@ def test_the_leaderboard_reads_the_card(make_recipe, tmp_path: Path, train) -> N
     from safecot_eval.aggregate.provenance import _TRAINING_KEYS
 
     result = train(make_recipe(max_steps=1, variant="v0"), tmp_path / "out")
-    content = json.loads((result.folder / "merged" / CARD).read_text())
+    content = json.loads((result.folder / "merged" / CHECKPOINT_CARD).read_text())
     assert set(_TRAINING_KEYS) <= set(content)
     assert content["variant"] == "v0"
 
@@ -397,4 +398,4 @@ def test_a_full_disk_at_export_leaves_no_half_checkpoint(
     assert not list((tmp_path / "out").glob(".*"))
     monkeypatch.undo()
     assert train(make_recipe(max_steps=1), tmp_path / "out").resumed_from == "checkpoint-1"
-    assert (tmp_path / "out/merged" / CARD).is_file()
+    assert (tmp_path / "out/merged" / CHECKPOINT_CARD).is_file()

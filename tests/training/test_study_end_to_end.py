@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.aggregate.provenance import CHECKPOINT_FILE
+from safecot_eval.util.paths import CHECKPOINT_CARD
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study")]
 
@@ -52,7 +52,7 @@ def test_every_run_is_evaluated_by_lmms_eval_with_both_tasks(studied: tuple[Path
         content = json.loads(results.read_text(encoding="utf-8"))
         assert 0 <= content["results"]["mini_general"]["exact_match,none"] <= 1
         pretrained = Path(content["config"]["model_args"].partition("pretrained=")[2].partition(",")[0])
-        card = json.loads((pretrained / CHECKPOINT_FILE).read_text(encoding="utf-8"))
+        card = json.loads((pretrained / CHECKPOINT_CARD).read_text(encoding="utf-8"))
         assert card["variant"] == name.split("-")[1]
 
 

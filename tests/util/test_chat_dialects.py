@@ -335,16 +335,16 @@ def test_addresses_with_a_query_and_pasted_paths() -> None:
             f"{accent.url}?api-version=2024-10-21&key=hush-hush",
             f"{accent.url}/",
             f"{accent.url}/chat/completions",
+            f"{accent.url}/a%3Ab%20c",
             accent.url.replace("://", "://me:hush-hush@"),
         ):
             (reply,), _, client = ask(base, [request()])
             assert reply.failure is None
             assert "hush" not in client.address.shown
-    assert (
-        accent.paths
-        == ["/v1/chat/completions?api-version=2024-10-21&key=hush-hush"] + ["/v1/chat/completions"] * 3
-    )
-    assert accent.headers[3]["Authorization"].startswith("Basic ")
+    assert accent.paths == ["/v1/chat/completions?api-version=2024-10-21&key=hush-hush"] + [
+        "/v1/chat/completions"
+    ] * 2 + ["/v1/a%3Ab%20c/chat/completions", "/v1/chat/completions"]
+    assert accent.headers[4]["Authorization"].startswith("Basic ")
     assert base_address("https://x.openai.azure.com/openai", "k" * 9).headers["api-key"] == "k" * 9
     for text in (
         "http://[broken",

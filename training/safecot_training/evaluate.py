@@ -16,7 +16,8 @@ from typing import Any
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_json
-from safecot_training.sft.card import CARD, CheckpointCard, read_card
+from safecot_eval.util.paths import CHECKPOINT_CARD
+from safecot_training.sft.card import CheckpointCard, read_card
 
 CAPABILITY = "safecot_capability.json"
 METRICS = {
@@ -57,10 +58,10 @@ def find_checkpoint(path: Path, form: str = "merged", name: str = "") -> Checkpo
     Raises:
         SafecotError: there is none.
     """
-    folder = path if (path / CARD).is_file() else path / form
-    if not (folder / CARD).is_file():
+    folder = path if (path / CHECKPOINT_CARD).is_file() else path / form
+    if not (folder / CHECKPOINT_CARD).is_file():
         raise SafecotError(
-            f"{path}: no {CARD} there or in {form}/; give the folder that `safecot train sft` wrote."
+            f"{path}: no {CHECKPOINT_CARD} there or in {form}/; give the folder that `safecot train sft` wrote."
         )
     card = read_card(folder)
     recipe_name = str(card.recipe.get("name") or path.resolve().name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -12,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from safecot_eval.benchmarks.data.sources import Source
-from safecot_eval.benchmarks.data.verify import sha256_of
 from safecot_eval.util import http_client
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
+from safecot_eval.util.files import sha256 as file_sha256
 from safecot_eval.util.progress import Progress
 from safecot_eval.util.proxies import applied_to_environment
 
@@ -68,7 +70,7 @@ def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1
         raise SafecotError(
             f"{url}: not reachable after {ATTEMPTS} attempts ({problem}); try again to resume."
         )
-    if sha256 is not None and sha256_of(partial) != sha256:
+    if sha256 is not None and file_sha256(partial) != sha256:
         partial.unlink()
         raise SafecotError(f"{url}: the download does not have the pinned hash {sha256[:12]}…; try again.")
     partial.replace(path)
@@ -91,7 +93,7 @@ def fetch_files(source: Source, folder: Path) -> dict[str, Path]:
 
     def one(name: str) -> None:
         path, digest = folder / source.upstream[name], source.upstream[name]
-        if not path.is_file() or sha256_of(path) != digest:
+        if not path.is_file() or file_sha256(path) != digest:
             url = GITHUB_FILE.format(repository=source.github, commit=source.commit, path=quote(name))
             fetch(url, path, sha256=digest)
 
@@ -131,17 +133,17 @@ def place_archive(archive: Path, source: Source, target: Path) -> list[str]:
                 *PurePosixPath(member.filename).parts[1:]
             )  # without the archive's own folder
             name = name_of(str(inside))
-            temporary = target / f".unpacking-{os.getpid()}"
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            with members.open(member) as content, temporary.open("wb") as stream:
-                shutil.copyfileobj(content, stream)
-            name = name or wanted.get(sha256_of(temporary))
             if name is None:
-                temporary.unlink()
+                with members.open(member) as content:
+                    name = wanted.get(hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
+            if name is None:
                 continue
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(path)
+            with (
+                members.open(member) as content,
+                replacing(target / name) as scratch,
+                scratch.open("wb") as stream,
+            ):
+                shutil.copyfileobj(content, stream)
             written.append(name)
     return written
 
@@ -173,7 +175,7 @@ def unpack_official(archive: Path, source: Source, target: Path) -> int:
         raise SafecotError(f"{source.folder} has no official archive; leave --archive out.")
     if not archive.is_file():
         raise SafecotError(f"--archive {archive}: there is no such file.")
-    if sha256_of(archive) != source.archive_sha256:
+    if file_sha256(archive) != source.archive_sha256:
         raise SafecotError(
             f"--archive {archive}: not the official file (its SHA-256 should begin {source.archive_sha256[:12]}…); "
             "download it again."

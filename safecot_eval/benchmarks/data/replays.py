@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import defaultdict
 from pathlib import Path
 
 from safecot_eval.benchmarks.registry import Benchmark
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import write_jsonl
 from safecot_eval.util.paths import cache_dir
 
 
@@ -34,7 +33,10 @@ def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:
         return []
     folder = cache_dir() / "replay" / benchmark.name
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / f"{model}.jsonl", lines[model]) for model in sorted(lines)]
+    paths = {model: folder / f"{model}.jsonl" for model in sorted(lines)}
+    for model, path in paths.items():
+        write_jsonl(path, lines[model])
+    return list(paths.values())
 
 
 def _recorded(benchmark: Benchmark, variant: str, root: Path) -> dict[str, dict[str, str]]:
@@ -54,12 +56,3 @@ def _recorded(benchmark: Benchmark, variant: str, root: Path) -> dict[str, dict[
             raise SafecotError(f"{benchmark.name}: {model} has two answers to item {item_id!r}.")
         answers[model][item_id] = response
     return answers
-
-
-def _write(path: Path, lines: list[dict[str, str]]) -> Path:
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    with partial.open("w", encoding="utf-8") as stream:
-        for line in lines:
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-    partial.replace(path)
-    return path

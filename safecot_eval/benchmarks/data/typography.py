@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing, sha256_of
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -32,7 +31,7 @@ def render_phrase(phrase: str, path: Path) -> Path:
     Returns:
         The file that was written or found.
     """
-    digest = hashlib.sha256(phrase.encode()).hexdigest()[:8]
+    digest = sha256_of(phrase)[:8]
     path = path.with_name(f"{path.stem}-{digest}.png")
     if path.is_file():
         return path
@@ -43,10 +42,8 @@ def render_phrase(phrase: str, path: Path) -> Path:
     canvas = ImageDraw.Draw(image)
     for index, line in enumerate(lines):
         canvas.text((_MARGIN, _MARGIN + _LINE_HEIGHT * index), line, fill=0, font=_font())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    image.save(partial, format="PNG", compress_level=1)
-    partial.replace(path)
+    with replacing(path) as scratch:
+        image.save(scratch, format="PNG", compress_level=1)
     return path
 
 

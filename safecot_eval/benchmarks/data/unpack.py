@@ -14,6 +14,7 @@ from typing import IO, Any
 from safecot_eval.benchmarks.data.download import MAX_UNPACKED_BYTES, open_zip
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
 
 IMAGES = "images"
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
@@ -59,11 +60,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _put(path: Path, content: IO[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as stream:
+    with replacing(path) as scratch, scratch.open("wb") as stream:
         shutil.copyfileobj(content, stream)
-    partial.replace(path)
 
 
 def export_tables(source: Source, target: Path) -> None:
@@ -82,14 +80,12 @@ def export_tables(source: Source, target: Path) -> None:
             continue  # the set comes without tables
         if not files:
             raise SafecotError(f"{target}: there are no files {pattern}; download {source.folder} again.")
-        partial = target / f"{name}.part"
-        with partial.open("w", encoding="utf-8") as stream:
+        with replacing(target / name) as scratch, scratch.open("w", encoding="utf-8") as stream:
             for number, row in enumerate(_rows(files)):
                 record = {
                     key: _plain(value, key, target, Path(name).stem, number) for key, value in row.items()
                 }
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-        partial.replace(target / name)
 
 
 def export_images(source: Source, target: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval.benchmarks.data.sources import Source
+from safecot_eval.util.files import sha256
 
 _IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp")
 
@@ -42,7 +42,7 @@ def verify(source: Source, root: Path) -> Report:
         path = _found(root / name, by_stem=source.may_differ(name))
         if path is None:
             missing.append(name)
-        elif path.name == Path(name).name and sha256_of(path) == digest:
+        elif path.name == Path(name).name and sha256(path) == digest:
             good.append(name)
         elif source.may_differ(name):
             other.append(name)
@@ -62,12 +62,6 @@ def verify(source: Source, root: Path) -> Report:
 
 def _there(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _found(path: Path, *, by_stem: bool) -> Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from safecot_eval.benchmarks import images
 from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256, sha256_of
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$", re.IGNORECASE)
 _DATA_URI = re.compile(r"^data:image/[\w.+-]+;base64,", re.IGNORECASE)
@@ -85,7 +85,7 @@ def picture(given: str, folders: tuple[Path, ...]) -> Picture:
         for folder in folders:
             path = folder / given
             if os.path.isfile(path) and path.stat().st_size <= images.MAX_BYTES:
-                return Picture(hashlib.sha256(path.read_bytes()).hexdigest())
+                return Picture(sha256(path))
     return _embedded(given) if len(given) >= _SHORTEST_BASE64 else Picture("")
 
 
@@ -97,7 +97,7 @@ def _embedded(text: str) -> Picture:
     with tempfile.NamedTemporaryFile(suffix=".image") as file:
         file.write(content)
         file.flush()
-        return Picture(hashlib.sha256(content).hexdigest(), pixel_hash(Path(file.name)))
+        return Picture(sha256_of(content), pixel_hash(Path(file.name)))
 
 
 def pixel_hash(path: Path) -> str:
@@ -106,4 +106,4 @@ def pixel_hash(path: Path) -> str:
         image = images.open_image(path)
     except SafecotError:
         return ""
-    return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
+    return sha256_of(f"{image.width}x{image.height}:".encode() + image.tobytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -14,6 +13,7 @@ from pathlib import Path
 from safecot_eval.generate.importing.answers import Answer, Picture, pixel_hash
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 
 _PLACEHOLDER = re.compile(r"<\s*image(?:_?\d+)?\s*>", re.IGNORECASE)
 
@@ -198,9 +198,8 @@ def _shows(item: Item, shown: Sequence[Picture]) -> bool:
 @cache
 def _file_hash(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+        return sha256(path)
+    except SafecotError:
         return "missing"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from safecot_eval.generate.importing.columns import KNOWN, choose, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
 from safecot_eval.records.tables import read_table
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 
 _VLMEVALKIT = {"index", "prediction"}
 
@@ -52,8 +52,7 @@ def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Seque
     """
     if not path.is_file():
         raise SafecotError(f"{path}: no such file.")
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = sha256(path)
     places = (*folders, path.parent)
     repeated: list[str] = []
     if path.suffix.lower() == ".eval":

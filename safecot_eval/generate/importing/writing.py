@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,8 @@ from safecot_eval.generate.task import process_results
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.sample_metrics import rate
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of, write_bytes
+from safecot_eval.util.paths import folder_name, slug
 
 MODEL = "safecot_import"
 
@@ -82,7 +81,7 @@ def write_run(
     Raises:
         SafecotError: the folder cannot be written to.
     """
-    folder = output / (re.sub(r"[^\w.+-]+", "_", name).strip("._") or "model")
+    folder = output / folder_name(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -97,7 +96,7 @@ def write_run(
     results = _results(name, scores, matched)
     path = folder / f"{stamp}_results.json"
     text = json.dumps(results, indent=1) + "\n"
-    files[path.name] = sha256(text.encode()).hexdigest()
+    files[path.name] = sha256_of(text)
     _write(
         folder / f"{stamp}_run.json",
         json.dumps(_provenance(matched, sources, name, files) | dict(provenance or {}), indent=1) + "\n",
@@ -146,7 +145,7 @@ def _results(name: str, scores: Mapping[str, Mapping[str, Any]], matched: Matche
         "n-samples": {task: {"original": count, "effective": count} for task, count in counts.items()},
         "config": {"model": MODEL, "model_args": f"name={name.replace(',', ';')}", "limit": None},
         "model_name": name,
-        "model_name_sanitized": re.sub(r"[^\w.+-]+", "_", name),
+        "model_name_sanitized": slug(name),
         "date": time.time(),
     }
 
@@ -183,12 +182,5 @@ def _free_stamp(folder: Path) -> str:
 def _write(path: Path, text: str) -> str:
     """Write a file whole or not at all; returns its hash."""
     content = text.encode("utf-8", "surrogatepass")
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_bytes(content)
-        os.replace(scratch, path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise SafecotError(f"{path}: cannot be written ({error.strerror}).") from error
-    return sha256(content).hexdigest()
+    write_bytes(path, content)
+    return sha256_of(content)

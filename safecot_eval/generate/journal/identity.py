@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.util.files import content_hash, sha256_of
 from safecot_eval.util.secrets import is_secret
 
 SCHEMA = 1
@@ -70,7 +70,7 @@ def model_identity(model: str, arguments: Mapping[str, str], options: Sequence[s
         if key not in WITHOUT_EFFECT and not is_secret(key)
     }
     content = [SCHEMA, model, counted, _generation_options(options), _version("lmms-eval")]
-    return _digest(content)[:16]
+    return content_hash(content)[:16]
 
 
 def request_key(request: Any, document: Mapping[str, Any], occurrence: int) -> str:
@@ -91,7 +91,7 @@ def request_key(request: Any, document: Mapping[str, Any], occurrence: int) -> s
     else:
         asked = [_plain(document)]
     content = [request.task_name, asked, str(request.args[0]), _plain(settings), occurrence]
-    return _digest(content)[:32]
+    return content_hash(content)[:32]
 
 
 def fingerprint(value: str, revision: str | None = None) -> str | None:
@@ -115,7 +115,7 @@ def fingerprint(value: str, revision: str | None = None) -> str | None:
 
 def _folder_hash(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return _digest([[str(path.relative_to(folder)), _file_hash(path)] for path in files])[:32]
+    return content_hash([[str(path.relative_to(folder)), _file_hash(path)] for path in files])[:32]
 
 
 def _file_hash(path: Path) -> str:
@@ -166,14 +166,10 @@ def _plain(value: Any) -> Any:
         return value
     if hasattr(value, "tobytes"):
         shape = getattr(value, "size", None) or getattr(value, "shape", None)
-        return [str(shape), hashlib.sha256(value.tobytes()).hexdigest()]
+        return [str(shape), sha256_of(value.tobytes())]
     if isinstance(value, os.PathLike | bytes):
         return repr(value)
     return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def _version(package: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import locked
+from safecot_eval.util.paths import slug
 
 NAMING_ARGUMENTS = (
     "peft",
@@ -33,7 +33,7 @@ def results_name(arguments: Mapping[str, str]) -> str:
     'Qwen__Qwen2.5-VL-3B-Instruct'
     """
     chosen = next((arguments[key] for key in NAMING_ARGUMENTS if arguments.get(key)), "results")
-    return re.sub(r"[^\w.+-]+", "_", "__".join(chosen.strip("/").split("/")[-2:])) or "results"
+    return slug("__".join(chosen.strip("/").split("/")[-2:])) or "results"
 
 
 @contextmanager

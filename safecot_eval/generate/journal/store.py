@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,7 @@ def _value(answer: Answer) -> dict[str, Any]:
 def _written_by_0_1(content: Mapping[str, Any]) -> bool:
     """Whether a line fits the checksum of version 0.1, over its fields."""
     parts = [content["key"], content["text"], content["finish"], content["tokens"]]
-    return bool(
-        content["sum"] == hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()[:16]
-    )
+    return bool(content["sum"] == sha256_of(json.dumps(parts, ensure_ascii=True))[:16])
 
 
 def remove(folder: Path, name: str) -> int:

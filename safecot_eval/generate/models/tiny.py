@@ -10,13 +10,12 @@ so that any text can be asked.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing_folder
 
 PAD, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SIDE = 56
@@ -62,16 +61,13 @@ def build(
         torch.manual_seed(seed)
         model, processor = ARCHITECTURES[architecture](spread)
         model.get_output_embeddings().weight[processor.tokenizer.eos_token_id] *= ending
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(partial, ignore_errors=True)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
-    model.save_pretrained(partial)
-    if architecture == "llava":
-        _name_as_published(partial / "model.safetensors")
-    processor.save_pretrained(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    with replacing_folder(folder) as partial:
+        model.save_pretrained(partial)
+        if architecture == "llava":
+            _name_as_published(partial / "model.safetensors")
+        processor.save_pretrained(partial)
     return folder
 
 

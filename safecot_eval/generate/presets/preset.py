@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import yaml
 from safecot_eval.generate.presets import messages as chat
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 FOLDER = Path(__file__).parent
 
@@ -59,7 +59,7 @@ class Preset:
     def sha256(self) -> str:
         """Hash of kind and wording: runs with another wording are not the same."""
         content = json.dumps([self.kind, dict(self.texts)], sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return sha256_of(content)
 
 
 def names() -> list[str]:

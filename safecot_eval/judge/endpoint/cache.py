@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Self
 from safecot_eval.judge.replies import Reading
 from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 from safecot_eval.util.paths import cache_dir
 
 COMMIT_EVERY = 64
@@ -24,7 +24,7 @@ def default_path() -> Path:
 
 def key_of(model: str, content: str) -> str:
     """The key of a question: the judge's model with its revision, and the content (rubric and material)."""
-    return hashlib.sha256(f"{model}\0{content}".encode()).hexdigest()[:32]
+    return sha256_of(f"{model}\0{content}")[:32]
 
 
 class VerdictCache:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import slug
 
 URL, MODEL, KEY = "SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY"
 MAX_TOKENS = "SAFECOT_JUDGE_MAX_TOKENS"
@@ -39,7 +40,7 @@ class Endpoint:
         'Meta-Llama-3-8B-Instruct@5f0b02c75b57'
         """
         name, _, revision = self.model.partition("@")
-        short = re.sub(r"[^\w.+-]+", "_", name.rstrip("/").rsplit("/", 1)[-1]) or "judge"
+        short = slug(name.rstrip("/").rsplit("/", 1)[-1]) or "judge"
         return f"{short}@{re.sub(r'[^0-9A-Za-z._-]+', '_', revision)[:12]}" if revision else short
 
     @property

@@ -12,7 +12,6 @@ heads' calibrated probabilities. Needs numpy alone; nothing is unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from safecot_eval.judge.lite.features import dense_names, extract
 from safecot_eval.judge.lite.lexicon import load_lexicon
 from safecot_eval.records.verdicts import Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 MODEL_FILE = Path(__file__).with_name("safecot-lite.json")
 FORMAT = "safecot-lite/1"
@@ -205,7 +205,7 @@ def _load(name: str) -> LiteModel:
             bias=np.array(content["bias"]),
             temperature=np.array(content["temperature"]),
             unsure_below=float(content["unsure_below"]),
-            sha256=hashlib.sha256(raw).hexdigest(),
+            sha256=sha256_of(raw),
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         said = " ".join(str(error).split())[:200]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from safecot_eval.judge.people.questions import Question
 from safecot_eval.judge.people.sheet import Row
+from safecot_eval.util.files import sha256_of
 
 _HERE = Path(__file__).parent
 
@@ -25,7 +26,7 @@ def page_html(question: Question, rows: Sequence[Row]) -> str:
         (_HERE / f"page.{ending}").read_text(encoding="utf-8") for ending in ("html", "css", "js")
     )
     content = [asdict(row) for row in rows]
-    sample = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    sample = sha256_of(json.dumps(content))[:16]
     data = json.dumps(
         {"question": question.text, "labels": question.labels, "rows": content, "sample": sample},
         ensure_ascii=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import string
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 from safecot_training.data.examples import Example
 from safecot_training.data.refusals import choose, load_mapping
 
@@ -90,7 +90,7 @@ def load_templates(path: Path = TEMPLATES) -> Templates:
             raise SafecotError(f"{where}: aliases must be a list of spellings.")
         for alias in (key, pool.name, *aliases):
             pools[category_key(str(alias))] = pool
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     return Templates(
         template_id=f"{content.get('id') or path.stem}@{digest[:8]}",
         pools=pools,

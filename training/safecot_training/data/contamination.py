@@ -8,7 +8,6 @@ sparse matrix product. Images are equal when their bytes or their decoded RGB pi
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections import defaultdict
@@ -23,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from safecot_eval.benchmarks.images import to_rgb
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 from safecot_training.data.examples import Example
 
 NEAR_DUPLICATE = 0.8
@@ -91,12 +91,12 @@ def image_keys(path: Path) -> tuple[str, str]:
         content = path.read_bytes()
         with Image.open(path) as image:
             pixels = to_rgb(image)
-            decoded = hashlib.sha256(repr(pixels.size).encode() + pixels.tobytes()).hexdigest()
+            decoded = sha256_of(repr(pixels.size).encode() + pixels.tobytes())
     except (OSError, ValueError, UnidentifiedImageError) as error:
         raise SafecotError(
             f"{path}: not a readable image ({error}); replace it or take the sample out."
         ) from error
-    return hashlib.sha256(content).hexdigest(), decoded
+    return sha256_of(content), decoded
 
 
 def find(examples: Sequence[Example], eval_sets: Iterable[EvalSet]) -> list[Hit]:

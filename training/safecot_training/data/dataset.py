@@ -13,9 +13,7 @@ A data folder holds
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +28,15 @@ from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import content_hash, disk_error, read_json, sha256, write_json, write_jsonl
+from safecot_eval.util.files import (
+    content_hash,
+    read_json,
+    replacing,
+    sha256,
+    sha256_of,
+    write_json,
+    write_jsonl,
+)
 from safecot_training.data import contamination
 from safecot_training.data.contamination import EvalSet
 from safecot_training.data.examples import Example, Kind, require_unique_ids
@@ -279,20 +285,14 @@ def place_image(source: Path, folder: Path) -> tuple[str, str]:
         SafecotError: the image cannot be read, or the disk is full.
     """
     scaled = _scaled(source)
-    digest = sha256(source) if scaled is None else hashlib.sha256(scaled).hexdigest()
+    digest = sha256(source) if scaled is None else sha256_of(scaled)
     target = folder / f"{digest[:20]}{source.suffix.lower() if scaled is None else '.png'}"
     if not target.is_file():
-        temporary = target.with_name(f".{target.name}.part")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as scratch:
             if scaled is None:
-                shutil.copyfile(source, temporary)
+                shutil.copyfile(source, scratch)
             else:
-                temporary.write_bytes(scaled)
-            os.replace(temporary, target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise disk_error(target, error) from error
+                scratch.write_bytes(scaled)
     return f"{folder.name}/{target.name}", digest
 
 

@@ -10,8 +10,7 @@ import yaml
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import read_json, write_json, write_text
-
-CARD = "safecot_checkpoint.json"
+from safecot_eval.util.paths import CHECKPOINT_CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class CheckpointCard:
         Raises:
             SafecotError: the disk is full.
         """
-        write_json(folder / CARD, dataclasses.asdict(self))
+        write_json(folder / CHECKPOINT_CARD, dataclasses.asdict(self))
         write_text(folder / "README.md", self._readme())
 
     def _readme(self) -> str:
@@ -115,9 +114,9 @@ def read_card(folder: Path) -> CheckpointCard:
     Raises:
         SafecotError: there is none, or it is not one.
     """
-    path = folder / CARD
+    path = folder / CHECKPOINT_CARD
     if not path.is_file():
-        raise SafecotError(f"{folder}: no {CARD}; the folder was not written by `safecot train`.")
+        raise SafecotError(f"{folder}: no {CHECKPOINT_CARD}; the folder was not written by `safecot train`.")
     try:
         return CheckpointCard(**read_json(path))
     except TypeError as error:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import mini
-from safecot_eval.util.files import write_json
+from safecot_eval.util.files import replacing_folder, write_json
+from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.cot.targets import Marker, Variant
 from safecot_training.cot.variants import write_variant
 from safecot_training.data import dataset
-from safecot_training.sft.card import CARD, read_card
+from safecot_training.sft.card import read_card
 from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.eyes import train_eyes
@@ -50,7 +50,7 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
     from safecot_training.sft.train import train
 
     done = out / "base" / "merged"
-    if (done / CARD).is_file() and read_card(done).variant == "base":
+    if (done / CHECKPOINT_CARD).is_file() and read_card(done).variant == "base":
         return done
     data = out / "data" / "general"
     if not (data / "manifest.json").is_file():
@@ -111,11 +111,10 @@ def _build_start(plan: Plan, folder: Path, corpus: Sequence[str], log: Callable[
     log(f"base: Idefics3 with {count / 1e6:.2f} million parameters")
     accuracy = train_eyes(model.model.vision_model, steps=plan.eye_steps, seed=SEED, log=log)
     log("vision encoder on unseen pictures: " + ", ".join(f"{k} {v:.0%}" for k, v in accuracy.items()))
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    model.save_pretrained(partial)
-    processor.save_pretrained(partial)
-    write_json(partial / "eyes.json", {"accuracy": accuracy, "parameters": count})
-    os.replace(partial, folder)
+    with replacing_folder(folder) as partial:
+        model.save_pretrained(partial)
+        processor.save_pretrained(partial)
+        write_json(partial / "eyes.json", {"accuracy": accuracy, "parameters": count})
 
 
 def build(corpus: Sequence[str]) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from safecot_eval.benchmarks import mini
 from safecot_eval.benchmarks.mini.scenes import random_scene
 from safecot_eval.records.samples import Expectation
+from safecot_eval.util.files import write_bytes
 from safecot_training.cot.templates import Pool, Templates, load_templates
 from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind
 from safecot_training.data.refusals import load_refusals
@@ -163,10 +164,7 @@ def place(scene: mini.Scene, folder: Path) -> Path:
     ))  # fmt: skip
     path = folder / f"{name}.png"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_bytes(path, content)
     return path
 
 

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.cot.targets import Variant
 from safecot_training.cot.variants import write_variant
 from safecot_training.data import dataset
 from safecot_training.data.contamination import EvalSet
-from safecot_training.sft.card import CARD
 from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study import scene_writer
 from safecot_training.study.evaluation import CAPABILITY_TASK
@@ -89,7 +89,7 @@ def fine_tune(plan: Plan, run: Run, base: Path, data: Path, out: Path) -> Path:
 
     folder = out / "checkpoints" / run.name
     checkpoint = folder / "merged"
-    if not (checkpoint / CARD).is_file():
+    if not (checkpoint / CHECKPOINT_CARD).is_file():
         train(recipe_of(plan, run, base, data), folder)
         shutil.rmtree(folder / "trainer", ignore_errors=True)
     return checkpoint
