@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -11,10 +12,13 @@ from typing import Any
 
 from safecot_eval.benchmarks import catalogue
 from safecot_eval.benchmarks.documents import documents
+from safecot_eval.generate.decoding import load as load_decoding
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.generate.importing.reading import Source
 from safecot_eval.generate.importing.writing import write_run
+from safecot_eval.generate.presets import load as load_preset
+from safecot_eval.generate.subject import Subject
 from safecot_eval.judge.sidecar import file_name
 from safecot_eval.paper.recorded import RecordedRun
 from safecot_eval.paper.trainings import chain
@@ -28,7 +32,6 @@ STAMP = "20250514_071525"
 JUDGE = "recorded:Meta-Llama-3-8B-Instruct"
 RUBRIC = "refusal"
 MARKER = ".safecot-paper"
-_DECODING = {"max_new_tokens": 500, "do_sample": True, "temperature": 0.7}
 
 
 def write_folders(runs: Sequence[RecordedRun], titles: Mapping[str, str], output: Path) -> list[Path]:
@@ -92,6 +95,7 @@ def _source(run: RecordedRun) -> Source:
 def _provenance(runs: Sequence[RecordedRun], name: str) -> dict[str, Any]:
     prompts = sorted({answer.prompt for run in runs for answer in run.answers})
     return {
+        **_protocol(prompts),
         "display_name": name,
         "command": ["safecot", "paper", *(run.path.name for run in runs)],
         "recorded": {
@@ -99,11 +103,20 @@ def _provenance(runs: Sequence[RecordedRun], name: str) -> dict[str, Any]:
             "training": runs[0].training,
             "repository": "mjc-ma-01/mllm-safety-cot, up to eafa278 (14 May 2025); authorship inferred",
             "prompt": prompts,
-            "decoding": _DECODING,
             "not_run": {run.test.task: run.not_run for run in runs},
             "unjudged": {run.test.task: run.unjudged for run in runs},
         },
     }
+
+
+def _protocol(prompts: Sequence[str]) -> dict[str, Any]:
+    """Prompt and decoding as `safecot run` would have written them, where all answers were asked in one known way."""
+    if len(prompts) != 1 or not prompts[0]:
+        return {}
+    subject = Subject("recorded", {}, None, load_preset(f"safecot_{prompts[0]}"), load_decoding("safecot"))
+    kept = subject.labels({}, Counter())
+    kept["decoding"] |= {"seed": None}  # not recorded
+    return {key: kept[key] for key in ("protocol", "preset", "decoding")}
 
 
 def _verdicts(run: RecordedRun) -> Iterable[dict[str, Any]]:

@@ -86,6 +86,19 @@ def test_run_folders_give_the_same_numbers(invented: Path, chain: Path, tmp_path
         next((tmp_path / "out" / "runs" / "toy_1b_v2").glob("*_run.json")).read_text(encoding="utf-8")
     )
     assert kept["recorded"]["prompt"] == ["", "cot"]
+    assert "preset" not in kept, "asked in two ways, or in one that nobody recorded"
+    kept = json.loads(
+        next((tmp_path / "out" / "runs" / "toy_1b_v0").glob("*_run.json")).read_text(encoding="utf-8")
+    )
+    assert (kept["preset"]["id"], kept["decoding"]["id"], kept["protocol"]) == (
+        "safecot_cot",
+        "safecot",
+        "safecot",
+    )
+    assert kept["display_name"] == "toy_1b v0"
+    kept = json.loads(
+        next((tmp_path / "out" / "runs" / "toy_1b_v2").glob("*_run.json")).read_text(encoding="utf-8")
+    )
     assert kept["recorded"]["not_run"] == {"safecot_mssbench_chat_first": 0, "safecot_siuo": 1}
 
 
