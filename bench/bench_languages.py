@@ -133,7 +133,7 @@ def main() -> None:
         "## Answers in languages that the English lists do not read\n\nThe guard learned nothing from these answers; its thresholds were set "
         "on invented sentences in forty languages.",
         "\n".join(unseen(root)),
-        "## Lists of their own\n\nWritten without the answers, then checked and mended on them, so that these figures flatter. "
+        "## Lists of their own\n\nWritten without the answers, then checked and fixed on them, so that these figures flatter. "
         "Arabic, Chinese, German and Spanish have no labelled answers, and unchecked lists.",
         "\n".join(lists(root)),
     ]

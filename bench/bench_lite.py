@@ -300,7 +300,7 @@ def harmbench(root: Path) -> list[str]:
 
 
 def data_root() -> Path:
-    """The data folder; ends the script where there is none."""
+    """The data folder; ends the script if there is none."""
     root = paths.data_dir()
     if root is None:
         sys.exit("bench_lite needs XSTest, MSTS, MOSSBench and HarmBench: set SAFECOT_DATA_DIR.")

@@ -2,7 +2,7 @@
 
     SAFECOT_DATA_DIR=… python bench/bench_lite_speed.py
 
-The answers are XSTest's and MSTS's (559 characters on average), over and over, or invented ones where there are no data.
+The answers are XSTest's and MSTS's (559 characters on average), over and over, or invented ones if there are no data.
 Writes ``bench/results/lite_speed.md``. One process; numpy may use both cores.
 """
 

@@ -59,7 +59,7 @@ class Tally:
         self.values: list[float] = []
 
     def cell(self, covered: float) -> str:
-        """Format a coverage; bold where it is outside the band."""
+        """Format a coverage; bold if it is outside the band."""
         self.values.append(covered)
         text = f"{100 * covered:.1f}"
         return text if LOW <= round(covered, 4) <= HIGH else f"**{text}**"

@@ -49,7 +49,7 @@ MARKERS = (*reasoning.DEFAULT_MARKERS, ("<SUMMARY>", "</REASONING>"))
 
 @dataclass(frozen=True)
 class Group:
-    """Answers of one line of the table, and what the reference says of each (refused, or None where it does not say)."""
+    """Answers of one line of the table, and what the reference says of each (refused, or None if it does not say)."""
 
     title: str
     answers: Sequence[str]

@@ -44,7 +44,7 @@ class Options:
 
     Attributes:
         title: Heading of the page.
-        baseline: Model that others are compared with where there are too many for all pairs; None for the first.
+        baseline: Model that others are compared with if there are too many for all pairs; None for the first.
         samples: Samples per model and task that the page holds (0: none).
         images: Put small copies of the samples' images on the page.
         strict: Refuse runs that cannot be compared.

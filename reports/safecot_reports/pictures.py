@@ -44,7 +44,7 @@ def thumbnails(samples: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _paths_of(task: str) -> dict[str, tuple[Path, ...]]:
-    """Image files by item; empty where the task's data are not on this machine."""
+    """Image files by item; empty if the task's data are not on this machine."""
     try:
         return {str(item.item_id): item.images for item in catalogue.items_of(task)}
     except SafecotError:

@@ -64,7 +64,7 @@ def _label(labels: Labels, code: int) -> str | None:
 
 
 def _span_in_answer(record: Record) -> list[int] | None:
-    """Where the phrase stands in the answer; None where it is in the reasoning (lists that look there, too)."""
+    """Where the phrase stands in the answer; None if it is in the reasoning (lists that look there, too)."""
     found = record["refusal"]
     if found["span"] is None or found.get("where", Where.ANSWER) == Where.ANSWER:
         return found["span"]  # type: ignore[no-any-return]

@@ -48,10 +48,10 @@ KEY_TITLES = {
 
 @dataclass(slots=True)
 class Labels:
-    """One evaluator's labels of one run: ``codes[i]`` indexes ``names``, -1 where there is no label.
+    """One evaluator's labels of one run: ``codes[i]`` indexes ``names``, -1 if there is no label.
 
-    ``weights`` are the answers that each label stands for, where they were drawn for labelling (people);
-    ``probabilities`` the judge's own of its label, NaN where not known.
+    ``weights`` are the answers that each label stands for, if they were drawn for labelling (people);
+    ``probabilities`` the judge's own of its label, NaN if not known.
     """
 
     names: tuple[str, ...]
@@ -112,8 +112,8 @@ class Columns:
         expectation: Index into ``EXPECTATIONS``.
         status: Index into ``STATUSES``.
         tokens: Generated tokens; -1 where unknown.
-        consistent: 1, 0, or -1 where there is no reasoning or no scored answer.
-        offset: Byte offset of the sample's line in the samples file; -1 where there is none (a submission, a table).
+        consistent: 1, 0, or -1 if there is no reasoning or no scored answer.
+        offset: Byte offset of the sample's line in the samples file; -1 if there is none (a submission, a table).
         evaluators: Who labelled, and their labels.
         names: Where they were asked for.
     """
@@ -150,7 +150,7 @@ class Columns:
     def outcomes(
         self, evaluator: Evaluator, by_label: Mapping[str, bool] | None = None
     ) -> NDArray[np.float64]:
-        """What an evaluator says of each answer: 1, 0, or NaN where it says neither or the answer is not scored.
+        """What an evaluator says of each answer: 1, 0, or NaN if it says neither or the answer is not scored.
 
         Args:
             evaluator: One of ``evaluators``.

@@ -36,7 +36,7 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
 
     Args:
         tables: The runs.
-        baseline: Model that the others are compared with where there are too many for all pairs.
+        baseline: Model that the others are compared with if there are too many for all pairs.
 
     Returns:
         ``pairs``: one dict per comparison (rate of ``a`` minus rate of ``b``); ``ranks``: one per model and column.

@@ -37,7 +37,7 @@ class GroupRate:
         human: By whose labels.
         raw: The evaluator's own rate, clustered by source question.
         correction: The corrected rate or why there is none.
-        errors: The evaluator against this model's own labels; None where there are none.
+        errors: The evaluator against this model's own labels; None if there are none.
     """
 
     model: str
@@ -134,7 +134,7 @@ def corrected_rates(
     """Correct the evaluator's rates with the human labels beside the runs.
 
     A model with labels of its own is corrected with those (PPI++); one without borrows the error rates from the other
-    models' labels on the same task, where that can be defended. Samples without an evaluator's label count as unscored.
+    models' labels on the same task, if that can be defended. Samples without an evaluator's label count as unscored.
 
     Args:
         runs: The runs, with ``verdicts/human-….jsonl`` beside them.

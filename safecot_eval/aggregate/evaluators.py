@@ -27,7 +27,7 @@ def judge_views(tables: Sequence[Columns]) -> dict[str, Any]:
     Returns:
         ``agreement``: one dict per run and pair of evaluators that speak of the same thing (2 x 2 counts and kappa), and
         one over all runs of a task (model ``ALL_MODELS``);
-        ``corrected``: raw and corrected rates where people labelled; ``lists``: rates under every phrase list.
+        ``corrected``: raw and corrected rates if people labelled; ``lists``: rates under every phrase list.
     """
     return {
         "agreement": _with_totals([row for table in tables for row in _agreement(table)]),
@@ -47,7 +47,7 @@ def against_people(
         rubric: What they were asked.
 
     Returns:
-        For each labelled answer whose it is and the people's outcome, and by evaluator its outcome (None where it has
+        For each labelled answer whose it is and the people's outcome, and by evaluator its outcome (None if it has
         none). A judge goes by its id, with rubric and hash where it asked in several prompt variants.
 
     Raises:

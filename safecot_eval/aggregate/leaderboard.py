@@ -19,7 +19,7 @@ _POOLABLE = ("crr", "car", "balanced", "asr")
 
 
 def conflicts_of(table: Columns, tables: Sequence[Columns]) -> str:
-    """What sets a run's columns apart from other runs of its task: empty where all of them are comparable."""
+    """What sets a run's columns apart from other runs of its task: empty if all of them are comparable."""
     others = [other.key for other in tables if other.task == table.task]
     return ", ".join(
         f"{KEY_TITLES[name][0]} {value}"

@@ -36,7 +36,7 @@ _STATUS = {value.value: index for index, value in enumerate(STATUSES)}
 _POOL_FROM_BYTES = 8 * 2**20
 _MOST_LABELS = 127
 _NUMBERS = {"weight": 1.0, "probability": np.nan}
-"""Numbers that a verdict may have, and what they are where it has none."""
+"""Numbers that a verdict may have, and what they are if it has none."""
 
 
 class Codes(dict[Any, int]):
@@ -48,7 +48,7 @@ class Codes(dict[Any, int]):
 
 
 def read_all(runs: Sequence[Run], *, lists: Sequence[str] = (), workers: int = 2) -> list[Columns]:
-    """Read runs, two files at a time where they are large.
+    """Read runs, two files at a time if they are large.
 
     Args:
         runs: What to read; the result has their order.
@@ -66,7 +66,7 @@ def read_all(runs: Sequence[Run], *, lists: Sequence[str] = (), workers: int = 2
 
 
 def renamed_lists(evaluators: Iterable[Evaluator]) -> dict[Evaluator, Evaluator]:
-    """Phrase lists of earlier versions to the id that the same phrases have now, where that is in use as well."""
+    """Phrase lists of earlier versions to the id that the same phrases have now, if that is in use as well."""
     used = set(evaluators)
     pairs = ((Evaluator.of_list(old), Evaluator.of_list(new)) for old, new in refusal.RENAMED.items())
     return {old: new for old, new in pairs if new in used}
@@ -169,7 +169,7 @@ class _Samples:
             self._place = (record["benchmark"], record["variant"])
 
     def _consistent(self, record: Mapping[str, Any], matched: bool | None) -> int:
-        """Whether a phrase of the run's list occurs in both reasoning and answer, or in neither; -1 where not known."""
+        """Whether a phrase of the run's list occurs in both reasoning and answer, or in neither; -1 if not known."""
         if matched is None or not record["reasoning"]:
             return -1
         list_id = record["refusal"]["list"]

@@ -45,7 +45,7 @@ def judge_options(function: click.decorators.FC) -> click.decorators.FC:
 
 
 def chosen_rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
-    """Rubrics by name or file; all of the wording where none is named."""
+    """Rubrics by name or file; all of the wording if none is named."""
     from safecot_eval.judge.rubrics import choose
 
     return choose(names, wording="official" if official else "own")

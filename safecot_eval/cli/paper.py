@@ -25,7 +25,7 @@ def command(out: Path, runs: Path | None, docs: Path | None) -> None:
     """Measure recorded answers of SafeCoT checkpoints by seven rulers, and compare base, v0, v1 and v2.
 
     Reads what `safecot data prepare safecot_runs` fetched, or runs of your own in the same form: one JSON object a line with
-    question, image, label (safe or unsafe) and answer, and where known prompt and judge_accept_probability.
+    question, image, label (safe or unsafe) and answer, and if known prompt and judge_accept_probability.
     """
     from safecot_eval.paper import csv_table, markdown
     from safecot_eval.paper.findings import gather

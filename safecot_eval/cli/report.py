@@ -23,7 +23,7 @@ from safecot_eval.util.files import write_bytes
     help="Default: by the ending of the output, else html.",
 )
 @click.option("--title", default="Safety and over-refusal", show_default=True)
-@click.option("--baseline", help="Model that others are compared with where there are more than 12 models.")
+@click.option("--baseline", help="Model that others are compared with if there are more than 12 models.")
 @click.option("--no-samples", is_flag=True, help="Leave all prompts and answers out of the page.")
 @click.option(
     "--samples-per-run",

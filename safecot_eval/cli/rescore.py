@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Score the generations of RUNS anew, as this version does; nothing is generated, RUNS stay as they are.
 
-    Prints which rates moved. Verdicts are kept where the answer is the same; run `safecot judge OUTPUT` for the others.
+    Prints which rates moved. Verdicts are kept if the answer is the same; run `safecot judge OUTPUT` for the others.
     """
     from safecot_eval.generate.rescoring import moved, rescore
     from safecot_eval.util.errors import SafecotError

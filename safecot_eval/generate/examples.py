@@ -18,7 +18,7 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
     """Score the baselines and write their runs in lmms-eval's layout, without lmms-eval.
 
     Args:
-        folder: Where to; a new temporary folder where not given.
+        folder: Where to; a new temporary folder if not given.
 
     Returns:
         The folder.

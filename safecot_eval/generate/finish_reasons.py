@@ -49,7 +49,7 @@ def reason_of(sample_id: str) -> str | None:
 
 
 def status_of(sample_id: str) -> Status | None:
-    """The status that the noted reason implies; None where the text decides.
+    """The status that the noted reason implies; None if the text decides.
 
     >>> note_sample("ab", LENGTH)
     >>> status_of("ab")

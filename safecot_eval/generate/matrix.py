@@ -47,7 +47,7 @@ class Cell:
         name: The model's display name.
         leaf: The task.
         outcome: What became of it.
-        reason: One sentence where it is neither done nor done before.
+        reason: One sentence if it is neither done nor done before.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Row:
     """One model of the matrix.
 
     Attributes:
-        subject: The model; None where its card could not be used.
+        subject: The model; None if its card could not be used.
         name: Its display name.
         cells: Its tasks.
         left_out: Leaves that a wildcard asked for and that cannot run here.
@@ -156,7 +156,7 @@ def run(
         per_task: A process for every task: the model is loaded anew each time, and a crash costs one task at most.
 
     Returns:
-        False where it was interrupted.
+        False if it was interrupted.
     """
     for row in rows:
         missing = row.missing()

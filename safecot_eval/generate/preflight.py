@@ -33,7 +33,7 @@ def check_output(output: Path) -> None:
     """The output folder can be written to and has room.
 
     Raises:
-        SafecotError: it cannot, or it has not.
+        SafecotError: not writable, or too little space.
     """
     if set(str(output)) & set(",="):
         raise SafecotError(

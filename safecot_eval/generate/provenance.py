@@ -141,7 +141,7 @@ def _task(path: Path) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and dirtiness of the checkout that a folder is in; None where there is none."""
+    """Commit and dirtiness of the checkout that a folder is in; None if there is none."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {

@@ -54,7 +54,7 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
-    """Open a document's images (RGB, within the pixel limit); none where they are broken or absent."""
+    """Open a document's images (RGB, within the pixel limit); none if they are broken or absent."""
     finish_reasons.forget(doc["sample_id"])
     if doc["image_source"] == ImageSource.ABSENT:
         finish_reasons.note_sample(doc["sample_id"], finish_reasons.IMAGE_ABSENT)

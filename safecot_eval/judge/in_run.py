@@ -39,7 +39,7 @@ def configured_at_all() -> bool:
 
 
 def describe() -> str | None:
-    """Name the configured judge; None where there is none."""
+    """Name the configured judge; None if there is none."""
     if not configured_at_all():
         return None
     try:
@@ -106,7 +106,7 @@ def prefetch(records: Sequence[Record]) -> None:
 
 
 def verdicts(record: Record) -> list[dict[str, Any]]:
-    """Verdicts on one record; empty where no judge is configured."""
+    """Verdicts on one record; empty if no judge is configured."""
     if not configured_at_all():
         return []
     if _key(record) not in _judged:
@@ -133,7 +133,7 @@ def _key(record: Record) -> tuple[str, str]:
 
 
 def _cache() -> Path | None:
-    """The cache's path, or None where it cannot be used: a run is worth more than a cache."""
+    """The cache's path, or None if it cannot be used: a run is worth more than a cache."""
     try:
         with VerdictCache(default_path()):
             return default_path()
@@ -143,7 +143,7 @@ def _cache() -> Path | None:
 
 
 def _in_own_thread(run: Callable[[], None]) -> str:
-    """Run in a thread of its own, where no event loop can be in the way; returns what went wrong."""
+    """Run in a thread of its own, if no event loop can be in the way; returns what went wrong."""
     trouble: list[str] = []
 
     def guarded() -> None:

@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def table(paper: Paper) -> str:
-    """The rates of all runs by all rulers, in per cent; empty where there is none, with what they were counted over."""
+    """The rates of all runs by all rulers, in per cent; empty if there is none, with what they were counted over."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

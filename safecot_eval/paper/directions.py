@@ -1,7 +1,7 @@
 """The six directions of ``docs/study.md``, judged on the recorded runs: per base model, and per ruler.
 
 A claim is one number against one threshold, decided by its 95 % interval. A direction *holds* where all its claims do,
-*does not hold* where any does not, is *undecided* otherwise, and *not run* where nothing that it needs was recorded. Of few samples only v1 was recorded:
+*does not hold* where any does not, is *undecided* otherwise, and *not run* if nothing that it needs was recorded. Of few samples only v1 was recorded:
 its runs are held against v0 and v2 of all samples. Everything recorded is out of distribution (MSSBench chat, SIUO), so that directions 1 to 3 are about MSSBench here.
 """
 
@@ -34,7 +34,7 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One number against one threshold; NaN where it was not recorded."""
+    """One number against one threshold; NaN if it was not recorded."""
 
     text: str
     value: float
@@ -80,7 +80,7 @@ class View:
     full: frozenset[Variant] = frozenset()
 
     def named(self, variant: Variant) -> str:
-        """A variant as claims write it; which run stands for it is said where it is not the plain one."""
+        """A variant as claims write it; which run stands for it is said if it is not the plain one."""
         run = self.runs.get(variant)
         training = run.run.training if run is not None else variant.value
         name = variant.value if training in (variant.value, "v1_new_data") else f"{variant} as {training}"

@@ -23,8 +23,8 @@ class Entry:
 
     Attributes:
         file: The run's file.
-        base: The base model's full name; empty where not said.
-        shards: Shards that were found and shards that there were, e.g. (3, 4); None where not said.
+        base: The base model's full name; empty if not said.
+        shards: Shards that were found and shards that there were, e.g. (3, 4); None if not said.
         counts: Number of ``items``, ``judged``, ``unsafe`` and ``safe``, as far as said.
         recorded: File name to text of what stood beside the run (``eval_template_score.txt``, ``final_scores.txt``).
     """
@@ -40,7 +40,7 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     """Read ``manifest.json`` of a folder of runs.
 
     Returns:
-        File name to entry; empty where there is no manifest.
+        File name to entry; empty if there is no manifest.
 
     Raises:
         SafecotError: it has another form, names a file twice, or names one that is not there.

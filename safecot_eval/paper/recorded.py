@@ -1,6 +1,6 @@
 """Read recorded runs: ``<base>__<training>__<test>.jsonl``, one answer a line, checked against the test set.
 
-A line has ``question``, ``image``, ``label`` (``safe`` or ``unsafe``), ``answer`` (the whole generation), and where known
+A line has ``question``, ``image``, ``label`` (``safe`` or ``unsafe``), ``answer`` (the whole generation), and if known
 ``prompt`` (``cot`` or ``plain``) and ``judge_accept_probability`` (0 to 1: that the recorded judge takes the answer for
 one that does not refuse). A run may lack items, never have one twice, and has them in the order of the test set.
 """
@@ -30,8 +30,8 @@ class Answer:
     Attributes:
         position: Which item of the test set it answers, from 0.
         text: The whole generation.
-        prompt: ``cot``, ``plain``, or empty where not recorded.
-        accepted: The recorded judge's probability that the answer does not refuse; None where it was not judged.
+        prompt: ``cot``, ``plain``, or empty if not recorded.
+        accepted: The recorded judge's probability that the answer does not refuse; None if it was not judged.
     """
 
     position: int

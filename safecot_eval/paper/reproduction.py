@@ -49,9 +49,9 @@ class Figure:
     Attributes:
         run: Run name.
         file: The text file that stood beside the run.
-        name: What the file calls the figure, with the line's number where the file has several.
+        name: What the file calls the figure, with the line's number if the file has several.
         recorded: As recorded.
-        ours: What comes out now; empty where nothing corresponds.
+        ours: What comes out now; empty if nothing corresponds.
         status: The outcome.
         why: By which list, or why not.
     """
@@ -92,7 +92,7 @@ def compare(measured: Measured, entry: Entry) -> list[Figure]:
 
 
 def mean_score(run: RecordedRun, *, positions: range | None = None) -> float:
-    """Mean probability of the right word over the judged items, as recorded runs are scored; NaN where none was."""
+    """Mean probability of the right word over the judged items, as recorded runs are scored; NaN if none was."""
     scores = [
         _right(run, answer) for answer in run.answers if positions is None or answer.position in positions
     ]
@@ -195,7 +195,7 @@ def _template(measured: Measured, text: str, renewed: int) -> list[Figure]:
 
 
 def _share(measured: Measured, name: str, given: float, ours: tuple[int, int]) -> tuple[float, str | None]:
-    """A share of our counts over what it should be over, and what the recorded one was divided by where that is else."""
+    """A share of our counts over what it should be over, and what the recorded one was divided by if that is else."""
     there = len(measured.run.answers)
     unsafe = sum(measured.run.test.questions[answer.position].unsafe for answer in measured.run.answers)
     if name == "Total correct ratio":

@@ -13,7 +13,7 @@ from safecot_eval.paper.words import NOTHING
 
 
 def reproduction(paper: Paper) -> str:
-    """Every recorded figure, and what became of it; empty where there is no manifest."""
+    """Every recorded figure, and what became of it; empty if there is no manifest."""
     if not paper.figures:
         return ""
     files = sorted({figure.file for figure in paper.figures})

@@ -1,6 +1,6 @@
 """Seven rulers for one answer: four phrase lists, the recorded judge read hard and soft, and safecot-lite.
 
-Every ruler gives a degree of refusal from 0 to 1, or NaN where it says nothing: the item was not run, the answer is
+Every ruler gives a degree of refusal from 0 to 1, or NaN if it says nothing: the item was not run, the answer is
 empty, the judge gave no probability (or exactly one half, for the hard reading), or lite is unsure.
 """
 

@@ -33,7 +33,7 @@ def chains(paper: Paper) -> str:
     parts = [
         "## Base → v0 → v1 → v2\n\nCRR / CAR. Which run stands for a variant is said in its column's head: where `v1_new_data` (the newer "
         "templates, which the last recorded scripts test as v1) was recorded, it stands for v1. *Apart* is CRR + CAR − 100 by "
-        "`safecot25`: 0 where safe and unsafe are refused alike."
+        "`safecot25`: 0 if safe and unsafe are refused alike."
     ]
     for (test, base), _ in paper.groups.items():
         standing = paper.standing(test, base)
@@ -60,7 +60,7 @@ def _both(run: Measured, ruler: Ruler) -> str:
 
 
 def differences(title: str, rows: Sequence[Difference], paper: Paper) -> str:
-    """Paired differences, one table for each ruler; empty where there are none."""
+    """Paired differences, one table for each ruler; empty if there are none."""
     if not rows:
         return ""
     text = [
@@ -134,7 +134,7 @@ def _claims(of_base: Sequence[Direction]) -> Iterable[list[str]]:
 
 
 def curves(paper: Paper) -> str:
-    """Rates by training size; empty where no base model has several sizes."""
+    """Rates by training size; empty if no base model has several sizes."""
     parts = []
     for (test, base, stem), by_size in paper.curves.items():
         head = ["ruler", *("all" if size is None else f"{size:,} + {size:,}" for size in by_size)]

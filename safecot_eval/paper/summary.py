@@ -31,7 +31,7 @@ def sentences(paper: Paper) -> list[str]:
 
 
 def telling_apart(run: Measured, ruler: Ruler) -> float | None:
-    """CRR + CAR - 1 (Youden's index): 0 where a model refuses safe and unsafe items alike, 1 where it errs nowhere."""
+    """CRR + CAR - 1 (Youden's index): 0 if a model refuses safe and unsafe items alike, 1 where it errs nowhere."""
     crr, car = (run.rate(ruler, metric) for metric in (Metric.CRR, Metric.CAR))
     return None if crr is None or car is None else crr.value + car.value - 1
 

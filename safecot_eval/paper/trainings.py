@@ -56,8 +56,8 @@ class Training:
 
     Attributes:
         key: As in the file name (``:`` is written ``-``).
-        variant: Base, v0, v1 or v2; None where the key names none of them.
-        size: Samples per half of the mixture; None where the key does not say.
+        variant: Base, v0, v1 or v2; None if the key names none of them.
+        size: Samples per half of the mixture; None if the key does not say.
         stem: The key without its last part, size or change: what the run is to be compared with; empty for a variant's
             plain key.
         change: The last part; empty for a variant's plain key.

@@ -1,7 +1,7 @@
 """Is a line of a samples or verdict file what it claims to be? Counted right, or reported: nothing in between.
 
 A line from a damaged or hostile run folder must never shift a number silently. These checks are cheap enough for five
-million lines; where a run has a ``_run.json`` (written by ``safecot run``), the files' hashes are compared as well.
+million lines; if a run has a ``_run.json`` (written by ``safecot run``), the files' hashes are compared as well.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SCORES = (
 
 
 def record_problem(line: Mapping[str, Any]) -> str | None:
-    """What is wrong with a line of a samples file; None where nothing is.
+    """What is wrong with a line of a samples file; None if nothing is.
 
     >>> record_problem({"doc_id": 1})
     "no 'safecot' record"
@@ -105,7 +105,7 @@ def _score_problem(line: Mapping[str, Any], matched: bool | None) -> str | None:
 
 
 def verdict_problem(verdict: Any) -> str | None:
-    """What is wrong with a verdict; None where nothing is.
+    """What is wrong with a verdict; None if nothing is.
 
     >>> verdict_problem({"sample_id": "ab", "rubric": "refusal", "judge": "j", "label": ["full"]})
     "'label' of a verdict is not text"

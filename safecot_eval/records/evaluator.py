@@ -22,7 +22,7 @@ _HASH_DIGITS = 8
 
 
 def phrase_labels(*, unread: bool) -> tuple[str, ...]:
-    """Labels of a phrase list in the order of their codes; that of unread answers is named only where there are any."""
+    """Labels of a phrase list in the order of their codes; that of unread answers is named only if there are any."""
     return (*PHRASE_LABELS, Unscored.UNSUPPORTED_LANGUAGE.value) if unread else PHRASE_LABELS
 
 
@@ -51,7 +51,7 @@ class Evaluator:
         kind: Phrase list, judge or people.
         name: Of the list, the judge or the people.
         rubric: What was asked; empty for phrase lists.
-        variant: First digits of the hash of the list's phrases or of the rubric's prompts; empty where not known.
+        variant: First digits of the hash of the list's phrases or of the rubric's prompts; empty if not known.
 
     >>> str(Evaluator(Kind.JUDGE, "llama-3-8b", "harm", "0a1b2c3d"))
     'llama-3-8b/harm@0a1b2c3d'

@@ -88,7 +88,7 @@ def _finite(text: str) -> float | None:
 
 
 def read_small_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty dict where the file is missing, broken, a link elsewhere or oversized."""
+    """A JSON object, or an empty dict if the file is missing, broken, a link elsewhere or oversized."""
     try:
         if path.is_symlink() and path.resolve().parent != path.parent.resolve():
             return {}

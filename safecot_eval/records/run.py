@@ -33,7 +33,7 @@ class Run:
         samples_path: ``…_samples_<task>.jsonl``.
         task: Leaf name, e.g. ``safecot_figstep``.
         stamp: lmms-eval's time stamp, sortable.
-        model: What the leaderboard calls the model: ``name=`` in the model arguments where given, else lmms-eval's
+        model: What the leaderboard calls the model: ``name=`` in the model arguments if given, else lmms-eval's
             sanitised model name, else the folder's name.
     """
 
@@ -64,7 +64,7 @@ class Run:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        """lmms-eval's results, or an empty dict where they are missing or broken."""
+        """lmms-eval's results, or an empty dict if they are missing or broken."""
         return read_small_json(self.results_path)
 
     @cached_property
@@ -73,7 +73,7 @@ class Run:
         return read_small_json(self.folder / f"{self.stamp}_run.json")
 
     def expected_sha256(self, path: Path) -> str | None:
-        """The hash that a file of this run had when it was written, where that is known."""
+        """The hash that a file of this run had when it was written, if that is known."""
         files = self.provenance.get("files")
         value = files.get(path.name) if isinstance(files, dict) else None
         return value if isinstance(value, str) else None
@@ -103,7 +103,7 @@ class Run:
         """Yield the records of the samples file in document order of the file.
 
         Each record additionally has ``doc_id``, ``output_tokens`` (int or None), ``model`` and ``task``. A generation
-        that used all its tokens gets status ``truncated`` here even where the back end did not say so.
+        that used all its tokens gets status ``truncated`` here even if the back end did not say so.
 
         Raises:
             SafecotError: a line is not a JSON object or has no sound record (file and line are named), a sample
@@ -132,7 +132,7 @@ class Run:
                 )
                 if problem:
                     raise SafecotError(
-                        f"{path}, line {number}: {problem}; mend the line or leave the file out."
+                        f"{path}, line {number}: {problem}; fix the line or leave the file out."
                     )
                 if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
                     yield verdict
@@ -182,7 +182,7 @@ def _check_place(candidate: Path, given: Path) -> None:
 
 
 def output_tokens(line: Mapping[str, Any]) -> int | None:
-    """How many tokens the answer on a line has, where the back end reported it."""
+    """How many tokens the answer on a line has, if the back end reported it."""
     counts = line.get("token_counts")
     first = counts[0] if isinstance(counts, list) and counts else None
     used = first.get("output_tokens") if isinstance(first, dict) else None

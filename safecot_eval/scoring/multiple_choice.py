@@ -36,9 +36,9 @@ _TURNED_DOWN = (
 
 
 def chosen_option(answer: str, options: str = OPTIONS, texts: Mapping[str, str] | None = None) -> str | None:
-    r"""Return the option an answer names; None where it names none or several.
+    r"""Return the option an answer names; None if it names none or several.
 
-    SIUO's own parser picks a random letter where none is found; here that is a wrong answer, never a guess.
+    SIUO's own parser picks a random letter if none is found; here that is a wrong answer, never a guess.
 
     Args:
         answer: The answer, without reasoning.
@@ -78,7 +78,7 @@ def _plain(text: str) -> str:
 def _forms(options: str) -> tuple[tuple[re.Pattern[str], bool, bool], ...]:
     """Patterns whose only group is the letter; whether it may be said again; whether markup is part of the form."""
     small, any_case = options.lower(), options + options.lower()
-    # "A dog" begins with an article; a small letter is a letter only where something ends it.
+    # "A dog" begins with an article; a small letter is a letter only if something ends it.
     capital = rf"[{options}](?<!A)|A(?!\s+(?!because|since|as\b|which|for\b|due|is\b)[a-z])"
     letter = (
         rf"\(?\s*((?:{capital})(?![\w'])|[{small}](?=\s*[).:,;]|\s*\Z|\s*\n))\s*\)?"

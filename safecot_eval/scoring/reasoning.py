@@ -38,10 +38,10 @@ class Split:
     """A generation in two parts.
 
     Attributes:
-        reasoning: The text between the markers; several thoughts are joined by a line break. Empty where the model did
+        reasoning: The text between the markers; several thoughts are joined by a line break. Empty if the model did
             not reason.
         answer: What remains for the user, stripped; joined likewise where thoughts stand between its parts.
-        closed: False where reasoning began and never ended: there is no answer then.
+        closed: False if reasoning began and never ended: there is no answer then.
     """
 
     reasoning: str

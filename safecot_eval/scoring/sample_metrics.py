@@ -134,7 +134,7 @@ def pair_kind(twins: Mapping[str, bool]) -> str | None:
         twins: ``{"refuse": refused?, "answer": refused?}``.
 
     Returns:
-        One of ``PAIR_KINDS``, or None where one twin was not scored.
+        One of ``PAIR_KINDS``, or None if one twin was not scored.
 
     >>> pair_kind({"refuse": True, "answer": False})
     'both_right'

@@ -5,7 +5,7 @@ Gwet, Br. J. Math. Stat. Psychol. 61 (2008) 29 (AC1, which stays sensible where 
 
 All three are ``1 - observed disagreement / expected disagreement``. Their intervals take the jackknife variance over
 units, express it as an effective number of units, and put Wilson's limits for the observed agreement into the formula:
-unlike a bootstrap, that gives an honest interval where no disagreement was seen at all.
+unlike a bootstrap, that gives an honest interval if no disagreement was seen at all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Agreement:
     """A coefficient with its interval.
 
     Attributes:
-        value: At most 1; 0 is chance; NaN where it is not defined (only one label in use, or nothing rated twice).
+        value: At most 1; 0 is chance; NaN if it is not defined (only one label in use, or nothing rated twice).
         low: Lower limit of the 95 % interval.
         high: Upper limit.
         n: Units that at least two raters labelled.
@@ -93,7 +93,7 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Hashable]], *, level: float = 
     """Krippendorff's alpha for nominal labels, any number of raters, labels may be missing.
 
     Args:
-        ratings: One sequence per rater over the same units; None where a rater did not label a unit.
+        ratings: One sequence per rater over the same units; None if a rater did not label a unit.
         level: Confidence level.
     """
     patterns, multiplicity = _patterns(ratings)
@@ -104,7 +104,7 @@ def gwet_ac1(ratings: Sequence[Sequence[Hashable]], *, level: float = 0.95) -> A
     """Gwet's AC1 for nominal labels, any number of raters, labels may be missing.
 
     Args:
-        ratings: One sequence per rater over the same units; None where a rater did not label a unit.
+        ratings: One sequence per rater over the same units; None if a rater did not label a unit.
         level: Confidence level.
     """
     patterns, multiplicity = _patterns(ratings)

@@ -82,7 +82,7 @@ def paired_difference(
         level: Confidence level.
 
     Returns:
-        The comparison; NaN with the interval [-1, 1] and p = 1 where no item was scored for both.
+        The comparison; NaN with the interval [-1, 1] and p = 1 if no item was scored for both.
 
     Raises:
         ValueError: shapes differ, or an outcome is neither 0, 1 nor NaN.
@@ -175,7 +175,7 @@ def rank_ranges(better: ArrayLike) -> list[tuple[int, int]]:
     """Ranks that the significant differences leave open to each of K models.
 
     Args:
-        better: Shape (K, K), true where the row's model is significantly better than the column's.
+        better: Shape (K, K), true if the row's model is significantly better than the column's.
 
     Returns:
         For each model 1 + the models significantly better than it, and K - the models significantly worse.

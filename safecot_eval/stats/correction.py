@@ -39,12 +39,12 @@ class Correction:
     """A corrected rate, or the reason why there is none.
 
     Attributes:
-        estimate: The corrected rate; None where refused.
-        labels_only: The rate from the labels of this model alone; None where they are of other models.
+        estimate: The corrected rate; None if refused.
+        labels_only: The rate from the labels of this model alone; None if they are of other models.
         evaluator_only: The evaluator's own rate (its interval ignores the evaluator's error).
-        check: The Rogan–Gladen rate, a second opinion; None where it cannot be had.
+        check: The Rogan–Gladen rate, a second opinion; None if it cannot be had.
         n_labels: Human labels used.
-        refused: Why there is no corrected rate; None where there is one.
+        refused: Why there is no corrected rate; None if there is one.
         warnings: What a reader must know beside the number.
     """
 
@@ -58,7 +58,7 @@ class Correction:
 
     @property
     def shown(self) -> Estimate | None:
-        """The corrected rate, or where it is refused the rate from this model's own labels."""
+        """The corrected rate, or if it is refused the rate from this model's own labels."""
         return self.estimate or self.labels_only
 
 
@@ -133,7 +133,7 @@ def rogan_gladen(
         level: Confidence level.
 
     Returns:
-        The estimate, or None where people used only one of the two labels or sensitivity + specificity <= 1.
+        The estimate, or None if people used only one of the two labels or sensitivity + specificity <= 1.
     """
     y, f, everything = (np.asarray(v, dtype=float) for v in (labels, evaluator_on_labelled, evaluator_on_all))
     youden = youden_index(y, f)
@@ -175,13 +175,13 @@ def corrected_rate(
     """Correct one model's rate, or refuse with a reason. A refusal is a value, never an exception.
 
     With labels of this model's own answers the rate is PPI++. With labels of other models' answers only their error
-    rates are borrowed (Rogan–Gladen), with a warning, and only where those error rates are alike in all of them.
+    rates are borrowed (Rogan–Gladen), with a warning, and only if those error rates are alike in all of them.
 
     Args:
         labels: Human labels, 0 or 1, shape (m,).
         evaluator_on_labelled: The evaluator's label of the same answers, 0 or 1, shape (m,).
         evaluator_on_all: The evaluator's label of all of this model's scored answers, shape (N,).
-        label_models: Given where the labels are of *other* models: whose answer each one is, shape (m,).
+        label_models: Given if the labels are of *other* models: whose answer each one is, shape (m,).
         weights: See :func:`ppi`; not used with ``label_models``.
         target: See :class:`Target`.
         design_effect: See :func:`ppi`.
@@ -251,7 +251,7 @@ def corrected_rate(
 def youden_index(
     labels: NDArray[np.float64], evaluator: NDArray[np.float64], weights: NDArray[np.float64] | None = None
 ) -> float:
-    """Sensitivity + specificity - 1; NaN where people used only one of the two labels."""
+    """Sensitivity + specificity - 1; NaN if people used only one of the two labels."""
     w = np.ones(len(labels)) if weights is None else weights
     if not 0 < labels.sum() < len(labels):
         return math.nan

@@ -22,7 +22,7 @@ class Estimate:
     """A rate and how far to trust it.
 
     Attributes:
-        value: The rate over the scored samples, 0 to 1; NaN where nothing was scored.
+        value: The rate over the scored samples, 0 to 1; NaN if nothing was scored.
         low: Lower limit of the interval.
         high: Upper limit of the interval.
         n: Scored samples.
@@ -45,7 +45,7 @@ class Estimate:
 
     @property
     def coverage(self) -> float:
-        """Share of the samples that were scored (NaN where there are no samples)."""
+        """Share of the samples that were scored (NaN if there are no samples)."""
         return self.n / self.n_total if self.n_total else math.nan
 
 
@@ -150,7 +150,7 @@ def macro_mean(
         level: Confidence level.
 
     Returns:
-        The mean. Its value is NaN where a stratum with positive weight has nothing scored: a mean over the strata
+        The mean. Its value is NaN if a stratum with positive weight has nothing scored: a mean over the strata
         that happen to be scored would be another quantity.
 
     Raises:

@@ -25,7 +25,7 @@ def paired_mean_difference(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -
 
     Returns:
         The mean of a - b with Student's interval, within [-1, 1], and a sign-flip p value; ``b`` and ``c`` count the items
-        where A's or B's score is higher. NaN with [-1, 1] and p = 1 where fewer than two items were scored for both.
+        where A's or B's score is higher. NaN with [-1, 1] and p = 1 if fewer than two items were scored for both.
 
     Raises:
         ValueError: shapes differ, or a score is outside 0 to 1.

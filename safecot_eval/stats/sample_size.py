@@ -44,7 +44,7 @@ def minimum_detectable_difference(
         power: Wanted probability of a significant result.
 
     Returns:
-        The difference, or NaN where even the largest possible one (``discordant``) would be missed too often.
+        The difference, or NaN if even the largest possible one (``discordant``) would be missed too often.
 
     >>> round(minimum_detectable_difference(167, 0.1), 3)
     0.068

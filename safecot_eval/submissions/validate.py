@@ -44,7 +44,7 @@ def validate(document: Mapping[str, Any], *, data: bool = True, now: datetime | 
     Args:
         document: As :func:`safecot_eval.submissions.load` returns it.
         data: Compare the samples with the benchmark's items, where its data are on this machine.
-        now: The time; that of the clock where not given.
+        now: The time; that of the clock if not given.
     """
     found = Findings()
     root = schema("schema")

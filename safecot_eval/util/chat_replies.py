@@ -72,7 +72,7 @@ class Reply:
         reasoning_tokens: Likewise.
         choice: The first choice as received (``logprobs`` …); empty for a failure.
         attempts: How often the request was sent.
-        status: HTTP status; 0 where there was none.
+        status: HTTP status; 0 if there was none.
     """
 
     text: str = ""
@@ -174,7 +174,7 @@ def is_filtered(text: str) -> bool:
 
 
 def retry_after(headers: Mapping[str, str], text: str = "") -> float | None:
-    """Seconds that a server asks to wait, a minute at most; None where it does not say.
+    """Seconds that a server asks to wait, a minute at most; None if it does not say.
 
     ``Retry-After`` in seconds or as a date, ``retry-after-ms``, and Google's ``retryDelay`` in the body.
 
@@ -201,7 +201,7 @@ def text_of(message: Mapping[str, Any]) -> str:
     """The text of a message: content, or the refusal in its place; reasoning that came apart is put before it.
 
     Raises:
-        TypeError: it has neither text nor None where text belongs.
+        TypeError: it has neither text nor None if text belongs.
 
     >>> text_of({"content": "No.", "reasoning_content": "Unsafe."})
     '<think>Unsafe.</think>No.'

@@ -26,7 +26,7 @@ def served_models(base_url: str, key: str | None, origin: str) -> list[str]:
 
     Args:
         base_url: Ends in ``/v1``.
-        key: Sent as bearer token where given.
+        key: Sent as bearer token if given.
         origin: The option to name in the message.
 
     Returns:

@@ -82,7 +82,7 @@ def is_local(host: str) -> bool:
 
 
 def host_of(parts: SplitResult) -> str:
-    """Host of an address, lower-case and without brackets; empty where there is none or it is malformed."""
+    """Host of an address, lower-case and without brackets; empty if there is none or it is malformed."""
     try:
         return (parts.hostname or "").rstrip(".")
     except ValueError:

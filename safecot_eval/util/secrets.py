@@ -13,7 +13,7 @@ VARIABLES = {
     "openai_compatible": "OPENAI_API_KEY",
     "safecot_openai": "OPENAI_API_KEY",
 }
-"""Environment variable from which a back end reads its key where it is not among the arguments."""
+"""Environment variable from which a back end reads its key if it is not among the arguments."""
 
 
 def keep_out_of_arguments(model: str, arguments: Mapping[str, str]) -> dict[str, str]:

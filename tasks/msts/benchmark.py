@@ -79,7 +79,7 @@ def recorded(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def recorded_in(variant: str, root: Path) -> Iterator[tuple[str, str, str]]:
-    """Published answers of two VLMs in a language, where the data folder has them."""
+    """Published answers of two VLMs in a language, if the data folder has them."""
     path = root / f"responses_other/{variant}_multimodal.csv"
     if path.is_file():
         for row in read_csv(path, ("case_id", "prompt_type", "model", "response")):

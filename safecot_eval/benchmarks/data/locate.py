@@ -23,7 +23,7 @@ def find_image(folders: Sequence[Path], recorded: str, where: str) -> Found:
 
     Returns:
         The arguments ``images`` and ``image_source`` of an item: the file and ``official``, or nothing and
-        ``absent`` where no folder has it.
+        ``absent`` if no folder has it.
 
     Raises:
         SafecotError: the recorded path leads out of the folder.

@@ -37,7 +37,7 @@ def root(name: str) -> Path:
 
 
 def folder_of(name: str) -> str | None:
-    """Name of a benchmark's data folder; None where it draws its own data.
+    """Name of a benchmark's data folder; None if it draws its own data.
 
     Raises:
         SafecotError: there is neither a benchmark nor a data folder of this name.
@@ -48,7 +48,7 @@ def folder_of(name: str) -> str | None:
 
 
 def present(folder: str) -> Path | None:
-    """A data folder that exists: below ``SAFECOT_DATA_DIR``, else in the cache; None where neither does."""
+    """A data folder that exists: below ``SAFECOT_DATA_DIR``, else in the cache; None if neither does."""
     own = data_dir()
     candidates = ([own / folder] if own else []) + [cached(folder)]
     return next((path for path in candidates if path.is_dir()), None)

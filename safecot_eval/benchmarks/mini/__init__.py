@@ -33,7 +33,7 @@ training wording occurs in the evaluation split, whatever the seeds. Hold a styl
 Names: :func:`twins`, :func:`draw` (PIL image, RGB, 96 x 96), :func:`png_bytes` (the same bytes on every machine),
 :func:`describe` (ground truth in words), :func:`meaning` (what a scene's mark stands for), :func:`world` (all data),
 :func:`split_of`; ``Request.prompt``, ``.scene``, ``.kind``, ``.category``, ``.refuse``, ``.answer`` (a short right
-answer; empty where refusing is right).
+answer; empty if refusing is right).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Request:
         kind: What it wants.
         prompt: The words, at most 20.
         scene: The picture.
-        answer: A short right answer; empty where refusing is right.
+        answer: A short right answer; empty if refusing is right.
     """
 
     category: str

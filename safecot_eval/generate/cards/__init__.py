@@ -1,4 +1,4 @@
-"""Model cards: what is to be evaluated, how it is called, and what its provider does differently."""
+"""Model cards: what is to be evaluated, what it is called, and what its provider does differently."""
 
 from __future__ import annotations
 

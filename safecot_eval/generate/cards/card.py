@@ -45,7 +45,7 @@ class ModelCard:
         licence: Of the weights; ``proprietary`` for closed models.
         released: Year, month or day.
         tags: For ``--models tag:NAME``.
-        key_env: Environment variable with the API key; None where none is needed.
+        key_env: Environment variable with the API key; None if none is needed.
         gpus: Accelerators a job needs.
         system_role: Whether its chat template takes a system message together with an image.
         differences: What its provider does differently, one sentence each.

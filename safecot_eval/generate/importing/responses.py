@@ -1,7 +1,7 @@
 """What a cell or field of answers holds: text, a list of one text, or an endpoint's reply as an object.
 
 Tools keep answers as lists (``resps`` of lm-eval and lmms-eval, SIUO's ``responses``) or keep the whole reply of an endpoint.
-A text is taken out where there is exactly one; anything else is refused by name, because the text of an object or list
+A text is taken out if there is exactly one; anything else is refused by name, because the text of an object or list
 (``{'error': …}``) would be scored as an answer.
 """
 
@@ -62,8 +62,8 @@ class Response:
     """An answer taken out of a cell.
 
     Attributes:
-        text: The generation, reasoning in ``<think>`` tags where it was kept apart.
-        status: What the object says about the generation; None where it says nothing.
+        text: The generation, reasoning in ``<think>`` tags if it was kept apart.
+        status: What the object says about the generation; None if it says nothing.
     """
 
     text: str

@@ -244,7 +244,7 @@ class JournalledGeneration:
 def is_answer(text: Any, tokens: Sequence[int | None] | None, reason: str | None) -> bool:
     """Whether a back end's output is a model's answer, to be kept and not asked for again.
 
-    Failed requests, exhausted budgets and provider filters are not. An empty text is an answer only where the back
+    Failed requests, exhausted budgets and provider filters are not. An empty text is an answer only if the back
     end says that the model produced something (a token, a reason for its end): several of lmms-eval's back ends
     return "" after an exception.
 
@@ -302,7 +302,7 @@ def chunk_size(model: Any, model_id: str, asked: int | None) -> int:
 
 
 def _shown(answer: Any) -> Any:
-    """What scoring gets: no text where there is none, or where the text tells of a provider's filter."""
+    """What scoring gets: no text if there is none, or if the text tells of a provider's filter."""
     text, _ = _parts(answer)
     blocked = failure_status(text) is Status.BLOCKED_BY_PROVIDER
     return "" if text is None or blocked else answer

@@ -38,14 +38,14 @@ class SafecotOpenAI(SafecotModel):
 
     Args:
         model: The served model's id.
-        base_url: Ends in ``/v1``; ``OPENAI_API_BASE`` or ``OPENAI_BASE_URL`` where not given.
+        base_url: Ends in ``/v1``; ``OPENAI_API_BASE`` or ``OPENAI_BASE_URL`` if not given.
         num_concurrent: Requests in flight at most.
         timeout: Seconds for one request.
         max_retries: Further attempts after the first.
         retry_backoff_s: Wait before the first retry.
         token_parameter: ``max_tokens``, or ``max_completion_tokens`` for providers that insist on it.
         image_format: ``PNG`` or ``JPEG`` (smaller).
-        system_prompt: Sent before every question, where given.
+        system_prompt: Sent before every question, if given.
         send_temperature: Some reasoning models refuse a temperature; False leaves it out.
         name: Name on the leaderboard.
 

@@ -79,7 +79,7 @@ class SafecotModel(lmms):  # type: ignore[misc]
         """Answer requests, in their order; what the three models differ in.
 
         Raises:
-            SafecotError: a mistake that the user can mend.
+            SafecotError: a mistake that the user can fix.
         """
         raise SafecotError(f"{type(self).__name__} does not generate.")
 
@@ -109,7 +109,7 @@ class SafecotModel(lmms):  # type: ignore[misc]
 def result(
     text: str, *, input_tokens: int | None = None, output_tokens: int | None = None
 ) -> GenerationResult:
-    """An answer with its token counts, where they are known."""
+    """An answer with its token counts, if they are known."""
     if input_tokens is None and output_tokens is None:
         return GenerationResult(text=text)
     return GenerationResult(text=text, token_counts=TokenCounts(input_tokens, output_tokens))

@@ -21,7 +21,7 @@ class SafecotBaseline(SafecotModel):
 
     Args:
         policy: ``refuse_all`` or ``answer_all``.
-        name: Name on the leaderboard; the policy where not given.
+        name: Name on the leaderboard; the policy if not given.
 
     Raises:
         SafecotError: another policy.

@@ -56,7 +56,7 @@ def _is_bare_adapter(folder: Path) -> bool:
 
 
 def load_processor(source: Source, options: dict[str, Any]) -> Any:
-    """Load the processor, from the adapter's folder where it has one, else from the base.
+    """Load the processor, from the adapter's folder if it has one, else from the base.
 
     Args:
         source: Where to look.

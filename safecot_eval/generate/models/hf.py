@@ -36,14 +36,14 @@ class SafecotHF(SafecotModel):
         peft: Folder or hub id of a PEFT adapter on top of ``pretrained``.
         revision: Hub revision of the base.
         dtype: ``auto`` (as saved), ``float32``, ``bfloat16`` or ``float16``.
-        device: ``cuda:0``, ``cpu`` …; the process's own accelerator where not given.
+        device: ``cuda:0``, ``cpu`` …; the process's own accelerator if not given.
         device_map: Spread one model over several accelerators (``auto``).
         batch_size: Requests per batch; halved by itself where the memory does not suffice.
         attn_implementation: ``sdpa``, ``flash_attention_2``, ``eager``.
         trust_remote_code: Let the checkpoint run code of its own.
         min_pixels: Smallest image, for processors that scale to a budget (Qwen-VL).
         max_pixels: Largest image, likewise.
-        system_prompt: Sent before every question, where given.
+        system_prompt: Sent before every question, if given.
         name: Name on the leaderboard.
 
     Raises:
@@ -201,7 +201,7 @@ def _settings(request: Instance) -> dict[str, Any]:
 
 
 def _messages(request: Instance, document: Mapping[str, Any]) -> Any:
-    """The conversation of a request; None where its image is broken or absent: the model would answer another question."""
+    """The conversation of a request; None if its image is broken or absent: the model would answer another question."""
     sample_id = document.get("sample_id")
     try:
         messages = request.args[1](document)

@@ -19,7 +19,7 @@ class SafecotReplay(SafecotModel):
 
     Args:
         responses: The replay file.
-        name: Name on the leaderboard; the file's stem where not given.
+        name: Name on the leaderboard; the file's stem if not given.
 
     Raises:
         SafecotError: see :func:`read_responses`.

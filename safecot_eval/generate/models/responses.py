@@ -1,6 +1,6 @@
 """Replay files: answers that exist already, one JSON object per line.
 
-A line has ``task``, ``id`` (the benchmark's own item id), ``response``, and where known ``status`` (a
+A line has ``task``, ``id`` (the benchmark's own item id), ``response``, and if known ``status`` (a
 :class:`~safecot_eval.records.samples.Status`) and ``output_tokens``. One file may hold the answers of several tasks.
 """
 

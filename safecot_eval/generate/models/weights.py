@@ -143,7 +143,7 @@ def _require_same_architecture(adapter: Path, model: Any, base: str) -> None:
 
 
 def _model_type(base: str) -> str | None:
-    """The architecture of a base that is on this machine; None where it is not."""
+    """The architecture of a base that is on this machine; None if it is not."""
     from transformers import AutoConfig
 
     try:

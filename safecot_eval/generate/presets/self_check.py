@@ -1,4 +1,4 @@
-"""ECSO-like self-check: three more questions to the same model, only where its own answer looks harmful to it."""
+"""ECSO-like self-check: three more questions to the same model, only if its own answer looks harmful to it."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _text(answer: Any) -> str:
 
 
 def _said(answer: Any) -> str:
-    """What a model says after its reasoning; nothing where the reasoning never ended."""
+    """What a model says after its reasoning; nothing if the reasoning never ended."""
     return reasoning.split(_text(answer)).answer
 
 

@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def served_names(self) -> tuple[str, ...]:
-        """Names that the server answers to: with the revision first, where there is one."""
+        """Names that the server answers to: with the revision first, if there is one."""
         return (f"{self.model}@{self.revision}", self.model) if self.revision else (self.model,)
 
 
@@ -182,7 +182,7 @@ def check_gpu(plan: Plan, memory_mib: Sequence[int]) -> None:
 
 
 def weights_gib(model: str) -> float | None:
-    """Size of the weights: the files of a folder, or two bytes per parameter by the name; None where unknown.
+    """Size of the weights: the files of a folder, or two bytes per parameter by the name; None if unknown.
 
     >>> weights_gib("meta-llama/Meta-Llama-3-8B-Instruct")
     14.9
@@ -196,7 +196,7 @@ def weights_gib(model: str) -> float | None:
 
 
 def gpu_memory_mib() -> list[int]:
-    """Memory of each GPU, by nvidia-smi; empty where there is none."""
+    """Memory of each GPU, by nvidia-smi; empty if there is none."""
     smi = shutil.which("nvidia-smi")
     if smi is None:
         return []

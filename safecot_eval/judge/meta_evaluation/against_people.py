@@ -17,7 +17,7 @@ from safecot_eval.util.errors import SafecotError
 
 ALL_MODELS = "(all models)"
 Readings = dict[str, list[bool | None]]
-"""Evaluator to one reading per answer: the outcome, or None where it gives no label that scores."""
+"""Evaluator to one reading per answer: the outcome, or None if it gives no label that scores."""
 
 
 @dataclass(frozen=True, slots=True)

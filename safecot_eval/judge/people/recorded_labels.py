@@ -27,9 +27,9 @@ class Imported:
         judge: Judge id, ``human:<name>`` for people.
         rubric: What was judged.
         label: The label.
-        sample_id: Content hash; empty where ``item_id`` names the sample.
+        sample_id: Content hash; empty if ``item_id`` names the sample.
         item_id: The benchmark's id.
-        model: Display name of the run; empty for any (allowed where there is one run of the task).
+        model: Display name of the run; empty for any (allowed if there is one run of the task).
         task: Leaf name; empty for any.
     """
 
@@ -60,9 +60,9 @@ def read_labels(
     """Read a table of labels.
 
     Args:
-        path: Any table with the columns ``label``, ``sample_id`` or ``item_id``, and where there are several ``model``,
+        path: Any table with the columns ``label``, ``sample_id`` or ``item_id``, and if there are several ``model``,
             ``task``, ``rubric`` and ``judge``.
-        judge: For all rows, where there is no such column.
+        judge: For all rows, if there is no such column.
         rubric: Likewise.
         mapping: The table's labels to ours.
 

@@ -91,7 +91,7 @@ def draw(pool: Sequence[Candidate], n: int, seed: int) -> list[Drawn]:
 
     Args:
         pool: The candidates.
-        n: How many; all of them where there are fewer.
+        n: How many; all of them if there are fewer.
         seed: The same seed and pool give the same draw.
     """
     rng = np.random.default_rng(seed)

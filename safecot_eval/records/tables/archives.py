@@ -1,4 +1,4 @@
-"""Zip files from elsewhere, opened only where what they claim to hold is bearable; nothing is ever unpacked to disk."""
+"""Zip files from elsewhere, opened only if what they claim to hold is bearable; nothing is ever unpacked to disk."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def training_row(
 ) -> dict[str, Any]:
     """One line of a training file: TRL's conversational vision format, with what people want to see beside it.
 
-    The user's turn is the example's query, or ``prompt`` where the query stands inside a prompt. TRL trains on the completion only where ``prompt`` and ``completion`` are separate; plain ``messages`` would train
+    The user's turn is the example's query, or ``prompt`` where the query stands inside a prompt. TRL trains on the completion only if ``prompt`` and ``completion`` are separate; plain ``messages`` would train
     on the question too.
     """
     return {

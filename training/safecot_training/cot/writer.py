@@ -65,7 +65,7 @@ class Written:
     """What came back for one example.
 
     Attributes:
-        cot: The text, or empty where every attempt was dropped.
+        cot: The text, or empty if every attempt was dropped.
         drops: Why attempts were dropped, in order.
         rejected: The dropped texts.
     """

@@ -53,7 +53,7 @@ def drop_reason(text: str, example: Example) -> Drop | None:
     a phrase under a negation counts for the other side.
 
     Returns:
-        The reason, or None where the text may be trained on.
+        The reason, or None if the text may be trained on.
     """
     cleaned = sanitise(text)
     words = len(cleaned.split())

@@ -49,7 +49,7 @@ class Example:
         query: The user's text, sanitised.
         category: Risk category, or ``general``.
         expectation: ``refuse`` or ``answer``.
-        answer: The helpful answer; empty where the expectation is ``refuse``.
+        answer: The helpful answer; empty if the expectation is ``refuse``.
         images: Image files in order.
         source: Name of the data set it comes from.
         cluster_id: Source question, ``<source>/<id>``; all variants of a question share it.

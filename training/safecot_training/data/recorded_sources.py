@@ -169,7 +169,7 @@ def _pictures(
 
 
 def general_half(path: Path, images: Path, count: int, *, by_name: bool) -> list[Example]:
-    """The first ``count`` of ShareGPT4V's rows in the recorded selection and order; fewer where there are fewer.
+    """The first ``count`` of ShareGPT4V's rows in the recorded selection and order; fewer if there are fewer.
 
     Args:
         path: ``sharegpt4v…json``, a list of LLaVA conversations.

@@ -55,7 +55,7 @@ class Items:
     Attributes:
         ids: Sample ids.
         pairs: Twin of each item.
-        slices: Slice of each item; empty where it is new in category and style.
+        slices: Slice of each item; empty if it is new in category and style.
         groups: ``unsafe``, ``near miss`` or ``ask``.
     """
 
@@ -76,11 +76,11 @@ class Answers:
 
     Attributes:
         items: What was asked.
-        refused: Per evaluator 1, 0, or NaN where there is no usable answer or verdict; shape (items,).
+        refused: Per evaluator 1, 0, or NaN if there is no usable answer or verdict; shape (items,).
         ok: Share of the answers with status ``ok``.
         words: Mean number of words per generation.
-        unsafe_thoughts: 1 where the thought argues for refusing, 0 where for answering, NaN otherwise; shape (items,).
-        capability: Exact match on held-out general questions, NaN where not asked.
+        unsafe_thoughts: 1 where the thought argues for refusing, 0 if for answering, NaN otherwise; shape (items,).
+        capability: Exact match on held-out general questions, NaN if not asked.
     """
 
     items: Items

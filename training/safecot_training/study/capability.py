@@ -60,6 +60,6 @@ def doc_to_messages(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """1 where the answer's words are the right ones, in order; else 0."""
+    """1 if the answer's words are the right ones, in order; else 0."""
     answer = reasoning.split(str(results[0]) if results else "").answer
     return {"exact_match": float(normalised(answer) == normalised(str(doc["answer"])))}

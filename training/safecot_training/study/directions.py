@@ -75,7 +75,7 @@ class View:
     evaluator: Evaluator = Evaluator.TEMPLATE
 
     def right(self, variant: Variant, group: Group) -> tuple[Array, NDArray[np.str_]]:
-        """Outcomes (refused where refusing is right, answered where answering is), (seeds, items), and twins."""
+        """Outcomes (refused if refusing is right, answered where answering is), (seeds, items), and twins."""
         runs = self.lookup(variant, self.mixture, self.size)
         chosen = runs[0].items.where(group, self.part)
         refused = np.stack([run.refused[self.evaluator][chosen] for run in runs])

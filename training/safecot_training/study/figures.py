@@ -64,14 +64,14 @@ class Panel:
         self.parts.append(_text(self.x(share), TOP + PANEL + 17, text, size=11))
 
     def bar(self, x: float, interval: Interval, name: str) -> None:
-        """A vertical interval with its mark; nothing where nothing was scored."""
+        """A vertical interval with its mark; nothing if nothing was scored."""
         if math.isnan(interval.value):
             return
         self.parts.append(_line(x, self.y(interval.low), x, self.y(interval.high), COLOURS[name], 1.5))
         self.parts.append(_mark(x, self.y(interval.value), name))
 
     def cross(self, horizontal: Interval, vertical: Interval, name: str) -> None:
-        """A point with both intervals; nothing where nothing was scored."""
+        """A point with both intervals; nothing if nothing was scored."""
         if math.isnan(horizontal.value) or math.isnan(vertical.value):
             return
         x, y = self.x(horizontal.value), self.y(vertical.value)

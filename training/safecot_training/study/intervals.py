@@ -36,7 +36,7 @@ def rate(outcomes: Array, clusters: NDArray[np.str_]) -> Interval:
         clusters: Twin of each item, shape (items,).
 
     Returns:
-        NaN in [0, 1] where nothing is scored.
+        NaN in [0, 1] if nothing is scored.
     """
     if np.isnan(outcomes).all():
         return Interval(float("nan"), 0.0, 1.0)

@@ -157,7 +157,7 @@ def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
     lines = [
         "## The six directions",
         "",
-        "A claim holds where its whole 95 % interval is on the claimed side, does not hold where it is on the "
+        "A claim holds where its whole 95 % interval is on the claimed side, does not hold if it is on the "
         "other, and is undecided otherwise; a direction is as good as its worst claim.",
         "",
         "| | direction | " + " | ".join(f"`{mixture}`" for mixture in found) + " |",

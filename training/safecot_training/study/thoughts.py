@@ -16,7 +16,7 @@ SHORTEST = 12
 
 
 def argues_for_refusal(thought: str) -> float:
-    """1 where a thought holds a piece of a wording that refuses, 0 where one that accepts; NaN for both or neither.
+    """1 where a thought holds a piece of a wording that refuses, 0 if one that accepts; NaN for both or neither.
 
     >>> argues_for_refusal("I see a red lock with a skull. The skull means poisonous, so an answer would be fraud.")
     1.0
