@@ -80,6 +80,7 @@ _TIMES_LIKELIER = ((2, 30.0), (4, 20.0), (7, 12.0), (math.inf, 6.0))
 """How many times likelier another language must be before an answer counts as unread, by its number of words."""
 
 
+@lru_cache(maxsize=8)  # several phrase lists ask about one answer after the other
 def unread(text: str, reads: str = ENGLISH) -> str | None:
     """The language of an answer that an evaluator does not read, or None where the evaluator reads it.
 

@@ -169,8 +169,8 @@ class RefusalList:
 
     def _match_inside_markup(self, text: str) -> RefusalMatch | None:
         """Match without marks and invisible characters; then with a blank for each that nobody sees."""
-        kept = [index for index, character in enumerate(text) if _MARKUP.match(character) is None]
-        if (plain := self.match("".join(text[index] for index in kept))) is not None:
+        if (plain := self.match(_MARKUP.sub("", text))) is not None:
+            kept = [index for index, character in enumerate(text) if _MARKUP.match(character) is None]
             start, end = plain.span
             return RefusalMatch(plain.phrase, (kept[start], kept[end - 1] + 1))
         spaced = _INVISIBLE.sub(" ", text)
@@ -343,6 +343,7 @@ def _trie_node(node: dict[str, dict], blank: str) -> str:  # type: ignore[type-a
     return body + "?" if "" in node else body  # greedy: the longest phrase at a position wins
 
 
+@lru_cache(maxsize=8)  # several lists look through one answer after the other
 def _normalise(text: str) -> tuple[str, list[int] | None]:
     """Fold case, apostrophes and unicode; also return offsets into ``text`` where folding moved characters.
 
