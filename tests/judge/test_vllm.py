@@ -114,7 +114,6 @@ def test_many_requests_at_once(served: Endpoint, tmp_path: Path) -> None:
         if line.startswith("vllm:prefix_cache_")
     }
     assert values["vllm:prefix_cache_hits_total"] > 0.3 * values["vllm:prefix_cache_queries_total"]
-    assert judge.counts.asked == 80
 
 
 def test_plain_lmms_eval_judges_during_the_run(served: Endpoint, tmp_path: Path) -> None:

@@ -49,7 +49,6 @@ class Tally:
     budget: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    damaged: int = 0
     chunk: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -78,7 +77,6 @@ class JournalledGeneration:
         self.model, self.generate, self.journal = model, generate, journal
         self.guard, self.chunk, self.tally = guard, chunk, tally
         tally.chunk = chunk
-        tally.damaged = journal.damaged if journal is not None else 0
 
     def __call__(self, requests: Sequence[Instance]) -> list[Any]:
         """Answer requests in their order, like ``generate_until``."""

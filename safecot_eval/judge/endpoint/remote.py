@@ -39,12 +39,8 @@ class _Slot:
 
 @dataclass
 class Counts:
-    """What a pass did."""
+    """Replies that were cut off, at the limit and while the judge still reasoned."""
 
-    asked: int = 0
-    cached: int = 0
-    shared: int = 0
-    failed: int = 0
     cut: int = 0
     cut_reasoning: int = 0
 
@@ -60,7 +56,7 @@ class RemoteJudge:
         timeout_s: For one attempt of one request.
         retries: Further attempts after the first.
         backoff_s: Wait before the first retry; doubles, with jitter.
-        counts: What was done so far.
+        counts: Of the replies so far.
         adaptations: What the endpoint does not take; learned on the way.
     """
 
@@ -181,12 +177,9 @@ class _Session:
         for work, request, key in zip(chunk, requests, keys, strict=True):
             slot = _Slot(work, request.cut, known.get(key))
             self.order.append(slot)
-            if slot.reading is not None:
-                self.counts.cached += 1
-            elif key in self.waiting:
-                self.counts.shared += 1
+            if slot.reading is None and key in self.waiting:
                 self.waiting[key].append(slot)
-            else:
+            elif slot.reading is None:
                 self.waiting[key] = [slot]
                 if self.judge._dialect is None:
                     endpoint = self.judge.endpoint
@@ -199,10 +192,7 @@ class _Session:
 
     async def _ask(self, key: str, request: Request) -> None:
         reading = await self._reading(request)
-        self.counts.asked += 1
-        if reading.label == Unscored.MISSING:
-            self.counts.failed += 1
-        else:
+        if reading.label != Unscored.MISSING:
             self.counts.cut += reading.failure == CUT
             self.counts.cut_reasoning += reading.failure == CUT_REASONING
             if not reading.cut:  # with more room it may be a label
