@@ -45,6 +45,7 @@ def evaluate(
     from safecot_eval.judge.in_run import configured_at_all
     from safecot_eval.judge.meta_evaluation.against_people import compare, evaluate_set
     from safecot_eval.judge.meta_evaluation.label_sets import SETS
+    from safecot_eval.records.evaluator import is_people
     from safecot_eval.records.run import find_runs
     from safecot_eval.records.verdicts import YES_OR_NO, outcome_of
     from safecot_eval.util.files import write_text
@@ -65,7 +66,7 @@ def evaluate(
             SETS[labels], judge, chosen_rubrics((SETS[labels].rubric,), official) if judge else None
         )
         say_advice(judge)
-    elif labels.startswith("human:") and runs:
+    elif is_people(labels) and runs:
         if not outcome_of(rubric)[0]:
             raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(YES_OR_NO)}.")
         rows = compare(*against_people(read_all(find_runs(runs)), labels, rubric))

@@ -125,6 +125,7 @@ def import_(
 ) -> None:
     """Read one or two annotators' SHEETS; report agreement and conflicts; write verdicts beside the runs."""
     from safecot_eval.judge.people import adjudicate, question, read_key, read_sheet, verdicts, write_verdicts
+    from safecot_eval.records.evaluator import people_id
     from safecot_eval.records.run import find_runs
 
     if len(sheets) > 2:
@@ -142,9 +143,9 @@ def import_(
     _print_open(result, key, key_path, sheets)
     if not result.labels:
         raise SafecotError("No row has a final label; nothing was written.")
-    groups = verdicts(key, result.labels, f"human:{name}")
+    groups = verdicts(key, result.labels, people_id(name))
     places = find_runs(runs, newest_only=False) if runs else None
-    for path, written in write_verdicts(groups, f"human:{name}", places).items():
+    for path, written in write_verdicts(groups, people_id(name), places).items():
         click.echo(f"{written} labels: {path}")
 
 
@@ -156,13 +157,14 @@ def import_(
 def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> None:
     """Correct an evaluator's rates with the human labels beside RUNS, or say why that cannot be done."""
     from safecot_eval.aggregate.corrected import corrected_rates
+    from safecot_eval.records.evaluator import people_id
     from safecot_eval.records.run import find_runs
 
     outcome = {"refusal": "refused", "harm": "unsafe"}[rubric]
     click.echo(
         f"Rate of {outcome}: {judge or 'phrase list'} corrected with labels of human:{name} (95 % intervals)"
     )
-    groups = corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=f"human:{name}")
+    groups = corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=people_id(name))
     several = len({group.evaluator for group in groups}) > 1
     for group in groups:
         found = group.correction

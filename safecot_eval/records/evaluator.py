@@ -134,6 +134,20 @@ def _without_variant(text: str) -> tuple[str, str]:
     return (head, variant) if head and variant else (text, "")
 
 
+def people_id(name: str) -> str:
+    """The judge id of a group of people.
+
+    >>> people_id("consensus")
+    'human:consensus'
+    """
+    return Evaluator(Kind.PEOPLE, name).judge
+
+
+def is_people(judge: str) -> bool:
+    """Whether a judge id is that of people."""
+    return Evaluator.parse(judge).kind is Kind.PEOPLE
+
+
 def short_names(evaluators: Iterable[Evaluator]) -> dict[Evaluator, str]:
     """Spellings without the variant, but for judges that asked in several.
 

@@ -10,6 +10,7 @@ from safecot_eval.judge.meta_evaluation.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge, Work
+from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.verdicts import outcome_of
 from safecot_eval.scoring import refusal
 from safecot_eval.stats import Agreement, Estimate, kappa_of_table, rate, sensitivity_specificity
@@ -100,7 +101,7 @@ def evaluate_set(
     for name in refusal.available_lists(labels.language):
         phrases = refusal.load_list(name)
         matched = [phrases.read(answer=row.answer).matched for row in rows]
-        shown = f"template:{name}" if labels.rubric == "refusal" else f"template:{name} (unmatched)"
+        shown = str(Evaluator.of_list(name)) + ("" if labels.rubric == "refusal" else " (unmatched)")
         readings[shown] = [m if labels.rubric == "refusal" or m is None else not m for m in matched]
     for name in rows[0].recorded:
         readings[name] = [outcome.get(row.recorded[name]) for row in rows]

@@ -11,6 +11,7 @@ from typing import Any
 from safecot_eval.judge.meta_evaluation.label_sets import PRESETS, SETS
 from safecot_eval.judge.people.adjudicate import RunName, write_verdicts
 from safecot_eval.judge.rubrics import own
+from safecot_eval.records.evaluator import is_people
 from safecot_eval.records.run import Run
 from safecot_eval.records.tables import read_table
 from safecot_eval.records.verdicts import Unscored
@@ -151,7 +152,7 @@ def import_labels(labels: Iterable[Imported], runs: Sequence[Run]) -> ImportResu
                 "task": run.task,
                 "stamp": run.stamp,
                 "rubric": label.rubric,
-                "rubric_hash": "human" if label.judge.startswith("human:") else "recorded",
+                "rubric_hash": "human" if is_people(label.judge) else "recorded",
                 "judge": label.judge,
                 "label": label.label,
             }
