@@ -10,10 +10,14 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safecot_eval.util.errors import SafecotError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 def disk_error(path: Path, error: OSError) -> SafecotError:
@@ -144,10 +148,10 @@ def locked(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
         BlockingIOError: somebody else holds it.
         OSError: the file cannot be made.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     # Not a singleton, and not of a thread: another place of this process, in whatever thread, is somebody else.
-    lock = FileLock(path, timeout=wait_s, is_singleton=False, thread_local=False)
+    lock = _lock_class()(path, timeout=wait_s, is_singleton=False, thread_local=False)
     try:
         lock.acquire()
     except Timeout as error:
@@ -156,3 +160,12 @@ def locked(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@cache
+def _lock_class() -> type[BaseFileLock]:
+    from filelock import FileLock
+
+    # lmms-eval (0.7.3, evaluator._enable_reentrant_filelocks) makes FileLock one object per path and process, which any place of
+    # the process then takes again. It leaves a class of another name alone.
+    return type("Lock", (FileLock,), {})

@@ -272,6 +272,22 @@ def test_a_lock_excludes_places_threads_and_processes(tmp_path: Path) -> None:
     assert process() == "taken"
 
 
+@pytest.mark.slow
+def test_a_lock_excludes_where_lmms_eval_has_changed_filelock(tmp_path: Path) -> None:
+    """lmms-eval makes filelock's locks one object per path, which a second place of the process could take again."""
+    code = (
+        "import sys; from pathlib import Path\nfrom lmms_eval import evaluator\n"
+        "evaluator._enable_reentrant_filelocks()\nfrom filelock import FileLock\n"
+        "assert FileLock(sys.argv[1] + '2') is FileLock(sys.argv[1] + '2'), 'lmms-eval has changed: is our class needed?'\n"
+        "from safecot_eval.util.files import locked\n"
+        "with locked(Path(sys.argv[1])):\n    try:\n        with locked(Path(sys.argv[1])): print('taken')\n"
+        "    except BlockingIOError: print('excluded')\n"
+    )
+    path = str(tmp_path / "x.lock")
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("excluded")
+
+
 def test_no_module_needs_what_windows_lacks() -> None:
     """``fcntl`` is imported nowhere in what a command loads."""
     code = (
