@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 SHOTS = [(view, 1280, "light", "") for view in ("categories", "compare", "judges", "reproduce")]
 SHOTS += [
     (view, w, s, "&task=safecot_xstest")
-    for view in ("overview", "plane")
+    for view in ("standings", "plane")
     for w in (360, 1280, 1920)
     for s in ("light", "dark")
 ]
