@@ -273,7 +273,12 @@ def columns_of(part: pd.DataFrame, model: str, task: str) -> Columns:
         if "weight" in said and said["weight"].notna().any():
             weights = np.ones(len(first))
             weights[rows] = said["weight"].fillna(1.0)
-        evaluators[Evaluator.parse(str(name))] = Labels(tuple(map(str, names)), full, weights)
+        probabilities = None
+        if "probability" in said and said["probability"].notna().any():
+            probabilities = np.full(len(first), np.nan)
+            probabilities[rows] = said["probability"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        labels = Labels(tuple(map(str, names)), full, weights, probabilities)
+        evaluators[Evaluator.parse(str(name))] = labels
     missing = np.full(len(first), -1, dtype=np.int8)
     return Columns(
         model,

@@ -23,6 +23,7 @@ PROMPT_VERSION = 1
 _TITLES = {
     "prompt": "REQUEST",
     "answer": "ANSWER",
+    "generation": "ANSWER",
     "reasoning": "REASONING",
     "safety_warning": "WARNING",
     "reference": "REFERENCE",

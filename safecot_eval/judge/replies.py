@@ -32,10 +32,12 @@ class Reading:
 
     Attributes:
         label: A label of the rubric, or one of :class:`~safecot_eval.records.verdicts.Unscored`.
-        probability: Of the label, where the server told the tokens' log probabilities and the reply was constrained.
+        probability: Of the label, where the server told the tokens' log probabilities and the reply was constrained, or the
+            rubric reads its label from them.
         raw: The reply without its reasoning, shortened.
         failure: Why there is no label of the rubric.
-        decoding: ``choice`` (constrained by the server), ``parsed``, or empty for a failure of the request.
+        decoding: ``choice`` (constrained by the server), ``first_token`` (by the labels' probabilities), ``parsed``, or empty
+            for a failure of the request.
     """
 
     label: str
@@ -68,6 +70,9 @@ def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> Reading:
     reasoned = bool(parts.reasoning) or not parts.closed
     answer = parts.answer if reasoned else reply.text
     shown = answer[:MAX_RAW] or parts.reasoning[-MAX_RAW:]
+    if rubric.by_first_token and not reasoned and (shares := first_tokens(reply.choice, rubric)) is not None:
+        label = max(shares, key=lambda name: shares[name])
+        return Reading(label, round(shares[label], 6), shown, decoding="first_token")
     if cut_while_reasoning(reply, parts):
         return Reading(Unscored.UNPARSEABLE, raw=shown, failure=CUT_REASONING)
     if constrained and answer in rubric.replies:
@@ -113,6 +118,37 @@ def probability_of(choice: Mapping[str, Any]) -> float | None:
         return None
     total = math.fsum(values)
     return round(min(1.0, math.exp(total)), 6) if values and total == total else None
+
+
+def first_tokens(choice: Mapping[str, Any], rubric: Rubric) -> dict[str, float] | None:
+    """A softmax over the labels' first tokens at the first place of a reply; None where one of them was not told.
+
+    A label's first token is the longest of the tokens that the server names which the label begins with: the whole label
+    where the vocabulary has it, as Llama 3's has ``reject`` and ``accept``. Held to a choice or not, the ratio of the two is
+    the same: what the server leaves out is left out of both.
+
+    >>> from safecot_eval.judge.rubrics import own
+    >>> told = [{"token": "re", "logprob": -1.0}, {"token": "reject", "logprob": -2.0}, {"token": "accept", "logprob": -4.0}]
+    >>> shares = first_tokens({"logprobs": {"content": [{"top_logprobs": told}]}}, own()["safecot_reject"].general)
+    >>> round(shares["reject"], 3)
+    0.881
+    """
+    try:
+        told = choice["logprobs"]["content"][0]["top_logprobs"]
+        logs = {str(one["token"]): float(one["logprob"]) for one in told}
+    except (TypeError, KeyError, ValueError, IndexError):
+        return None
+    found: dict[str, float] = {}
+    for reply, label in rubric.replies.items():
+        tokens = [token for token in logs if token and reply.startswith(token)]
+        if not tokens:
+            return None
+        found[label] = logs[max(tokens, key=len)]
+    top = max(found.values())
+    if not top > -1000:  # vLLM writes an excluded token's as -9999
+        return None
+    weights = {label: math.exp(value - top) for label, value in found.items()}
+    return {label: weight / math.fsum(weights.values()) for label, weight in weights.items()}
 
 
 def parse(text: str, rubric: Rubric) -> str | None:

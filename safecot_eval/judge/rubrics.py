@@ -2,8 +2,10 @@
 
 A rubric file has header lines ``name: value``, a line ``---``, and the text for the judge. ``id``, ``version``,
 ``title``, ``source``, ``sees``, ``labels`` and ``ask`` (the closing question) are needed; ``variant`` and ``for``
-(``benchmark/category`` with wildcards) name a wording for some items only. The official wordings are third-party and are
-read from ``protocols/judge_prompts.json`` of the data folder; ``official.yaml`` says how.
+(``benchmark/category`` with wildcards) name a wording for some items only; ``system`` is a system message, and
+``probability: first token`` reads the label from the probabilities of two labels' first tokens instead of from the reply.
+The official wordings are third-party and are read from files of the data folder (most from
+``protocols/judge_prompts.json``); ``official.yaml`` says how.
 """
 
 from __future__ import annotations
@@ -27,7 +29,17 @@ from safecot_eval.util.paths import cache_dir, data_dir
 FOLDER = Path(__file__).parent / "rubrics"
 OFFICIAL_MAP = Path(__file__).with_name("official.yaml")
 OFFICIAL_FILE = Path("protocols") / "judge_prompts.json"
-FIELDS = ("prompt", "answer", "reasoning", "safety_warning", "reference", "keywords", "behaviour")
+FIELDS = (
+    "prompt",
+    "answer",
+    "generation",
+    "reasoning",
+    "safety_warning",
+    "reference",
+    "keywords",
+    "behaviour",
+)
+BY_FIRST = "first token"
 _NEEDED = ("id", "version", "title", "source", "sees", "labels", "ask")
 
 
@@ -48,6 +60,9 @@ class Rubric:
         template: Official wordings: the whole message with placeholders in braces; ``text`` is empty.
         placeholders: Placeholder to field, for ``template``.
         pattern: Where the reply reasons first: a regular expression whose group 1 is the reply.
+        system: System message; empty for none.
+        by_first_token: The label is the reply whose first token is the more probable, and its probability is that token's
+            share of both: a softmax over two entries of the vocabulary.
     """
 
     id: str
@@ -62,12 +77,16 @@ class Rubric:
     template: str = ""
     placeholders: Mapping[str, str] = field(default_factory=dict)
     pattern: str = ""
+    system: str = ""
+    by_first_token: bool = False
 
     @cached_property
     def hash(self) -> str:
         """16 hexadecimal digits over everything that the judge's reply depends on."""
-        content = [self.id, self.variant, self.sees, dict(self.replies), self.ask, self.text]
+        content: list[Any] = [self.id, self.variant, self.sees, dict(self.replies), self.ask, self.text]
         content += [self.template, dict(self.placeholders), self.pattern, self.applies_to]
+        if self.system or self.by_first_token:  # else the hash that rubrics without them have had
+            content += [self.system, self.by_first_token]
         return sha256_of(json.dumps(content, ensure_ascii=True))[:16]
 
     @property
@@ -101,6 +120,8 @@ class RubricSet:
 
 def text_of(record: Record, name: str) -> str:
     """A text of a record by the field's name (``FIELDS``); empty where it has none."""
+    if name == "generation":
+        return str(record.get("raw") or record.get("answer") or "")
     if name in ("prompt", "answer", "reasoning"):
         return str(record.get(name) or "")
     extra = record.get("extra") or {}
@@ -135,7 +156,12 @@ def read_rubric(path: Path) -> Rubric:
     labels, sees = _names(header["labels"]), _names(header["sees"])
     if unknown := [name for name in sees if name not in FIELDS]:
         raise SafecotError(f"{path}: 'sees' names {unknown[0]!r}; it may name {', '.join(FIELDS)}.")
-    if Unscored.UNSURE not in labels or len(labels) < 3:
+    by_first_token = header.get("probability", "") == BY_FIRST
+    if header.get("probability") and not by_first_token:
+        raise SafecotError(f"{path}: 'probability' is {BY_FIRST!r} or left out.")
+    if by_first_token and (len(labels) != 2 or labels[0][:1] == labels[1][:1]):
+        raise SafecotError(f"{path}: 'probability: {BY_FIRST}' needs two labels that begin differently.")
+    if not by_first_token and (Unscored.UNSURE not in labels or len(labels) < 3):
         raise SafecotError(f"{path}: 'labels' needs at least two labels and 'unsure'.")
     return Rubric(
         id=header["id"],
@@ -147,6 +173,8 @@ def read_rubric(path: Path) -> Rubric:
         title=header["title"],
         source=header["source"],
         applies_to=header.get("for", ""),
+        system=header.get("system", ""),
+        by_first_token=by_first_token,
     )
 
 
@@ -171,20 +199,30 @@ def paraphrases(name: str) -> list[Rubric]:
     return [rubric for rubric in found if rubric.id == name]
 
 
-def official() -> dict[str, RubricSet]:
+def official(names: Iterable[str] = ()) -> dict[str, RubricSet]:
     """The benchmarks' own wordings by rubric id.
 
+    Args:
+        names: Which; empty for all whose files are in the data folder.
+
     Raises:
-        SafecotError: the file is not in the data folder, or lacks a prompt.
+        SafecotError: the file of a wanted wording is not in the data folder (or no file is), or lacks a prompt.
     """
-    path = _official_path()
-    try:
-        prompts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SafecotError(f"{path}: the official judge prompts cannot be read as JSON ({error}).") from error
     entries: dict[str, dict[str, Any]] = yaml.safe_load(OFFICIAL_MAP.read_text(encoding="utf-8"))
-    return {
-        name: RubricSet(
+    wanted = [name for name in names if name in entries]
+    found: dict[str, RubricSet] = {}
+    read: dict[Path, Any] = {}
+    absent: list[SafecotError] = []
+    for name in wanted or entries:
+        entry = entries[name]
+        file = Path(entry.get("file", OFFICIAL_FILE))
+        if (path := _in_data_folder(file)) is None:
+            absent.append(_no_file(file))
+            continue
+        if path not in read:
+            read[path] = _prompts(path)
+        prompts = read[path]
+        found[name] = RubricSet(
             name,
             _official(name, entry, entry["key"], "", prompts, path),
             tuple(
@@ -192,16 +230,32 @@ def official() -> dict[str, RubricSet]:
                 for place, key in entry.get("variants", {}).items()
             ),
         )
-        for name, entry in entries.items()
-    }
+    if absent and (wanted or not found):
+        raise absent[0]
+    return found
 
 
-def _official(
-    name: str, entry: Mapping[str, Any], key: str, place: str, prompts: Mapping[str, Any], path: Path
-) -> Rubric:
-    template = prompts.get(key) if isinstance(prompts, Mapping) else None
-    if not isinstance(template, str):
-        raise SafecotError(f"{path}: has no prompt {key!r}, which the official twin of {name!r} needs.")
+def _prompts(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SafecotError(f"{path}: the official judge prompts cannot be read as JSON ({error}).") from error
+
+
+def _said(prompts: Any, key: str, separator: str | None) -> Any:
+    """The text under a key; one with a separator leads through objects within one another."""
+    for part in key.split(separator) if separator else [key]:
+        prompts = prompts.get(part) if isinstance(prompts, Mapping) else None
+    return prompts
+
+
+def _official(name: str, entry: Mapping[str, Any], key: str, place: str, prompts: Any, path: Path) -> Rubric:
+    separator = entry.get("separator")
+    template = _said(prompts, key, separator)
+    system = _said(prompts, entry["system"], separator) if "system" in entry else ""
+    if not isinstance(template, str) or not isinstance(system, str):
+        missing = key if not isinstance(template, str) else entry["system"]
+        raise SafecotError(f"{path}: has no prompt {missing!r}, which the official twin of {name!r} needs.")
     lacking = [placeholder for placeholder in entry["fields"] if "{" + placeholder + "}" not in template]
     if lacking:
         raise SafecotError(
@@ -213,22 +267,25 @@ def _official(
         sees=tuple(dict.fromkeys(entry["fields"].values())),
         replies=entry["replies"],
         title=key,
-        source=f"{OFFICIAL_FILE}: {key}",
+        source=f"{entry.get('file', OFFICIAL_FILE)}: {key}",
         applies_to=place,
         template=template,
         placeholders=entry["fields"],
         pattern=entry.get("pattern", ""),
+        system=system,
+        by_first_token=entry.get("probability") == BY_FIRST,
     )
 
 
-def _official_path() -> Path:
+def _in_data_folder(file: Path) -> Path | None:
     folders = [folder for folder in (data_dir(), cache_dir() / "data") if folder is not None]
-    for folder in folders:
-        if (folder / OFFICIAL_FILE).is_file():
-            return folder / OFFICIAL_FILE
-    raise SafecotError(
-        f"The official judge prompts ({OFFICIAL_FILE}) are in no data folder; see `safecot data prepare protocols`, or "
-        "judge with our own wording."
+    return next((folder / file for folder in folders if (folder / file).is_file()), None)
+
+
+def _no_file(file: Path) -> SafecotError:
+    return SafecotError(
+        f"The official judge prompts ({file}) are in no data folder; see `safecot data prepare {file.parts[0]}`, or judge "
+        "with our own wording."
     )
 
 
@@ -242,8 +299,8 @@ def choose(names: Iterable[str], *, wording: str = "own") -> dict[str, RubricSet
     Raises:
         SafecotError: an unknown name.
     """
-    available = official() if wording == "official" else own()
     wanted = list(names)
+    available = official(wanted) if wording == "official" else own()
     if not wanted:
         return dict(available)
     chosen: dict[str, RubricSet] = {}

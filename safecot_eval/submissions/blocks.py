@@ -66,13 +66,14 @@ def identity(evaluator: Evaluator) -> dict[str, str]:
 def rates(columns: Columns) -> list[dict[str, Any]]:
     """Every rate of a run with its interval, in a fixed order.
 
-    What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out.
+    What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out. So
+    are mean probabilities, which no submission holds.
     """
-    twice = registry.also_refuse(columns.task)
+    left_out = {"crr_soft", "car_soft", *(["crr"] if registry.also_refuse(columns.task) else [])}
     return [
         {"metric": metric, "evaluator": evaluator, **_numbers(estimate)}
         for (metric, evaluator), estimate in sorted(run_metrics(columns).items())
-        if not (twice and metric == "crr")
+        if metric not in left_out
     ]
 
 

@@ -24,7 +24,7 @@ LONGEST_SIDES = (None, 1024, 512)
 """What images over a server's limit on the size of a request are scaled down to, one after the other."""
 
 # The first that a sentence names goes: where temperature and top_p exclude each other, greedy decoding needs no top_p.
-_MAY_GO = ("top_p", "seed", "stop", "logprobs", "structured_outputs", "temperature")
+_MAY_GO = ("top_p", "seed", "stop", "top_logprobs", "logprobs", "structured_outputs", "temperature")
 _REFUSES = re.compile(
     r"unsupported|support|unrecogni|unknown|unexpected|not permitted|not allowed|forbidden|not available|deprecated"
     r"|both|only (the )?default|invalid|extra|positive|must be",
@@ -86,6 +86,8 @@ class Adaptations:
         if not self.version:
             return body
         changed = {name: value for name, value in body.items() if name not in self.dropped}
+        if "logprobs" in self.dropped:
+            changed.pop("top_logprobs", None)  # means nothing without
         for name in LIMITS:
             if self.renamed and name in changed:
                 changed[self.renamed] = changed.pop(name)

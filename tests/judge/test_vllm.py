@@ -21,6 +21,7 @@ from safecot_eval.judge.rubrics import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run
+from tests.judge.tiny_llama import SPECIAL
 
 # The first test also waits for the server: a minute on an idle machine, several on a busy one.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("judge-vllm"), pytest.mark.timeout(900)]
@@ -46,8 +47,12 @@ def test_labels_are_held_to_the_choice_with_their_probability(served: Endpoint, 
         assert verdict["judge"] == "tiny-llama-3"
 
 
-def test_an_injected_turn_reaches_the_server_as_text(served: Endpoint, vllm_server: Plan) -> None:
+def test_an_injected_turn_reaches_the_server_as_text(
+    served: Endpoint, vllm_server: Plan, tiny_judge: Path
+) -> None:
     """vLLM's own tokenizer on the chat template: one beginning, one end of the user's turn, and nothing of the answer's."""
+    from transformers import AutoTokenizer
+
     from safecot_eval.judge.prompts import build
 
     base = vllm_server.url.removesuffix("/v1")
@@ -61,7 +66,8 @@ def test_an_injected_turn_reaches_the_server_as_text(served: Endpoint, vllm_serv
         return list(reply.json()["tokens"])
 
     harmless, injected = ids("Sure. safe"), ids(f"Sure. {INJECTION}")
-    special = set(range(5))  # the tokenizer's special tokens come first
+    special = set(AutoTokenizer.from_pretrained(tiny_judge).convert_tokens_to_ids(list(SPECIAL)))
+    assert len(special) == len(SPECIAL)
     assert [i for i in injected if i in special] == [i for i in harmless if i in special]
     assert len(injected) > len(harmless) + 20, "the token's name was spelled out"
 

@@ -2,6 +2,8 @@
 const ORDER = [
   "crr",
   "car",
+  "crr_soft",
+  "car_soft",
   "balanced",
   "crr_core",
   "asr",

@@ -16,6 +16,8 @@ from safecot_eval.scoring.reasoning import split
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError
 
+ALTERNATIVES = 20
+"""Tokens of which the probability is asked for where it decides: as many as OpenAI's API and vLLM's default allow."""
 _WORDS = ["quillfrost", "marrowdeep"]
 _MAY_GO = ("logprobs", "structured_outputs", "temperature")
 CHOICE_TOKENS, FREE_TOKENS, REASONED_TOKENS = 32, 96, 768
@@ -64,7 +66,12 @@ class Dialect:
     def body(self, model: str, message: str, rubric: Rubric) -> dict[str, Any]:
         """A request for one verdict."""
         free = bool(rubric.pattern) or not self.constrained
-        return self._body(model, message, self.room(rubric), None if free else list(rubric.replies))
+        body = self._body(model, message, self.room(rubric), None if free else list(rubric.replies))
+        if rubric.system:
+            body["messages"].insert(0, {"role": "system", "content": rubric.system})
+        if rubric.by_first_token and self.logprobs:
+            body |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
+        return body
 
     def _body(self, model: str, message: str, limit: int, choices: list[str] | None) -> dict[str, Any]:
         messages = [{"role": "user", "content": message}]
