@@ -31,17 +31,26 @@ PER_SAMPLE: dict[str, type[np.signedinteger[Any]]] = {
 
 
 class Key(NamedTuple):
-    """What two runs of a task must have in common to be compared; submissions hold it under the same names."""
+    """What two runs of a task must have in common to be compared; submissions hold it under the same names.
+
+    ``protocol`` is empty for greedy answers to the benchmark's own prompt, and in files of versions that knew no other.
+    """
 
     version: str = ""
     data_revision: str = ""
     image_source: str = ""
+    protocol: str = ""
+
+    def shown(self, name: str) -> str:
+        """A value in words."""
+        return str(getattr(self, name)) or "of the task itself"
 
 
 KEY_TITLES = {
     "version": ("version", "task version"),
     "data_revision": ("data", "data revision"),
     "image_source": ("images", "image source"),
+    "protocol": ("protocol", "protocol"),
 }
 """Field of the key to what the head of a column and a sentence call it."""
 

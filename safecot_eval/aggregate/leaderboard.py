@@ -22,7 +22,7 @@ def conflicts_of(table: Columns, tables: Sequence[Columns]) -> str:
     """What sets a run's columns apart from other runs of its task: empty if all of them are comparable."""
     others = [other.key for other in tables if other.task == table.task]
     return ", ".join(
-        f"{KEY_TITLES[name][0]} {value}"
+        f"{KEY_TITLES[name][0]} {table.key.shown(name)}"
         for name, value in table.key._asdict().items()
         if any(getattr(other, name) != value for other in others)
     )
@@ -34,7 +34,7 @@ def conflicts(tables: Sequence[Columns]) -> list[str]:
     for task in sorted({table.task for table in tables}):
         same = [table for table in tables if table.task == task]
         for name, (_, what) in KEY_TITLES.items():
-            values = sorted({getattr(table.key, name) for table in same})
+            values = sorted({table.key.shown(name) for table in same})
             if len(values) > 1:
                 found.append(f"{task} has more than one {what}: {', '.join(values)}")
         for what, kind in (("phrase list", Kind.PHRASES), ("set of judges", Kind.JUDGE)):
@@ -151,6 +151,6 @@ def counts(table: Columns) -> dict[str, Any]:
     return {
         "n": len(table),
         "status": {name: count for name, count in by_status.items() if count},
-        "key": list(table.key),
+        "key": list(filter(None, table.key)),
         "evaluators": [str(one) for one in table.evaluators if one.kind is not Kind.ALTERNATIVE],
     }

@@ -30,11 +30,13 @@ from safecot_eval.records.run import Run, RunCheck, output_tokens
 from safecot_eval.records.samples import SCORED
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 _EXPECTATION = {value.value: index for index, value in enumerate(EXPECTATIONS)}
 _STATUS = {value.value: index for index, value in enumerate(STATUSES)}
 _POOL_FROM_BYTES = 8 * 2**20
 _MOST_LABELS = 127
+MAX_PROTOCOL = 80
 _NUMBERS = {"weight": 1.0, "probability": np.nan}
 """Numbers that a verdict may have, and what they are if it has none."""
 
@@ -195,10 +197,11 @@ class _Samples:
         names = None
         if self._items is not None:
             names = Names(self._items, tuple(self._clusters), tuple(self._pairs), by_list, *self._place)
+        recorded = ("+".join(sorted(set(map(str, values)))) for values in zip(*self._keys, strict=True))
         columns = Columns(
             self._run.model,
             self._run.task,
-            Key(*("+".join(sorted(set(map(str, values)))) for values in zip(*self._keys, strict=True))),
+            Key(*recorded)._replace(protocol=protocol_of(self._run)),
             np.array(list(self._rows), dtype=np.uint64),
             categories=tuple(str(name) for name in self._categories),
             offset=np.array(self._values["offset"], dtype=np.int64),
@@ -238,6 +241,12 @@ class _Samples:
                     "its verdict files damaged?"
                 )
         return {evaluator: given.labels() for evaluator, given in found.items()}
+
+
+def protocol_of(run: Run) -> str:
+    """The protocol that a run's own file names; anybody may have written it, so that it is cut and printable."""
+    named = run.provenance.get("protocol")
+    return printable(named)[:MAX_PROTOCOL] if isinstance(named, str) else ""
 
 
 class _Verdicts:

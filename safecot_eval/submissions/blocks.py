@@ -36,7 +36,7 @@ def task_block(
     return {
         "task": columns.task,
         "stamp": stamp,
-        **columns.key._asdict(),
+        **{name: value for name, value in columns.key._asdict().items() if value or name != "protocol"},
         "samples_sha256": samples_sha256,
         "categories": list(columns.categories),
         "columns": {
@@ -118,7 +118,7 @@ def columns_of(model: str, block: Mapping[str, Any], codes: Mapping[str, Sequenc
     return Columns(
         model,
         block["task"],
-        Key(**{name: block[name] for name in Key._fields}),
+        Key(**{name: block[name] for name in Key._fields if name in block}),
         np.array([int(name, 16) for name in given["id"]], dtype=np.uint64),
         categories=tuple(block["categories"]),
         offset=np.full(len(given["id"]), -1, dtype=np.int64),

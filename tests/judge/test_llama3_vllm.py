@@ -108,7 +108,7 @@ def test_token_ids_and_probability_are_those_of_the_recorded_method(
         }
         body: dict[str, Any] = Dialect().body(model, build(rubric, record).message, rubric)
         reply = httpx.post(
-            f"{vllm_server.url}/chat/completions", json={**body, "return_token_ids": True}, timeout=60
+            f"{vllm_server.url}/chat/completions", json={**body, "return_token_ids": True}, timeout=300
         )
         assert reply.status_code == 200, reply.text
         assert reply.json()["prompt_token_ids"] == ids

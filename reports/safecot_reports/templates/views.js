@@ -252,7 +252,7 @@ function reproduce(panel) {
           .map(([k, v]) => `${k} ${v}`)
           .join(", "),
       ],
-      ["Task version, data, images", r.key.join(", ")],
+      ["Task version, data, images, protocol", r.key.join(", ")],
       ["lmms-eval", r.lmms_eval ?? "not recorded"],
       ["Generation limit", r.max_new_tokens ?? "not recorded"],
       ["Evaluators", r.evaluators.join(", ")],
