@@ -31,7 +31,7 @@ from safecot_eval.util import chat_replies
 from safecot_eval.util.appends import write_line
 from safecot_eval.util.chat_remedies import Adaptations
 from tests.conftest import make_doc
-from tests.fuzz import exchanged
+from tests.fuzz import exchanged, recorded
 from tests.reports.make_runs import make_runs
 
 Target = Callable[[bytes, Path], str]
@@ -377,6 +377,7 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
             [json.dumps([{"id": 1}, {"id": 2}]).encode(), json.dumps({"a": {"id": 1}}).encode()],
         ),
         **exchanged.seeds(),
+        **recorded.seeds(),
     }
 
 

@@ -23,6 +23,10 @@ RUNS = {
     "run_record": 25,
     "checkpoint_card": 25,
     "templates": 50,
+    "recorded_run": 200,
+    "recorded_manifest": 60,
+    "upstream_shard": 150,
+    "upstream_code": 200,
 }
 
 
