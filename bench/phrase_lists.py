@@ -10,7 +10,6 @@ a stand-in), and what the ways to match the recorded lists find in the recorded 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,8 +42,6 @@ THINKING = {
 """Below ``recorded_answers/``; the first file of each is SIUO."""
 FEW = 5
 """Refusals below which neither sensitivity nor κ says anything."""
-MARKERS = (*reasoning.DEFAULT_MARKERS, ("<SUMMARY>", "</REASONING>"))
-"""LLaVA-CoT's answer stands in ``<CONCLUSION>`` after three blocks; ``--reasoning-markers`` says so to a run."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +84,19 @@ def groups() -> Iterator[Group]:
             yield Group(f"– {model}", [row.answer for row in own], [outcome.get(row.human) for row in own])
     judge = lite.load()
     for model, files in THINKING.items():
-        for title, chosen, markers in (
-            (f"{model}, SIUO", files[:1], reasoning.DEFAULT_MARKERS),
-            (f"{model}, {len(files)} sets", files, reasoning.DEFAULT_MARKERS),
-            (f"{model}, {len(files)} sets, conclusion only", files, MARKERS),
-        ):
-            if markers is MARKERS and model != "LLaVA-CoT":
-                continue
+        for title, chosen in ((f"{model}, SIUO", files[:1]), (f"{model}, {len(files)} sets", files)):
             rows = [row for file in chosen for row in lines_of(root() / "recorded_answers" / file)]
-            parts = [reasoning.split(row["answer"], markers) for row in rows]
-            kept = [
-                (part.answer, row["question"]) for part, row in zip(parts, rows, strict=True) if part.answer
-            ]
-            answers = [re.sub(r"</?CONCLUSION>", "", answer).strip() for answer, _ in kept]
-            said = judge.predict(answers, [question for _, question in kept]).labels
-            yield Group(title, answers, [outcome.get(lite.RUBRIC_LABEL[label]) for label in said])
+            for part in ("final answer", "whole generation"):
+                texts = [
+                    reasoning.split(row["answer"]).answer if part == "final answer" else row["answer"]
+                    for row in rows
+                ]
+                kept = [
+                    (text, row["question"]) for text, row in zip(texts, rows, strict=True) if text.strip()
+                ]
+                said = judge.predict([text for text, _ in kept], [question for _, question in kept]).labels
+                truth = [outcome.get(lite.RUBRIC_LABEL[label]) for label in said]
+                yield Group(f"{title}, {part}", [text for text, _ in kept], truth)
 
 
 def agreement() -> list[str]:
