@@ -102,12 +102,14 @@ def run(
     kind: str, base_folder: Path, rows: list[dict[str, Any]], data: Any, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Train once: ``ours`` as recipes do it, ``trl`` with TRL's own trainer and order."""
+    import datasets
     from transformers import TrainerCallback
     from trl import SFTTrainer
 
     from safecot_training.sft.families import family_of
     from safecot_training.sft.lengths import token_lengths
     from safecot_training.sft.loading import load_model, load_processor
+    from safecot_training.sft.train import checked_collator
     from safecot_training.sft.trainer import build_trainer, training_arguments
     from safecot_training.sft.training_data import image_sizes
 
@@ -132,16 +134,17 @@ def run(
     chosen = recipe(base_folder, arguments)
     config, processor = load_processor(chosen)
     family = family_of(config.model_type, chosen.base_model)
-    lengths = token_lengths(processor, rows, image_sizes(rows))
+    collator = checked_collator(chosen, config, processor, family)
+    lengths = token_lengths(collator, rows, image_sizes(rows))
     model = load_model(chosen, family)
     with tempfile.TemporaryDirectory() as out:
         if kind == "ours":
-            trainer = build_trainer(chosen, Path(out), model, processor, data, lengths, family)
+            trainer = build_trainer(chosen, Path(out), model, collator, data, lengths, family)
         else:
             trainer = SFTTrainer(
                 model=model,
                 args=training_arguments(chosen, Path(out)),
-                train_dataset=data,
+                train_dataset=data.cast_column("images", datasets.List(datasets.Image(mode="RGB"))),
                 processing_class=processor,
             )
         clock = Clock()

@@ -29,15 +29,17 @@ def trainer_of(recipe, out: Path):
 
     from safecot_training.sft.lengths import token_lengths
     from safecot_training.sft.loading import load_model, load_processor
+    from safecot_training.sft.train import checked_collator
     from safecot_training.sft.trainer import build_trainer
 
     rows, _ = load_rows(recipe)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model)
-    lengths = token_lengths(processor, rows, image_sizes(rows))
+    collator = checked_collator(recipe, config, processor, family)
+    lengths = token_lengths(collator, rows, image_sizes(rows))
     set_seed(recipe.seed)
     model = load_model(recipe, family)
-    return build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family), rows, lengths
+    return build_trainer(recipe, out, model, collator, as_dataset(rows), lengths, family), rows, lengths
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -229,10 +231,19 @@ def test_processor_options_of_the_recipe_are_used(make_recipe) -> None:
     from safecot_training.sft.loading import load_processor
 
     recipe = make_recipe("qwen2_5_vl", processor={"min_pixels": 28 * 28, "max_pixels": 2 * 28 * 28})
-    _, processor = load_processor(recipe)
+    from safecot_training.sft.train import checked_collator
+
     rows, _ = load_rows(recipe)
-    _, usual = load_processor(make_recipe("qwen2_5_vl"))
-    few, many = (sum(token_lengths(p, rows, image_sizes(rows))) for p in (processor, usual))
+    few, many = (
+        sum(
+            token_lengths(
+                checked_collator(given, *load_processor(given), FAMILIES["qwen2_5_vl"]),
+                rows,
+                image_sizes(rows),
+            )
+        )
+        for given in (recipe, make_recipe("qwen2_5_vl"))
+    )
     assert few == many - 3 * len(rows)  # one merged patch instead of four
 
 

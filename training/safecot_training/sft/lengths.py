@@ -8,12 +8,14 @@ mean over all tokens of a step, the gradient is that of the unsorted step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from PIL import Image
 from torch.utils.data import Sampler
+
+from safecot_training.sft.collator import AnswerCollator
 
 
 class StepOrder(Sampler[int]):  # type: ignore[misc]
@@ -58,33 +60,30 @@ class StepOrder(Sampler[int]):  # type: ignore[misc]
 
 
 def token_lengths(
-    processor: Any, rows: Sequence[dict[str, Any]], image_sizes: Sequence[list[tuple[int, int]]]
+    collator: AnswerCollator, rows: Sequence[dict[str, Any]], image_sizes: Sequence[list[tuple[int, int]]]
 ) -> list[int]:
-    """Tokens per example, images included.
+    """Tokens per example, images included; no image is decoded.
 
     Args:
-        processor: The model's.
+        collator: The one that makes the batches.
         rows: Training rows.
         image_sizes: (height, width) of each row's images, in pixels.
 
     Returns:
-        One number per row, exact to the few tokens of the chat template.
+        One number per row, exact to the few tokens by which a template sets several images apart.
     """
-    texts = [row["prompt"][0]["content"] + "\n" + row["completion"][0]["content"] for row in rows]
-    encoded = processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    tokens = {
-        size: _image_tokens(processor, size) for size in {size for each in image_sizes for size in each}
-    }
+    blank = {"prompt": [{"role": "user", "content": "?"}], "completion": [{"content": "!"}], "images": []}
+
+    def length(row: Mapping[str, Any], images: Sequence[Image.Image]) -> int:
+        return int(collator.encode({**row, "images": images})["input_ids"].shape[1])
+
+    start = length(blank, [])
+
+    def added(size: tuple[int, int]) -> int:
+        return length(blank, [Image.new("RGB", (size[1], size[0]))]) - start
+
+    tokens = {size: added(size) for size in {size for each in image_sizes for size in each}}
     return [
-        len(ids) + sum(tokens[size] for size in each) for ids, each in zip(encoded, image_sizes, strict=True)
+        length(row, []) + sum(tokens[size] for size in each)
+        for row, each in zip(rows, image_sizes, strict=True)
     ]
-
-
-def _image_tokens(processor: Any, size: tuple[int, int]) -> int:
-    """Tokens of one user turn that holds a blank image of this size and nothing else."""
-    image = Image.new("RGB", (size[1], size[0]))
-    turn = {"role": "user", "content": [{"type": "image", "image": image}]}
-    encoded = processor.apply_chat_template(
-        [turn], tokenize=True, return_dict=True, processor_kwargs={"return_tensors": "pt"}
-    )
-    return int(encoded["input_ids"].shape[1])

@@ -9,13 +9,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from safecot_eval.generate.models import weights
 from safecot_eval.generate.models.checkpoint import has_chat_template
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.families import Family, family_of, is_frozen
 from safecot_training.sft.recipe import Method, Precision, Recipe
+from safecot_training.sft.turns import stop_tokens
+
+_PIXELS = {"min_pixels": "shortest_edge", "max_pixels": "longest_edge"}
 
 
 def load_processor(recipe: Recipe) -> tuple[Any, Any]:
@@ -27,16 +30,45 @@ def load_processor(recipe: Recipe) -> tuple[Any, Any]:
     try:
         config = AutoConfig.from_pretrained(recipe.base_model, revision=recipe.base_revision)
         family_of(config.model_type, recipe.base_model)
-        processor = AutoProcessor.from_pretrained(
-            recipe.base_model, revision=recipe.base_revision, **recipe.processor
-        )
+        options = {key: value for key, value in recipe.processor.items() if key not in _PIXELS}
+        processor = AutoProcessor.from_pretrained(recipe.base_model, revision=recipe.base_revision, **options)
     except (OSError, ValueError, ImportError) as error:
         raise _unloadable(recipe, error) from error
+    _limit_pixels(processor, recipe)
     if not has_chat_template(processor):
         raise SafecotError(
             f"{recipe.base_model}: has no chat template; put chat_template.jinja beside its weights."
         )
+    if processor.tokenizer.pad_token is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return config, processor
+
+
+def _limit_pixels(processor: Any, recipe: Recipe) -> None:
+    """Set how many pixels a picture may have; as an option of ``from_pretrained`` transformers warns at every picture.
+
+    Raises:
+        SafecotError: the processor scales pictures otherwise.
+    """
+    given = {_PIXELS[key]: value for key, value in recipe.processor.items() if key in _PIXELS}
+    if not given:
+        return
+    size = {key: value for key, value in dict(processor.image_processor.size).items() if value is not None}
+    if set(_PIXELS.values()) - set(size):
+        raise SafecotError(
+            f"{recipe.base_model}: its processor knows no min_pixels and max_pixels; it scales pictures to {size}. Set "
+            "processor: {size: …} in the recipe instead."
+        )
+    processor.image_processor.size = type(processor.image_processor.size)(**{**size, **given})
+
+
+def load_stops(recipe: Recipe, config: Any, processor: Any) -> set[int]:
+    """Tokens that end an answer of the base."""
+    try:
+        found = GenerationConfig.from_pretrained(recipe.base_model, revision=recipe.base_revision)
+    except (OSError, ValueError):  # it has no generation_config.json; transformers then reads the model's own
+        found = config.get_text_config()
+    return stop_tokens(found, processor.tokenizer)
 
 
 def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -> Any:

@@ -7,6 +7,7 @@ cut, and a run that was interrupted goes on from its newest whole checkpoint to 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,15 +21,18 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, read_json, write_json
 from safecot_training.data.dataset import manifest_hash
 from safecot_training.sft.card import CheckpointCard, loss_points
+from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
+from safecot_training.sft.collator import AnswerCollator
 from safecot_training.sft.export import save_result
-from safecot_training.sft.families import family_of
+from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.lengths import token_lengths
-from safecot_training.sft.loading import load_model, load_processor
-from safecot_training.sft.recipe import Recipe
+from safecot_training.sft.loading import load_model, load_processor, load_stops
+from safecot_training.sft.recipe import Method, Recipe
 from safecot_training.sft.trainer import build_trainer
 from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows, require_fitting
-from safecot_training.sft.world import require_world_size
+from safecot_training.sft.turns import answer_tokens
+from safecot_training.sft.world import is_first_process, require_world_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,14 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     rows, manifest = load_rows(recipe)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model)
-    lengths = token_lengths(processor, rows, image_sizes(rows))
+    collator = checked_collator(recipe, config, processor, family)
+    lengths = token_lengths(collator, rows, image_sizes(rows))
     require_fitting(rows, lengths, recipe.max_tokens)
     _claim(out / "trainer", recipe, manifest)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
     model = load_model(recipe, family, resumed=found.path)
-    trainer = build_trainer(recipe, out, model, processor, as_dataset(rows), lengths, family)
+    trainer = build_trainer(recipe, out, model, collator, as_dataset(rows), lengths, family)
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
@@ -79,6 +84,22 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
+
+
+def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family) -> AnswerCollator:
+    """Check the base, say what was mended, and return what makes batches.
+
+    Raises:
+        SafecotError: the base is not fit.
+    """
+    full = recipe.method is Method.FULL
+    stops = load_stops(recipe, config, processor)
+    fitness = check_base(recipe.base_model, config, processor, stops, family, full=full)
+    shape = require_fit(recipe.base_model, fitness)
+    for finding in fitness.findings:
+        if finding.status is Status.MENDED and is_first_process():
+            print(f"{finding.question}: {finding.sentence}", file=sys.stderr)
+    return AnswerCollator(processor, shape)
 
 
 @contextmanager
@@ -130,9 +151,12 @@ def make_card(
 ) -> CheckpointCard:
     """Write a run's card from its recipe, data and log."""
     history = [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry]
-    completions = [row["completion"][0]["content"] for row in rows]
-    encoded = trainer.processing_class.tokenizer(completions, add_special_tokens=False)["input_ids"]
-    mean_tokens = sum(len(ids) + 1 for ids in encoded) / len(rows)  # one more ends the turn
+    collator = trainer.data_collator
+    tokens = [
+        len(answer_tokens(collator.processor.tokenizer, collator.shape, row["completion"][0]["content"]))
+        for row in rows
+    ]
+    mean_tokens = sum(tokens) / len(rows)
     safety = [row for row in rows if row["kind"] == "safety"]
     return CheckpointCard(
         variant=recipe.variant.value,

@@ -11,6 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from safecot_training.sft.checkpoints import seal
+from safecot_training.sft.collator import IGNORED, AnswerCollator, by_image_count
 from safecot_training.sft.families import Family, lora_targets
 from safecot_training.sft.lengths import StepOrder
 from safecot_training.sft.loading import resumes_here, uses_bf16
@@ -27,6 +28,22 @@ class OrderedTrainer(SFTTrainer):  # type: ignore[misc]
         """Load weights, unless :func:`safecot_training.sft.loading.load_model` did."""
         if not self.weights_are_loaded:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Compute the loss of rows with equally many images at a time, where a model needs that."""
+        parts = by_image_count(inputs)
+        if len(parts) == 1 or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if num_items_in_batch is not None:  # the loss is a sum over a known number of tokens
+            return sum(
+                super(OrderedTrainer, self).compute_loss(model, part, False, num_items_in_batch)
+                for part in parts
+            )
+        counts = [(part["labels"] != IGNORED).sum() for part in parts]
+        losses = [super(OrderedTrainer, self).compute_loss(model, part) for part in parts]
+        return sum(count * loss for count, loss in zip(counts, losses, strict=True)) / sum(counts)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Use our order where one is set."""
@@ -89,7 +106,13 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
 
 
 def build_trainer(
-    recipe: Recipe, out: Path, model: Any, processor: Any, dataset: Any, lengths: list[int], family: Family
+    recipe: Recipe,
+    out: Path,
+    model: Any,
+    collator: AnswerCollator,
+    dataset: Any,
+    lengths: list[int],
+    family: Family,
 ) -> OrderedTrainer:
     """Set up the trainer.
 
@@ -97,7 +120,7 @@ def build_trainer(
         recipe: What to do.
         out: Output folder; resumable checkpoints go to ``trainer/`` in it.
         model: The loaded base.
-        processor: Its processor.
+        collator: Makes its batches.
         dataset: Examples in TRL's form.
         lengths: Tokens per example.
         family: Names of the base's parts.
@@ -107,7 +130,8 @@ def build_trainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        processing_class=processor,
+        processing_class=collator.processor,
+        data_collator=collator,
         peft_config=adapter_config(recipe, family),
         callbacks=[SealCheckpoints(), LogLines()],
     )

@@ -96,13 +96,21 @@ def require_fitting(rows: list[dict[str, Any]], lengths: list[int], limit: int) 
 
 
 def as_dataset(rows: list[dict[str, Any]]) -> Any:
-    """Rows as a ``datasets.Dataset`` with lazily decoded images.
+    """Rows as a ``datasets.Dataset``; images are paths, opened when a batch is made.
 
     Every row has ``images`` (possibly empty): TRL tells a vision set by that column.
     """
     import datasets
 
-    columns = [{key: row[key] for key in ("images", "prompt", "completion")} for row in rows]
-    return datasets.Dataset.from_list(columns).cast_column(
-        "images", datasets.List(datasets.Image(mode="RGB"))
+    features = datasets.Features(
+        {
+            "images": datasets.List(datasets.Value("string")),
+            "prompt": datasets.List({"role": datasets.Value("string"), "content": datasets.Value("string")}),
+            "completion": datasets.List(
+                {"role": datasets.Value("string"), "content": datasets.Value("string")}
+            ),
+        }
+    )
+    return datasets.Dataset.from_list(
+        [{key: row[key] for key in features} for row in rows], features=features
     )

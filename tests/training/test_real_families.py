@@ -1,0 +1,229 @@
+"""Every family of the recipes, on its real classes with published templates: checked, trained, stopped, merged, asked.
+
+Two families run in ``make test``, all of them in ``make test-full``: a broken template or collator shows in no loss.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from safecot_eval.cli.train import command
+from safecot_eval.util.errors import SafecotError
+from safecot_training.cot import variants
+from safecot_training.cot.targets import Variant
+from safecot_training.data import dataset
+from safecot_training.data.examples import read_triplets
+from safecot_training.sft.recipe import recipe_from
+from tests.training import tiny_families
+from tests.training.conftest import draw
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("training"),
+    # transformers 5.19 calls its own mllama by a name that it warns of
+    pytest.mark.filterwarnings("ignore:`hidden_state` is deprecated:FutureWarning"),
+]
+IN_EVERY_RUN = ("llava", "mllama")
+"""The two that broke: no end of an answer and a beginning of the tokenizer's; attention to images instead of tokens."""
+EVERY_FAMILY = [
+    pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.full)
+    for name in tiny_families.FAMILIES
+]
+
+
+@pytest.fixture(scope="session")
+def family_bases(tmp_path_factory: pytest.TempPathFactory):
+    """A function: folder of a family's tiny checkpoint, built once."""
+    root = tmp_path_factory.mktemp("families")
+
+    def base(name: str) -> Path:
+        folder = root / name
+        return folder if folder.exists() else tiny_families.build(name, folder)
+
+    return base
+
+
+@pytest.fixture(scope="session")
+def mixed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 examples: with a picture, with two, and with none."""
+    root = tmp_path_factory.mktemp("mixed")
+    lines = []
+    for index in range(24):
+        count = (1, 1, 2, 0)[index % 4]
+        names = [f"{index}-{n}.png" for n in range(count)]
+        for n, name in enumerate(names):
+            draw(root / name, 7 * index + 31 * n)
+        lines.append(
+            {
+                "id": f"mixed-{index}", "images": names, "query": f"What is sign number {index}?", "category": "fraud",
+                "expectation": "answer", "answer": f"Sign {chr(65 + index)}, safe.",
+            }
+        )  # fmt: skip
+    (root / "mixed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    plan = dataset.Plan(ratio=(1, 0))
+    dataset.build(read_triplets(root / "mixed.jsonl"), [], root / "data", plan)
+    variants.write_variant(root / "data", Variant.V0)
+    return root / "data"
+
+
+def recipe(base: Path, data: Path, **changes: object):
+    given = {
+        "base_model": str(base), "data": str(data), "variant": "v0", "method": "full", "learning_rate": 3e-3,
+        "max_steps": 3, "batch_size": 4, "gradient_accumulation": 2, "save_steps": 1000, "logging_steps": 1,
+        "lora_dropout": 0.0, "precision": "fp32", "allow_unchecked": True, "gradient_checkpointing": False,
+        "scheduler": "constant",
+    }  # fmt: skip
+    return recipe_from({**given, **changes}, "test")
+
+
+def answers(folder: Path, rows: list[dict], peft: Path | None = None) -> list:
+    """What ``safecot_hf`` does with a checkpoint, without lmms-eval: eight rows of equally many pictures at a time."""
+    from safecot_eval.benchmarks.images import open_image
+    from safecot_eval.generate.models import checkpoint, generation
+
+    source = checkpoint.find_source(str(folder), str(peft) if peft else None, "main")
+    processor = checkpoint.load_processor(source, {})
+    model = checkpoint.load_model(source, {"dtype": torch.float32}, trust_remote_code=False)
+    found = {}
+    for count in {len(row["images"]) for row in rows}:
+        group = [row for row in rows if len(row["images"]) == count]
+        turns = [
+            generation.to_turn(
+                [
+                    {
+                        "role": "user",
+                        "content": [
+                            *({"type": "image", "url": open_image(Path(path))} for path in row["images"]),
+                            {"type": "text", "text": row["prompt"][0]["content"]},
+                        ],
+                    }
+                ]
+            )
+            for row in group
+        ]
+        told = generation.generate(model, processor, turns, {"max_new_tokens": 40})
+        found.update({row["id"]: output for row, output in zip(group, told, strict=True)})
+    return [found[row["id"]] for row in rows]
+
+
+@pytest.mark.parametrize("name", EVERY_FAMILY)
+def test_a_family_passes_the_check(name: str, family_bases) -> None:
+    for method in ((), ("--full",)):
+        result = CliRunner().invoke(command, ["check", str(family_bases(name)), *method])
+        assert result.exit_code == 0, result.output
+        assert "fails" not in result.output
+        assert len(result.output.splitlines()) == 8
+
+
+@pytest.mark.parametrize("name", EVERY_FAMILY)
+def test_a_family_learns_to_answer_and_to_stop(
+    name: str, family_bases, mixed_data: Path, tmp_path: Path, train
+) -> None:
+    """24 examples, with pictures, two pictures and none side by side; an answer is whole and ends in its end token."""
+    from safecot_training.sft.training_data import load_rows
+
+    learnt = recipe(family_bases(name), mixed_data, batch_size=8, gradient_accumulation=1, max_steps=100)
+    out = train(learnt, tmp_path / "out").folder
+    told = answers(out / "merged", load_rows(learnt)[0])
+    assert sum(output.finish == "stop" and output.output_tokens < 40 for output in told) >= 22
+    whole = [re.fullmatch(r"Sign [A-X], safe\.", output.text.strip()) for output in told]
+    assert sum(match is not None for match in whole) >= 22, [output.text for output in told]
+
+
+@pytest.mark.parametrize("name", EVERY_FAMILY)
+def test_an_adapter_of_a_family_answers_like_its_merged_form(
+    name: str, family_bases, mixed_data: Path, tmp_path: Path, train
+) -> None:
+    from safecot_training.sft.training_data import load_rows
+
+    adapted = recipe(family_bases(name), mixed_data, method="lora", learning_rate=2e-2)
+    result = train(adapted, tmp_path / "out")
+    assert len(result.card.loss_history) == 3
+    rows = load_rows(adapted)[0][:8]
+    by_adapter = answers(family_bases(name), rows, peft=result.folder / "adapter")
+    assert by_adapter == answers(result.folder / "merged", rows)
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it(family_bases) -> None:
+    """mllama's tokens before an image attend to everything, padding included: rows are grouped by their images."""
+    from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from safecot_training.sft.collator import AnswerCollator, by_image_count
+    from safecot_training.sft.turns import answer_shape
+
+    folder = family_bases("mllama")
+    processor = AutoProcessor.from_pretrained(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    collator = AnswerCollator(processor, answer_shape(processor, {processor.tokenizer.eos_token_id}, "x"))
+    pictures = [Image.new("RGB", (80, 60), "red"), Image.new("RGB", (40, 90), "blue")]
+    rows = [
+        {"prompt": [{"role": "user", "content": text}], "completion": [{"content": "Yes."}], "images": images}
+        for text, images in (("One?", pictures[:1]), ("None at all?", []), ("Two?", pictures))
+    ]
+    parts = by_image_count(collator(rows))
+    assert [part["input_ids"].shape[0] for part in parts] == [1, 1, 1]
+    assert "pixel_values" not in parts[0]
+    for part, row in zip(parts, (rows[1], rows[0], rows[2]), strict=True):
+        with torch.no_grad():
+            beside, alone = model(**part), model(**collator([row]))
+        kept = part["labels"] != -100
+        assert torch.allclose(
+            beside.logits[kept], alone.logits[alone.logits.shape[0] - 1 :][:, -kept.sum() :][0], atol=1e-5
+        )
+
+
+def test_a_base_that_cannot_be_tuned_is_told_before_the_first_step(
+    family_bases, mixed_data: Path, tmp_path: Path, train
+) -> None:
+    folder = Path(shutil.copytree(family_bases("llava"), tmp_path / "base"))
+    template = folder / "chat_template.jinja"
+    template.write_text("{% for m in messages %}{{ m['role'] }}: {{ m['content'][-1]['text'] }} {% endfor %}")
+    result = CliRunner().invoke(command, ["check", str(folder)])
+    assert result.exit_code == 1
+    assert "the chat template has no place for a picture" in result.output
+    with pytest.raises(SafecotError, match="is not fit for tuning"):
+        train(recipe(folder, mixed_data), tmp_path / "out")
+    assert not (tmp_path / "out/merged").exists()
+    template.write_text("{{ raise_exception('roles must alternate') }}")
+    with pytest.raises(SafecotError, match="cannot render a question and an answer"):
+        train(recipe(folder, mixed_data), tmp_path / "out")
+
+
+def test_fix_writes_a_template_that_others_can_use(family_bases, tmp_path: Path) -> None:
+    from transformers import AutoProcessor
+
+    folder = Path(shutil.copytree(family_bases("llava"), tmp_path / "base"))
+    published = (folder / "chat_template.jinja").read_text()
+    first = CliRunner().invoke(command, ["check", str(folder), "--fix"])
+    assert "mended" in first.output
+    assert (folder / "chat_template.jinja.orig").read_text() == published
+    again = CliRunner().invoke(command, ["check", str(folder), "--fix"])
+    assert "mended" not in again.output
+    assert "Nothing to write" in again.output
+    processor = AutoProcessor.from_pretrained(folder)
+    told = [
+        {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": [{"type": "text", "text": "And?"}]},
+    ]
+    text = processor.apply_chat_template(told, tokenize=False, add_generation_prompt=True)
+    assert text.strip() == "<s>USER: Hi ASSISTANT: Yes.</s> USER: And? ASSISTANT:"
+
+
+def test_a_template_that_is_saved_with_the_tokenizer_is_found(family_bases, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(family_bases("mllama"), tmp_path / "base"))
+    template = folder / "chat_template.jinja"
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({**settings, "chat_template": template.read_text()})
+    )
+    template.unlink()
+    assert CliRunner().invoke(command, ["check", str(folder)]).exit_code == 0
