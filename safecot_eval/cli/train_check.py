@@ -22,7 +22,7 @@ from safecot_eval.util.errors import SafecotError
 @click.option(
     "--fix",
     is_flag=True,
-    help="Write the mended chat template beside BASE, for other programs; ours mend as they go.",
+    help="Write the fixed chat template beside BASE, for other programs; ours fix it as they go.",
 )
 @click.option(
     "--out",
@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """Check a base: end of an answer, prompt, image tokens, loss, and what is tuned.
 
-    BASE is a folder or a hub id. No weights are read. Exit status 1 where something fails; `mended` lines are put right
+    BASE is a folder or a hub id. No weights are read. Exit status 1 where something fails; `fixed` lines are put right
     in every run. `safecot train sft` asks the same before its first step.
     """
     from safecot_training.sft.check import check_base, write_processor

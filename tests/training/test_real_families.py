@@ -203,10 +203,10 @@ def test_fix_writes_a_template_that_others_can_use(family_bases, tmp_path: Path)
     folder = Path(shutil.copytree(family_bases("llava"), tmp_path / "base"))
     published = (folder / "chat_template.jinja").read_text()
     first = CliRunner().invoke(command, ["check", str(folder), "--fix"])
-    assert "mended" in first.output
+    assert "fixed" in first.output
     assert (folder / "chat_template.jinja.orig").read_text() == published
     again = CliRunner().invoke(command, ["check", str(folder), "--fix"])
-    assert "mended" not in again.output
+    assert "fixed" not in again.output
     assert "Nothing to write" in again.output
     processor = AutoProcessor.from_pretrained(folder)
     told = [

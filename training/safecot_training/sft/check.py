@@ -21,7 +21,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, write_text
 from safecot_training.sft.collator import IGNORED, AnswerCollator
 from safecot_training.sft.families import Family, is_frozen, lora_targets
-from safecot_training.sft.turns import AnswerShape, Mended, answer_shape, mend
+from safecot_training.sft.turns import AnswerShape, Fixed, answer_shape, fix_template
 
 _SIZES = ((448, 336), (336, 448), (56, 40), (640, 120))
 """Width and height of the pictures that are shown: wide, high, small, and of a ratio over five."""
@@ -32,7 +32,7 @@ class Status(StrEnum):
     """Outcome of one question."""
 
     OK = "ok"
-    MENDED = "mended"
+    FIXED = "fixed"
     FAILS = "fails"
 
 
@@ -42,7 +42,7 @@ class Finding:
 
     Attributes:
         question: What was looked at.
-        status: ``mended`` where training puts it right by itself.
+        status: ``fixed`` where training puts it right by itself.
         sentence: What was found; for a failure, what to do.
     """
 
@@ -72,19 +72,19 @@ class Fitness:
 def check_base(
     base: str, config: Any, processor: Any, stops: set[int], family: Family, *, full: bool
 ) -> Fitness:
-    """Ask all questions about a base; its processor's template is mended where it can be.
+    """Ask all questions about a base; its processor's template is fixed where it can be.
 
     Args:
         base: For messages.
         config: The base's configuration.
-        processor: The base's processor; changed as :func:`~safecot_training.sft.turns.mend` says.
+        processor: The base's processor; changed as :func:`~safecot_training.sft.turns.fix_template` says.
         stops: Tokens that end an answer when the base is asked.
         family: Names of its parts.
         full: Whether the language model itself is tuned, not adapters on it.
     """
     try:
         before = answer_shape(processor, stops, base)
-        mended = mend(processor, stops, base)
+        fixed = fix_template(processor, stops, base)
         shape = answer_shape(processor, stops, base)
     except SafecotError as error:
         return Fitness((Finding("chat template", Status.FAILS, str(error)),), None)
@@ -100,7 +100,7 @@ def check_base(
     asked: list[tuple[str, Callable[[], Finding]]] = [
         ("end of an answer", lambda: _end(before, shape)),
         ("prompt", lambda: _prompt(collator, before)),
-        ("beginning", lambda: _beginning(collator, mended)),
+        ("beginning", lambda: _beginning(collator, fixed)),
         ("image tokens", lambda: _image_tokens(collator)),
         ("loss", lambda: _loss(collator)),
         ("rows side by side", lambda: _batch(collator)),
@@ -148,7 +148,7 @@ def _end(before: AnswerShape, shape: AnswerShape) -> Finding:
         return Finding("end of an answer", Status.OK, f"the template ends it with {shape.end}")
     return Finding(
         "end of an answer",
-        Status.MENDED,
+        Status.FIXED,
         f"the template puts nothing after it that stops generation; it is trained to end with {shape.end}",
     )
 
@@ -174,12 +174,12 @@ def _prompt(collator: AnswerCollator, before: AnswerShape) -> Finding:
         return Finding("prompt", Status.OK, "trained on with the tokens it is asked with")
     return Finding(
         "prompt",
-        Status.MENDED,
+        Status.FIXED,
         "the template writes a finished conversation otherwise than a prompt; it is trained on as it is asked",
     )
 
 
-def _beginning(collator: AnswerCollator, mended: Mended) -> Finding:
+def _beginning(collator: AnswerCollator, fixed: Fixed) -> Finding:
     tokenizer = collator.processor.tokenizer
     start = tokenizer.bos_token
     ids = collator.encode(_row([]))["input_ids"][0].tolist()
@@ -191,10 +191,10 @@ def _beginning(collator: AnswerCollator, mended: Mended) -> Finding:
             Status.FAILS,
             f"a prompt holds {start} {count} times; take it out of the template or of the tokenizer.",
         )
-    if mended.beginning:
+    if fixed.beginning:
         return Finding(
             "beginning",
-            Status.MENDED,
+            Status.FIXED,
             f"{start} was left to the tokenizer, and servers that ask with the template's text alone leave it out; now "
             "the template writes it",
         )
@@ -300,10 +300,10 @@ def _tuned(config: Any, family: Family, *, full: bool) -> Finding:
 
 
 def write_processor(processor: Any, base: str, before: str, out: Path | None) -> Path:
-    """Write a mended processor, or its chat template alone beside the base's files.
+    """Write a fixed processor, or its chat template alone beside the base's files.
 
     Args:
-        processor: With the mended template.
+        processor: With the fixed template.
         base: Folder of the base, or its hub id.
         before: The template as it was; kept as ``chat_template.jinja.orig``.
         out: Folder for the whole processor; None writes into the base's folder.
@@ -324,7 +324,7 @@ def write_processor(processor: Any, base: str, before: str, out: Path | None) ->
     folder = Path(base).expanduser()
     if not folder.is_dir():
         raise SafecotError(
-            f"{base} is not a folder on this machine; say with --out where to write the mended processor."
+            f"{base} is not a folder on this machine; say with --out where to write the fixed processor."
         )
     target = folder / "chat_template.jinja"
     kept = folder / "chat_template.jinja.orig"

@@ -87,7 +87,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
 
 
 def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family) -> AnswerCollator:
-    """Check the base, say what was mended, and return what makes batches.
+    """Check the base, say what was fixed, and return what makes batches.
 
     Raises:
         SafecotError: the base is not fit.
@@ -97,7 +97,7 @@ def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family
     fitness = check_base(recipe.base_model, config, processor, stops, family, full=full)
     shape = require_fit(recipe.base_model, fitness)
     for finding in fitness.findings:
-        if finding.status is Status.MENDED and is_first_process():
+        if finding.status is Status.FIXED and is_first_process():
             print(f"{finding.question}: {finding.sentence}", file=sys.stderr)
     return AnswerCollator(processor, shape)
 

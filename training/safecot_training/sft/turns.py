@@ -140,8 +140,8 @@ def answer_tokens(tokenizer: Any, shape: AnswerShape, answer: str) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """What :func:`mend` changed.
+class Fixed:
+    """What :func:`fix_template` changed.
 
     Attributes:
         end: The template now ends an answer.
@@ -152,7 +152,7 @@ class Mended:
     beginning: bool = False
 
 
-def mend(processor: Any, stops: set[int], base: str) -> Mended:
+def fix_template(processor: Any, stops: set[int], base: str) -> Fixed:
     """Put into the chat template what asking and tuning need and the published one lacks.
 
     Other programs then agree with us: vLLM adds no beginning of its own to a chat, and a template without an end token
@@ -173,7 +173,7 @@ def mend(processor: Any, stops: set[int], base: str) -> Mended:
 
     ends_itself = shape.ends or shape.end != processor.tokenizer.eos_token
     begins_itself = asked == _prompt_ids(processor, add_special_tokens=False)
-    return Mended(
+    return Fixed(
         end=not ends_itself and changed(_ENDING, lambda: answer_shape(processor, stops, base).ends),
         beginning=not begins_itself
         and changed(_BEGINNING, lambda: asked == _prompt_ids(processor, add_special_tokens=False)),
