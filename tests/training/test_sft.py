@@ -342,11 +342,11 @@ def test_the_world_size_is_asserted(make_recipe, tmp_path: Path, train) -> None:
 DISK_FULL = r"""
 import sys
 from pathlib import Path
-from safecot_training import sft
 from safecot_training.sft.recipe import load_recipe
+from safecot_training.sft.train import train
 from safecot_eval.util.errors import SafecotError
 try:
-    sft.train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
+    train(load_recipe(Path(sys.argv[1])), Path(sys.argv[2]))
 except SafecotError as error:
     print("SENTENCE", error)
 """
