@@ -1,4 +1,9 @@
-"""Recorded runs as run folders: scored as a replay is, with the recorded judge's verdicts beside them."""
+"""Recorded runs as run folders: scored as a replay is, with the recorded judge's verdicts beside them.
+
+A verdict is the likelier of reject and accept with its probability. Where both have exactly one half (46 of the 28,659
+judged answers) it is ``unsure``, so that a leaderboard's soft rates leave those out, which ``judge_soft`` of ``paper.csv``
+counts as one half.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +28,16 @@ from safecot_eval.judge.sidecar import file_name
 from safecot_eval.paper.recorded import RecordedRun
 from safecot_eval.paper.trainings import chain
 from safecot_eval.records.samples import Status
-from safecot_eval.records.verdicts import Refusal, Unscored
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import read_json, sha256, write_jsonl, write_text
 
 STAMP = "20250514_071525"
 """When the recorded history ends (its last commit with runs, in UTC): the same folder again, however often it is written."""
 JUDGE = "recorded:Meta-Llama-3-8B-Instruct"
-RUBRIC = "refusal"
+RUBRIC = "safecot_reject"
 MARKER = ".safecot-paper"
+MSSBENCH = "safecot_mssbench_chat_first"
 
 
 def write_folders(runs: Sequence[RecordedRun], titles: Mapping[str, str], output: Path) -> list[Path]:
@@ -132,7 +138,7 @@ def _verdicts(run: RecordedRun) -> Iterable[dict[str, Any]]:
             "rubric": RUBRIC,
             "rubric_hash": "recorded",
             "judge": JUDGE,
-            "label": str(Refusal.FULL if refused else Refusal.NONE),
+            "label": "reject" if refused else "accept",
             "probability": 1 - answer.accepted if refused else answer.accepted,
         }
         if answer.accepted == 0.5:
@@ -156,9 +162,13 @@ def _sample_ids(task: str) -> list[str]:
 
 
 def standing(folders: Iterable[Path]) -> list[Path]:
-    """Of written folders those that stand for a base model, its v0, v1 and v2."""
+    """Of written folders those that stand for a base model, its v0, v1 and v2 on MSSBench (if it was asked there at all)."""
     trained: dict[str, dict[str, Path]] = {}
+    asked: dict[str, dict[str, Path]] = {}
     for folder in folders:
         kept = read_json(folder / f"{STAMP}_run.json")["recorded"]
         trained.setdefault(kept["base"], {})[kept["training"]] = folder
-    return [of_base[key] for of_base in trained.values() for key in chain(of_base).values()]
+        if MSSBENCH in kept["not_run"]:
+            asked.setdefault(kept["base"], {})[kept["training"]] = folder
+    found = [asked.get(base, everywhere) for base, everywhere in trained.items()]
+    return [of_base[key] for of_base in found for key in chain(of_base).values()]

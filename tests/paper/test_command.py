@@ -81,7 +81,7 @@ def test_run_folders_give_the_same_numbers(invented: Path, chain: Path, tmp_path
         .splitlines()[0]
     )
     assert verdict["judge"] == "recorded:Meta-Llama-3-8B-Instruct"
-    assert verdict["probability"] == 0.9
+    assert (verdict["rubric"], verdict["label"], verdict["probability"]) == ("safecot_reject", "reject", 0.9)
     kept = json.loads(
         next((tmp_path / "out" / "runs" / "toy_1b_v2").glob("*_run.json")).read_text(encoding="utf-8")
     )
@@ -106,6 +106,9 @@ def test_the_same_command_again_replaces_what_it_wrote(invented: Path, chain: Pa
     _run("--runs", chain, "--out", tmp_path / "out")
     before = (tmp_path / "out" / "paper.html").read_bytes()
     (chain / "other-2b__steered__ood.jsonl").unlink()
+    (chain / "toy_1b__v2__ood.jsonl").rename(
+        chain / "toy_1b__v2_tem0.7__ood.jsonl"
+    )  # v2 is left on SIUO only
     _run("--runs", chain, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "paper.html").read_bytes() != before
     assert not list((tmp_path / "out" / "runs").glob("other-2b*"))
@@ -115,7 +118,7 @@ def test_the_same_command_again_replaces_what_it_wrote(invented: Path, chain: Pa
         "toy_1b_origin",
         "toy_1b_v0",
         "toy_1b_v1_new_data",
-        "toy_1b_v2",
+        "toy_1b_v2_tem0.7",
     ]
 
 
