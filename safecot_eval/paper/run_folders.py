@@ -1,6 +1,6 @@
 """Recorded runs as run folders: scored as a replay is, with the recorded judge's verdicts beside them.
 
-A verdict is the likelier of reject and accept with its probability. Where both have exactly one half (46 of the 28,659
+A verdict is the likelier of reject and accept with its probability. Where both have exactly one half (47 of the 28,659
 judged answers) it is ``unsure``, so that a leaderboard's soft rates leave those out, which ``judge_soft`` of ``paper.csv``
 counts as one half.
 """
