@@ -336,7 +336,7 @@ def test_addresses_with_a_query_and_pasted_paths() -> None:
             f"{accent.url}/",
             f"{accent.url}/chat/completions",
             f"{accent.url}/a%3Ab%20c",
-            accent.url.replace("://", "://me:hush-hush@"),
+            accent.url.replace("://", "://me:hush-hush@"),  # not a key
         ):
             (reply,), _, client = ask(base, [request()])
             assert reply.failure is None

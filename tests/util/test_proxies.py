@@ -136,12 +136,16 @@ def test_which_variable_counts() -> None:
     [
         ({"ALL_PROXY": "socks5://127.0.0.1:1080"}, "https://api.example.com/v1", "SOCKS proxy of all_proxy"),
         ({"all_proxy": "socks://127.0.0.1:1080/"}, "https://api.example.com/v1", "which is not supported"),
-        ({"https_proxy": "socks5h://me:secret@p:1"}, "https://api.example.com/v1", "SOCKS"),
+        ({"https_proxy": "socks5h://me:secret@p:1"}, "https://api.example.com/v1", "SOCKS"),  # not a key
         ({"https_proxy": "http://"}, "https://api.example.com/v1", "not the address of a proxy"),
         ({"https_proxy": "http://p:port"}, "https://api.example.com/v1", "not the address of a proxy"),
         ({"https_proxy": "ftp://p"}, "https://api.example.com/v1", "not the address of a proxy"),
         ({"https_proxy": "http://[oops"}, "https://api.example.com/v1", "not the address of a proxy"),
-        ({"http_proxy": "http://me:secret@p:1"}, "http://judge.internal.example/v1", "would read the key"),
+        (
+            {"http_proxy": "http://me:secret@p:1"},  # not a key
+            "http://judge.internal.example/v1",
+            "would read the key",
+        ),
         ({"ALL_PROXY": "p:1"}, "http://8.8.8.8/v1", "plain http"),
     ],
 )
