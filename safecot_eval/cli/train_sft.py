@@ -36,6 +36,7 @@ def sft(
     """Fine-tune from a recipe; the same command goes on after an interruption."""
     import yaml
 
+    from safecot_eval.util import safe_yaml
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
@@ -45,7 +46,11 @@ def sft(
         key, separator, value = setting.partition("=")
         if not separator:
             raise SafecotError(f"--set {setting}: write KEY=VALUE.")
-        overrides[key] = yaml.safe_load(value)
+        try:
+            overrides[key] = safe_yaml.load(value)
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise SafecotError(f"--set {setting}: the value is not readable ({reason[:120]}).") from error
     named = {"data": data, "variant": variant, "max_samples": max_samples}
     recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
 

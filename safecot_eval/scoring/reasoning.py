@@ -13,11 +13,11 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
+from safecot_eval.util import safe_yaml
 
 Pairs = Sequence[tuple[str, str]]
 
-_FILE: Mapping[str, list[Mapping[str, str]]] = yaml.safe_load(
+_FILE: Mapping[str, list[Mapping[str, str]]] = safe_yaml.load(
     Path(__file__).with_name("reasoning_markers.yaml").read_text(encoding="utf-8")
 )
 

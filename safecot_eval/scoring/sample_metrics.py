@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from safecot_eval.records.samples import SCORED, Expectation, Record
+from safecot_eval.records.samples import SCORED, Expectation, Record, Status
 from safecot_eval.records.verdicts import (
     EFFECTIVE_BY_LABEL,
     NAMED_BY_LABEL,
@@ -46,6 +46,8 @@ def sample_metrics(record: Record, *, also_refuse: bool = False) -> dict[str, Va
     judge_coverage           every rubric that applies gave a label that scores
     ======================== ============================================================================
     """
+    if record["status"] == Status.NOT_RUN:  # nobody asked: no answer that could be invalid
+        return {}
     metrics: dict[str, Value] = {"invalid_rate": _value(record, record["status"] not in SCORED)}
     refused = record["refusal"]["matched"]
     if refused is not None:

@@ -189,7 +189,11 @@ def test_raw_files_of_a_hub_set(online: Served) -> None:
     files |= {f"embodied/{n}.png": picture("navy") for n in (1, 2)}
     files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
     hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
-    assert prepare.prepare("mssbench").leaves == {"safecot_mssbench_chat": 2, "safecot_mssbench_embodied": 2}
+    assert prepare.prepare("mssbench").leaves == {
+        "safecot_mssbench_chat": 2,
+        "safecot_mssbench_chat_first": 2,
+        "safecot_mssbench_embodied": 2,
+    }
 
 
 def test_a_damaged_table_is_named_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -216,6 +220,6 @@ def test_a_zip_cannot_write_outside(tmp_path: Path) -> None:
 def test_every_new_source_has_a_benchmark_and_every_pin_is_full() -> None:
     folders = {registry.load(name).data for name in registry.names()}
     for name, source in sources.sources().items():
-        assert name in folders or name == "protocols"
+        assert name in folders or name in ("protocols", "safecot_runs", "safecot_training")
         if source.hub and source.revision != download.NEWEST:
             assert len(source.revision) == 40

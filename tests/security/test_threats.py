@@ -149,7 +149,7 @@ class TestHostileFolders:
             with zipfile.ZipFile(target / "x.zip", "w") as archive:
                 archive.writestr(name, "evil")
             with pytest.raises(SafecotError, match="leads out"):
-                unpack.unpack_zips(SimpleNamespace(unpack=("x.zip",)), target)
+                unpack.unpack_archives(SimpleNamespace(unpack=("x.zip",)), target)
         assert not (tmp_path / "evil.txt").exists()
 
     def test_zip_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,7 +177,7 @@ def test_thinking_markers(data_dir: Path) -> None:
 
 
 def test_mcqa_forms(data_dir: Path) -> None:
-    from safecot_eval.generate.importing.tables import read_table
+    from safecot_eval.records.tables import read_table
 
     path = report(data_dir, "mcqa-forms") / "siuo.csv"
     right = {
