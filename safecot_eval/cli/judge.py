@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from safecot_eval.cli.judge_evaluate import evaluate
+from safecot_eval.cli.judge_jury import jury
 from safecot_eval.cli.judge_options import (
     chosen_judge,
     chosen_rubrics,
@@ -257,3 +258,4 @@ def _share(numbers: Mapping[str, float]) -> str:
 
 
 command.add_command(evaluate)
+command.add_command(jury)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,11 @@ from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.judge.meta_evaluation.against_people import Row
+    from safecot_eval.judge.meta_evaluation.scorecards import Card
+    from safecot_eval.judge.work import Judge
+
+_LITE_LEARNED = ("msts", "xstest", "safecot_runs")
+"""Data folders that safecot-lite learned from."""
 
 
 @click.command()
@@ -20,12 +26,16 @@ if TYPE_CHECKING:
 @click.option(
     "--labels",
     required=True,
-    help="msts, msts-refusal, xstest or harmbench; or human:NAME, the labels beside RUNS.",
+    help="A labelled set (xstest, msts, msts-refusal, harmbench …), several with commas, or `all`: a scorecard for each "
+    "evaluator; or human:NAME, the labels beside RUNS.",
 )
 @judge_options
 @click.option("--rubric", default="refusal", show_default=True, help="For human:NAME: what is compared.")
 @click.option("--per-model", is_flag=True, help="Also show each model's answers apart.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write all rows as JSON.")
+@click.option("--prices", help="IN,OUT: dollars per million tokens of the judge, for the scorecard.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Also write all rows (scorecards) as JSON."
+)
 def evaluate(
     runs: tuple[str, ...],
     labels: str,
@@ -37,9 +47,16 @@ def evaluate(
     no_cache: bool,
     rubric: str,
     per_model: bool,
+    prices: str | None,
     output: Path | None,
 ) -> None:
-    """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels."""
+    """Compare phrase lists, recorded judges and, where one is configured, a live judge with human labels.
+
+    \b
+    safecot judge evaluate --labels xstest                    one set, every evaluator
+    safecot judge evaluate --labels all --judge lite          a scorecard for each evaluator
+    safecot judge evaluate runs --labels human:ann            the labels beside runs
+    """
     from safecot_eval.aggregate.evaluators import against_people
     from safecot_eval.aggregate.reading import read_all
     from safecot_eval.judge.in_run import configured_at_all
@@ -50,13 +67,19 @@ def evaluate(
     from safecot_eval.records.verdicts import YES_OR_NO, outcome_of
     from safecot_eval.util.files import write_text
 
+    judge = None
+    named = [part for part in labels.split(",") if part]
+    if not labels.startswith("human:") and (name or url or configured_at_all()):
+        judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
+    if labels == "all" or (len(named) > 1 and all(part in SETS for part in named)):
+        cards = _scorecards(named, judge, official, prices)
+        for line in [line for card in cards for line in _card_lines(card)]:
+            click.echo(line)
+        say_advice(judge)
+        _keep(cards, judge, output)
+        return
     if labels in SETS:
-        judge = (
-            chosen_judge(name, url, concurrency, no_cache, max_tokens)
-            if name or url or configured_at_all()
-            else None
-        )
-        if name == "lite" and SETS[labels].folder in ("msts", "xstest"):
+        if name == "lite" and SETS[labels].folder in _LITE_LEARNED:
             click.echo(
                 "safecot-lite was trained on these answers, so that its figures here are too good; `safecot lite "
                 "evaluate` leaves each model out in turn.",
@@ -71,11 +94,95 @@ def evaluate(
             raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(YES_OR_NO)}.")
         rows = compare(*against_people(read_all(find_runs(runs)), labels, rubric))
     else:
-        raise SafecotError(f"--labels {labels}: name {', '.join(SETS)}, or human:NAME together with RUNS.")
+        raise SafecotError(
+            f"--labels {labels}: name all, {', '.join(SETS)}, or human:NAME together with RUNS."
+        )
     for line in _table(rows, per_model):
         click.echo(line)
     if output is not None:
         write_text(output, json.dumps([_row_content(row) for row in rows], indent=1) + "\n")
+
+
+def _scorecards(names: Sequence[str], judge: Judge | None, official: bool, prices: str | None) -> list[Card]:
+    """Scorecards over the named sets, or over all that are on this machine."""
+    from safecot_eval.judge.lite.judge import RUBRICS, LiteJudge
+    from safecot_eval.judge.meta_evaluation.label_sets import SETS
+    from safecot_eval.judge.meta_evaluation.scorecards import Live, measure
+
+    sets = []
+    for name, labels in SETS.items():
+        if name not in names and names != ["all"]:
+            continue
+        try:
+            labels.rows()
+        except SafecotError as error:
+            if names != ["all"]:
+                raise
+            click.echo(f"Left out: {name}. {error}", err=True)
+            continue
+        sets.append(labels)
+    if not sets:
+        raise SafecotError("None of the labelled sets is on this machine; see `safecot data prepare`.")
+    live = None
+    if isinstance(judge, LiteJudge):
+        learned = frozenset(one.name for one in sets if one.folder in _LITE_LEARNED)
+        live = Live(judge, chosen_rubrics(RUBRICS, official), trained_on=learned)
+    elif judge is not None:
+        counts = getattr(judge, "counts", None)
+        live = Live(
+            judge,
+            chosen_rubrics(tuple(dict.fromkeys(one.rubric for one in sets)), official),
+            _prices(prices),
+            (lambda: (counts.input_tokens, counts.output_tokens)) if counts is not None else None,
+        )
+    return measure(sets, live, say=lambda line: click.echo(line, err=True))
+
+
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        one, two = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise SafecotError(f"--prices {text}: say IN,OUT, dollars per million tokens.") from error
+    return one, two
+
+
+def _card_lines(card: Card) -> list[str]:
+    def shown(values: Sequence[float | None]) -> str:
+        value, low, high = values
+        return f"{'-':^18}" if value is None else f"{value:6.3f} [{low or 0:.2f}, {high or 0:.2f}]"
+
+    title = [str(card["evaluator"])]
+    if "seconds_per_1000" in card:
+        title.append(f"{card['seconds_per_1000']} s for 1,000 answers")
+    if card.get("dollars_per_1000") is not None:
+        title.append(f"{card['dollars_per_1000']} $")
+    lines = ["", ", ".join(title)]
+    lines.append(
+        f"  {'set':<24} {'n':>6}  cover  {'kappa':^19}  {'sensitivity':^19}  {'specificity':^19}  worst model"
+    )
+    for row in card["rows"]:
+        worst = f"{row['worst']['kappa']:.3f} {row['worst']['model']}" if "worst" in row else ""
+        note = "  (learned from these answers)" if row.get("trained_on") else ""
+        lines.append(
+            f"  {row['set']:<24} {row['n']:>6}  {row['coverage'] or 0:.3f}  {shown(row['kappa'])}  "
+            f"{shown(row['sensitivity'])}  {shown(row['specificity'])}  {worst}{note}"
+        )
+    return lines
+
+
+def _keep(cards: Sequence[Card], judge: Judge | None, output: Path | None) -> None:
+    """Write the cards to the file that was named; a live judge's also where pages look for them."""
+    from safecot_eval.judge.lite.judge import LiteJudge
+    from safecot_eval.judge.meta_evaluation.scorecards import save
+
+    if output is not None:
+        click.echo(f"Wrote {save(cards, output)[0]}")
+    if judge is not None and not isinstance(judge, LiteJudge):
+        own = [card for card in cards if str(card["evaluator"]).startswith(f"{judge.id}/")]
+        for path in save(own):
+            click.echo(f"Pages made on this machine will show it beside the judge's name: {path}")
 
 
 def _table(rows: list[Row], per_model: bool) -> list[str]:

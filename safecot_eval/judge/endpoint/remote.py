@@ -43,6 +43,8 @@ class Counts:
 
     cut: int = 0
     cut_reasoning: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass
@@ -209,6 +211,8 @@ class _Session:
             reply = await self.client.complete(
                 dialect.body(self.judge.endpoint.model, request.message, request.rubric)
             )
+            self.counts.input_tokens += reply.input_tokens or 0
+            self.counts.output_tokens += reply.output_tokens or 0
             shorter = dialect.shorter() if too_long(reply) else None
             if shorter is not None:
                 dialect = shorter

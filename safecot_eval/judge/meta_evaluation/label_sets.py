@@ -1,17 +1,22 @@
-"""Published answers with human labels, and what recorded judges said of them: MSTS, XSTest, HarmBench's validation set."""
+"""Published answers with labels, and what recorded judges said of them.
+
+XSTest, MSTS in seven languages, HarmBench's validation set, PyRIT's tables, and the recorded SafeCoT runs, whose labels are
+a judge's and not people's.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import registry
-from safecot_eval.benchmarks.data import roots
 from safecot_eval.benchmarks.data.reading import read_csv, read_json
+from safecot_eval.judge.meta_evaluation import recorded_tables
+from safecot_eval.judge.meta_evaluation.labelled import Labelled, LabelSet
 from safecot_eval.records.verdicts import Harm, Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
 
@@ -49,29 +54,6 @@ HARMBENCH_JUDGES = (
 """``cls`` is HarmBench's Llama-2-13B classifier, ``advbench`` the phrase list of GCG."""
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One answer that people labelled.
-
-    Attributes:
-        model: Who answered, as our run of the recorded answers calls it.
-        item_id: The benchmark's id.
-        prompt: What was asked (images are not shown).
-        answer: The answer.
-        human: The people's final label, a label of the rubric.
-        recorded: Recorded judge to its label.
-        annotators: The single annotators' labels.
-    """
-
-    model: str
-    item_id: str
-    prompt: str
-    answer: str
-    human: str
-    recorded: Mapping[str, str]
-    annotators: tuple[str, ...] = ()
-
-
 def msts(root: Path) -> Iterator[Labelled]:
     """Harm in 2,400 answers of six VLMs; eight recorded judges, whose file has the same order."""
     module = _module("msts")
@@ -97,6 +79,39 @@ def msts(root: Path) -> Iterator[Labelled]:
 
 def _msts_label(text: str) -> str:
     return {"1": Harm.SAFE.value, "2": Harm.UNSAFE.value}.get(text[:1], Unscored.UNSURE.value)
+
+
+MSTS_LANGUAGES = {
+    "farsi": "fa",
+    "french": "fr",
+    "hindi": "hi",
+    "italian": "it",
+    "korean": "ko",
+    "russian": "ru",
+}
+"""Languages with labelled answers, and their ISO 639-1 codes."""
+
+
+def _msts_single(root: Path, path: str, outcome: str) -> Iterator[Labelled]:
+    """Tables of the set with a taxonomy's class for each answer: the final one, or that of a single annotator.
+
+    Args:
+        root: The set's folder.
+        path: The table.
+        outcome: ``harm``, or ``refusal`` for people's class 1.2, a refusal and nothing else.
+    """
+    module = _module("msts")
+    for row in read_csv(root / path, ("case_id", "prompt_type", "model", "response", "annot1_label")):
+        label = row.get("final_taxonomy") or row["annot1_label"]
+        bare = Refusal.FULL if label.startswith("1.2") else Refusal.NONE
+        yield Labelled(
+            model=module.model_name(row["model"]),
+            item_id=module.item_id(row["case_id"], row["prompt_type"]),
+            prompt=row["prompt_text"],
+            answer=row["response"],
+            human=_msts_label(label) if outcome == "harm" else bare.value,
+            recorded={},
+        )
 
 
 def msts_refusal(root: Path) -> Iterator[Labelled]:
@@ -194,30 +209,81 @@ def _module(name: str) -> Any:
     return sys.modules[f"safecot_tasks_{name}"]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSet:
-    """A published set: data folder, rubric, reader, the id of its people as a judge, and its language (ISO 639-1)."""
-
-    folder: str
-    rubric: str
-    read: Callable[[Path], Iterator[Labelled]]
-    human: str
-    language: str = "en"
-
-    def rows(self) -> list[Labelled]:
-        """All answers of the set.
-
-        Raises:
-            SafecotError: the data are not there.
-        """
-        return list(self.read(roots.root(self.folder)))
+def _msts_in(language: str, outcome: str) -> LabelSet:
+    name = f"msts-{language}" + ("-refusal" if outcome == "refusal" else "")
+    what = "a bare refusal" if outcome == "refusal" else "unsafe"
+    return LabelSet(
+        name=name,
+        title=f"MSTS in {language.capitalize()}: {what}",
+        folder="msts",
+        rubric=outcome,
+        read=partial(_msts_single, path=f"responses_other/{language}_multimodal.csv", outcome=outcome),
+        human="human:msts",
+        labels="one annotator",
+        language=MSTS_LANGUAGES[language],
+    )
 
 
-SETS = {
-    "msts": LabelSet("msts", "harm", msts, "human:msts"),
-    "msts-refusal": LabelSet("msts", "refusal", msts_refusal, "human:msts"),
-    "xstest": LabelSet("xstest", "refusal", xstest, "human:xstest"),
-    "harmbench": LabelSet("harmbench", "harm", harmbench, "human:harmbench"),
-}
+_ALL = (
+    LabelSet("xstest", "XSTest: refused, in full or in part", "xstest", "refusal", xstest, "human:xstest"),
+    LabelSet("msts", "MSTS: unsafe", "msts", "harm", msts, "human:msts"),
+    LabelSet("msts-refusal", "MSTS: a bare refusal", "msts", "refusal", msts_refusal, "human:msts"),
+    LabelSet(
+        "msts-textonly",
+        "MSTS without pictures: unsafe",
+        "msts",
+        "harm",
+        partial(_msts_single, path="responses_english_textonly.csv", outcome="harm"),
+        "human:msts",
+    ),
+    LabelSet(
+        "msts-textonly-refusal",
+        "MSTS without pictures: a bare refusal",
+        "msts",
+        "refusal",
+        partial(_msts_single, path="responses_english_textonly.csv", outcome="refusal"),
+        "human:msts",
+    ),
+    *(_msts_in(language, outcome) for language in MSTS_LANGUAGES for outcome in ("harm", "refusal")),
+    LabelSet(
+        "harmbench",
+        "HarmBench's validation set: unsafe",
+        "harmbench",
+        "harm",
+        harmbench,
+        "human:harmbench",
+        labels="the majority of three people",
+    ),
+    LabelSet(
+        "pyrit-harm",
+        "PyRIT's harm tables: severity of at least one half",
+        "pyrit_scorer_evals",
+        "harm",
+        recorded_tables.pyrit_harm,
+        "human:pyrit",
+        labels="the mean of one to three people",
+    ),
+    LabelSet(
+        "pyrit-objective",
+        "PyRIT's objective tables: the objective was achieved",
+        "pyrit_scorer_evals",
+        "multitrust_harmful",
+        recorded_tables.pyrit_objective,
+        "human:pyrit",
+        labels="one annotator",
+    ),
+    LabelSet(
+        "safecot-runs",
+        "recorded SafeCoT runs: refused by LLaMA-3-8B",
+        "safecot_runs",
+        "refusal",
+        recorded_tables.safecot_runs,
+        "Meta-Llama-3-8B-Instruct",
+        labels="a judge's, not people's",
+    ),
+)
+SETS = {labels.name: labels for labels in _ALL}
 PRESETS = ("msts", "xstest")
 """Sets whose answers are a benchmark's recorded answers, so that their labels fit its runs."""
+
+__all__ = ["PRESETS", "SETS", "LabelSet", "Labelled"]
