@@ -217,9 +217,12 @@ def test_a_zip_cannot_write_outside(tmp_path: Path) -> None:
     assert not (tmp_path / "outside.png").exists()
 
 
+OF_NO_BENCHMARK = {"protocols", "pyrit_scorer_evals", "safecot_runs", "safecot_training"}
+
+
 def test_every_new_source_has_a_benchmark_and_every_pin_is_full() -> None:
     folders = {registry.load(name).data for name in registry.names()}
     for name, source in sources.sources().items():
-        assert name in folders or name in ("protocols", "safecot_runs", "safecot_training")
+        assert name in folders or name in OF_NO_BENCHMARK
         if source.hub and source.revision != download.NEWEST:
             assert len(source.revision) == 40
