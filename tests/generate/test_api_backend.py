@@ -64,7 +64,7 @@ def test_no_failed_request_is_scored_and_all_are_asked_again(tmp_path: Path, und
             status = UNSCORED[fault] if fault else "ok"
             expected[status] += 1
             assert record["status"] == status, (fault, record["raw"])
-            assert (record["refusal"]["matched"] is None) == (status != "ok")
+            assert (record["refusal"]["matched"] is None) == (status not in ("ok", "truncated"))
             if status == "ok":
                 assert record["raw"] == answer_to(prompt)
         assert len(expected) >= 4

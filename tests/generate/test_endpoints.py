@@ -44,7 +44,7 @@ def test_a_remedy_is_applied_and_recorded(tmp_path: Path) -> None:
 def test_a_server_that_refuses_everything_is_asked_three_times(tmp_path: Path) -> None:
     with Accent(lambda body, size: no("The model `m` does not exist.", 404)) as accent:
         done = run(accent.url, tmp_path, limit="40")
-        assert len(accent.bodies) <= 32  # those in flight, not all
+        assert len(accent.bodies) < 40  # those in flight, not all
     assert isinstance(done.exception, SafecotError)
     told = str(done.exception)
     assert (
@@ -86,7 +86,7 @@ def test_no_failed_end_is_scored(tmp_path: Path) -> None:
     for record in records_of(tmp_path).values():
         end = ends[seen[record["prompt"]] % len(ends)]
         assert record["status"] == scored.get(end, "blocked_by_provider"), (end, record)
-        assert (record["refusal"]["matched"] is None) == (record["status"] != "ok")
+        assert (record["refusal"]["matched"] is None) == (record["status"] not in ("ok", "truncated"))
     assert "server_error, the generation did not end well (finish_reason error)" in done.output
 
 

@@ -155,9 +155,11 @@ def test_recorded_answers_have_items(data_dir: Path, monkeypatch: pytest.MonkeyP
                 for text in published[path.stem]
                 if text.strip()
             ]
-            assert len(ours) == len(theirs)
-            assert sum(ours) == sum(theirs), path.stem
-            counted[path.stem, name] = sum(ours) / len(ours)
+            # An answer in a language that the list does not read is neither; those are few.
+            both = [pair for pair in zip(ours, theirs, strict=True) if pair[0] is not None]
+            assert len(both) >= 0.99 * len(ours)
+            assert sum(mine for mine, _ in both) == sum(other for _, other in both), path.stem
+            counted[path.stem, name] = sum(mine for mine, _ in both) / len(both)
     assert len(counted) == 16
     assert 0 < min(counted.values()) < max(counted.values()) < 1
 
