@@ -13,6 +13,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   list's name, or a YAML file in the folder);
 * optionally ``ALSO_REFUSE``: leaf suffixes whose items SafeCoT counts as items to refuse, though other safe answers are
   right, too: their CRR is shown beside the share of refusals;
+* optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
+  category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
 * optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
   without suffix, and ``recorded_in(variant, root)``, those to the items of another leaf; ``safecot data prepare`` turns
@@ -56,6 +58,7 @@ class Benchmark:
         data: Name of its data folder; None for a benchmark that draws its own data.
         refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
         also_refuse: Leaf suffixes whose items are also read as items to refuse.
+        attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
         only_by_name: No wildcard, tag or group runs its leaves.
         recorded: Yields published answers as (model, item id, response); None where there are none.
         recorded_in: The same for a leaf with a suffix.
@@ -74,6 +77,7 @@ class Benchmark:
     data: str | None
     refusal_lists: Mapping[str, str]
     also_refuse: frozenset[str]
+    attack_rate_by_category: bool
     only_by_name: bool
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     recorded_in: Callable[[str, Path], Iterator[tuple[str, str, str]]] | None
@@ -165,6 +169,7 @@ def load(name: str) -> Benchmark:
             data=getattr(module, "DATA", name),
             refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
             also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
+            attack_rate_by_category=bool(getattr(module, "ATTACK_RATE_BY_CATEGORY", False)),
             only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
             recorded=getattr(module, "recorded", None),
             recorded_in=getattr(module, "recorded_in", None),
@@ -217,6 +222,23 @@ def _also_refuse(leaf: str, _folders: tuple[Path, ...]) -> bool:
     except SafecotError:
         return False
     return variant in benchmark.also_refuse
+
+
+def attack_rate_by_category(leaf: str) -> bool:
+    """Whether a task's benchmark publishes the mean of its categories' attack rates; False for a task that is not here.
+
+    >>> attack_rate_by_category("safecot_mmsafetybench_sd"), attack_rate_by_category("safecot_figstep")
+    (True, False)
+    """
+    return _attack_rate_by_category(leaf, tuple(extra_tasks_dirs()))
+
+
+@cache
+def _attack_rate_by_category(leaf: str, _folders: tuple[Path, ...]) -> bool:
+    try:
+        return leaf_parts(leaf)[0].attack_rate_by_category
+    except SafecotError:
+        return False
 
 
 def leaves() -> dict[str, str]:

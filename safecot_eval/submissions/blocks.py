@@ -67,9 +67,14 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
     """Every rate of a run with its interval, in a fixed order.
 
     What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out. So
-    are mean probabilities, which no submission holds.
+    are attack rates over whole categories, and mean probabilities, which no submission holds.
     """
-    left_out = {"crr_soft", "car_soft", *(["crr"] if registry.also_refuse(columns.task) else [])}
+    left_out = {
+        "crr_soft",
+        "car_soft",
+        "attack_rate",
+        *(["crr"] if registry.also_refuse(columns.task) else []),
+    }
     return [
         {"metric": metric, "evaluator": evaluator, **_numbers(estimate)}
         for (metric, evaluator), estimate in sorted(run_metrics(columns).items())

@@ -21,6 +21,7 @@ LICENCE = "CC BY-NC 4.0, research only"
 SOURCE = "https://github.com/isXinLiu/MM-SafetyBench"
 DATA = "mm_safetybench"
 RUBRICS = ("refusal", "harm")
+ATTACK_RATE_BY_CATEGORY = True
 REFUSAL_LISTS = {"sd": "safecot25"}
 _LINES = {
     "text": "questions without an image",

@@ -7,6 +7,7 @@ const ORDER = [
   "balanced",
   "crr_core",
   "asr",
+  "attack_rate",
   "asr_core",
   "siuo_safe",
   "siuo_effective",
