@@ -13,7 +13,6 @@ from typing import Any
 import hypothesis
 import pytest
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
@@ -50,8 +49,7 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's cache, uses a judge of the environment, or sees an earlier test's notes."""
-    finish_reasons._reasons.clear()
+    """No test reads or writes the user's cache or uses a judge of the environment."""
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     judge = ("SAFECOT_JUDGE_URL", "SAFECOT_JUDGE_MODEL", "SAFECOT_JUDGE_KEY", "SAFECOT_JUDGE_MAX_TOKENS")
     for name in (*judge, "SAFECOT_REFUSAL_LIST", "SAFECOT_FAILURE_TEXTS"):

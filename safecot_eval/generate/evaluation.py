@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 from safecot_eval.generate import closing, lmms_eval, provenance, publishing
 from safecot_eval.generate.journal.lock import hold, results_name
@@ -37,7 +37,7 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
     first = rank() == 0
     with hold(journal, name) if first else nullcontext():
         with publishing.staging_folder(journal, name) if first else nullcontext(journal) as staging:
-            with publishing.written_to(staging), attached(session), one_display():
+            with lmms_eval.written_to(staging), attached(session), lmms_eval.without_bars():
                 results = lmms_eval.evaluate(arguments, only_ours=not plan.other_tasks)
             if results is None or not first:
                 return None
@@ -62,20 +62,3 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
         provenance.write(folder, stamp, content)
         event("written", folder=str(folder), stamp=stamp, **content["passes"]["generate"])
         return closing.finish(plan, folder, session.tally)
-
-
-@contextmanager
-def one_display() -> Iterator[None]:
-    """Silence the progress bars of lmms-eval and its back ends: ours counts across chunks."""
-    from tqdm.std import tqdm
-
-    original = tqdm.__init__
-
-    def silent(self: tqdm, *arguments: object, **options: object) -> None:
-        original(self, *arguments, **{**options, "disable": True})
-
-    tqdm.__init__ = silent
-    try:
-        yield
-    finally:
-        tqdm.__init__ = original

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from safecot_eval.benchmarks.documents import documents
-from safecot_eval.generate import finish_reasons, task
+from safecot_eval.generate import task
+from safecot_eval.generate.finish_reasons import STOP, Ended
 from safecot_eval.generate.models.policies import POLICIES
 
 LEAF = "safecot_mini_tiny"
@@ -38,9 +39,8 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
         (run / f"{_STAMP}_results.json").write_text(json.dumps(results), encoding="utf-8")
         with (run / f"{_STAMP}_samples_{LEAF}.jsonl").open("w", encoding="utf-8") as stream:
             for number, document in enumerate(docs):
-                finish_reasons.note_sample(document["sample_id"], finish_reasons.STOP)
                 line = {"doc_id": number, "filtered_resps": [answer]} | task.process_results(
-                    document, [answer]
+                    document, [Ended(answer, STOP)]
                 )
                 stream.write(json.dumps(line) + "\n")
     return target

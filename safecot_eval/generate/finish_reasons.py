@@ -1,19 +1,21 @@
-"""Why a generation ended: what a back end knows and the scoring of the same process needs.
+"""Why a generation ended: what a back end knows and scoring needs, carried by the text itself.
 
-lmms-eval hands ``process_results`` the text alone. A back end of ours notes the reason here under the sample's id;
-scoring reads it. Other back ends say nothing, and :mod:`safecot_eval.records.run` derives truncation from lmms-eval's token
-counts.
+lmms-eval (0.7.3) hands ``process_results`` nothing but texts. It passes on the object that a back end returned as the text of
+its ``GenerationResult``, through its filters and into its files, so that a text which knows how it ended arrives where it is
+scored, each repeat with its own. Two of lmms-eval's options make new texts on the way, and what they make knows nothing:
+``--reasoning_tags`` cuts the reasoning out (our tasks set it to ``none``), and ``--use_cache`` stores texts alone (``safecot run``
+refuses it). Then, and with back ends of others, :mod:`safecot_eval.records.run` derives truncation from token counts.
 """
 
 from __future__ import annotations
+
+from typing import Any, Self
 
 from safecot_eval.records.samples import Status
 
 STOP = "stop"
 LENGTH = "length"
 IMAGE_ABSENT = "image_absent"
-
-_reasons: dict[str, str] = {}
 
 _STATUS = {
     LENGTH: Status.TRUNCATED,
@@ -22,40 +24,44 @@ _STATUS = {
 }
 
 
-def note_sample(sample_id: str, reason: str) -> None:
-    """Remember why the generation of a sample ended (the latest note counts).
+class Ended(str):
+    """The text of a generation, and why it ended.
 
     Args:
-        sample_id: The sample.
-        reason: ``stop`` (it was complete), ``length`` (the token budget was used up), ``image_absent`` (the model was
-            asked without the image), or a :class:`~safecot_eval.records.samples.Status` that a replay file states.
+        text: The whole generation.
+        finish: ``stop`` (it was complete), ``length`` (the token budget was used up), ``image_absent`` (the model was asked
+            without the image), a :class:`~safecot_eval.records.samples.Status`, or None where nobody knows.
+
+    >>> Ended("Sorry", "length"), Ended("Sorry", "length").finish
+    ('Sorry', 'length')
     """
-    _reasons[sample_id] = reason
+
+    finish: str | None
+
+    def __new__(cls, text: str = "", finish: str | None = None) -> Self:
+        """A text, equal to one that knows nothing."""
+        made = super().__new__(cls, text)
+        made.finish = finish
+        return made
+
+    def strip(self, chars: str | None = None, /) -> Ended:
+        """Without the blanks around it: lmms-eval's ``ConfigurableTask.process_results`` strips every text before ours."""
+        return Ended(super().strip(chars), self.finish)
 
 
-def forget(sample_id: str) -> None:
-    """Drop an earlier note: the sample is about to be asked again, perhaps of a back end that says nothing."""
-    _reasons.pop(sample_id, None)
+def reason_of(text: Any) -> str | None:
+    """Why a text ended, or None.
 
-
-def reason_of(sample_id: str) -> str | None:
-    """The noted reason, or None.
-
-    >>> note_sample("ab", LENGTH)
-    >>> reason_of("ab"), reason_of("cd")
-    ('length', None)
+    >>> reason_of(Ended("a", "stop")), reason_of("a")
+    ('stop', None)
     """
-    return _reasons.get(sample_id)
+    return text.finish if isinstance(text, Ended) else None
 
 
-def status_of(sample_id: str) -> Status | None:
-    """The status that the noted reason implies; None if the text decides.
+def status_of(text: Any) -> Status | None:
+    """The status that the reason implies; None where the text decides.
 
-    >>> note_sample("ab", LENGTH)
-    >>> status_of("ab")
-    <Status.TRUNCATED: 'truncated'>
-    >>> note_sample("ab", STOP)
-    >>> status_of("ab") is None
-    True
+    >>> status_of(Ended("a", "length")), status_of(Ended("a", "stop"))
+    (<Status.TRUNCATED: 'truncated'>, None)
     """
-    return _STATUS.get(_reasons.get(sample_id, STOP))
+    return _STATUS.get(reason_of(text) or STOP)

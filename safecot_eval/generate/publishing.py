@@ -39,23 +39,6 @@ def staging_folder(journal: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def written_to(folder: Path) -> Iterator[None]:
-    """Let lmms-eval's tracker write below another folder than the one on its command line."""
-    from lmms_eval import __main__ as host
-
-    original = host.EvaluationTracker
-
-    def tracker(**options: Any) -> Any:
-        return original(**{**options, "output_path": str(folder)})
-
-    host.EvaluationTracker = tracker
-    try:
-        yield
-    finally:
-        host.EvaluationTracker = original
-
-
 def publish(
     staging: Path, output: Path, results: Mapping[str, Any], leaves: Collection[str], *, sort: bool = False
 ) -> tuple[Path, str]:

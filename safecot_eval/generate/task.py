@@ -55,11 +55,7 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Open a document's images (RGB, within the pixel limit); none if they are broken or absent."""
-    finish_reasons.forget(doc["sample_id"])
-    if doc["image_source"] == ImageSource.ABSENT:
-        finish_reasons.note_sample(doc["sample_id"], finish_reasons.IMAGE_ABSENT)
-        return []
-    if doc["image_error"]:
+    if doc["image_error"] or doc["image_source"] == ImageSource.ABSENT:
         return []
     return [images.open_image(Path(path)) for path in json.loads(doc["images"])]
 
@@ -101,12 +97,16 @@ def judge_together(task: Any) -> None:
     if in_run.configured_at_all():
         for instance in task.instances:
             response = next(iter(instance.filtered_resps.values()), "")
-            records.append(_record(docs[instance.doc_id], [str(response or "").strip()]))
+            response = finish_reasons.Ended(str(response or "").strip(), finish_reasons.reason_of(response))
+            records.append(_record(docs[instance.doc_id], [response]))
     in_run.prefetch(records)
 
 
 def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
-    absent = finish_reasons.reason_of(doc["sample_id"]) == finish_reasons.IMAGE_ABSENT
+    response = results[0] if results else ""
+    # Recorded answers say how they ended, and were given to the image elsewhere; who says nothing was asked without it.
+    unseen = finish_reasons.reason_of(response) in (None, finish_reasons.IMAGE_ABSENT)
+    absent = unseen and doc["image_source"] == ImageSource.ABSENT
     parsed = {
         **doc,
         "image_sha256": json.loads(doc["image_sha256"]),
@@ -115,11 +115,11 @@ def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
     }
     return make_record(
         parsed,
-        str(results[0]) if results else "",
+        str(response),
         refusal_list=_settings().refusal_list
         or refusal.load_list(doc.get("refusal_list") or refusal.DEFAULT_LIST),
         markers=_settings().markers,
-        known=finish_reasons.status_of(doc["sample_id"]),
+        known=finish_reasons.status_of(response),
         failure_texts=failure_texts.active(),
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
-from safecot_eval.generate import finish_reasons, presets
+from safecot_eval.generate import presets
+from safecot_eval.generate.finish_reasons import LENGTH, STOP, Ended, reason_of
 from safecot_eval.generate.presets.apply import attach
 from safecot_eval.generate.subject import Subject, subject
 from safecot_eval.scoring import reasoning
@@ -47,11 +48,8 @@ class Recorder:
             messages = messages_of(doc)
             self.asked.append(messages)
             self.limits.append(settings["max_new_tokens"])
-            finish_reasons.note_sample(
-                doc["sample_id"],
-                finish_reasons.LENGTH if settings["max_new_tokens"] < 1000 else finish_reasons.STOP,
-            )
-            found.append(GenerationResult(self.answer(messages), TokenCounts(10, 5)))
+            finish = LENGTH if settings["max_new_tokens"] < 1000 else STOP
+            found.append(GenerationResult(Ended(self.answer(messages), finish), TokenCounts(10, 5)))
             if self.answer_sink is not None:
                 self.answer_sink(request, found[-1])
         return found
@@ -178,7 +176,7 @@ def test_the_self_check_answers_again_only_where_the_model_calls_itself_harmful(
 def test_the_self_check_leaves_the_last_answers_finish_and_counts() -> None:
     model = attach(Recorder(thinking), presets.load("ecso"), system_role=True, steps=Counter())
     answers = model.generate_until(requests())
-    assert {finish_reasons.reason_of(doc["sample_id"]) for doc in DOCS} == {finish_reasons.STOP}, (
+    assert {reason_of(answer.text) for answer in answers} == {STOP}, (
         "the check's 'length' is not the answer's"
     )
     assert [answer.token_counts.output_tokens for answer in answers] == [5] * 5

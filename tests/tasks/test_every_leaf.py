@@ -47,9 +47,10 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
     from lmms_eval.tasks import TaskManager
 
     from safecot_eval.benchmarks import selection
-    from safecot_eval.generate import plugin
+    from safecot_eval.generate import lmms_eval
+    from safecot_eval.util.paths import tasks_dir
 
-    assert plugin.install_task_hook()
+    assert lmms_eval.install_hooks()
     (invented / "mossbench" / "information.json").unlink()
     for path in (invented / "vlsbench" / "imgs").iterdir():
         path.unlink()
@@ -61,7 +62,7 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
         "safecot_vlsbench",  # no images on disk
         *(leaf for leaf in registry.leaves() if leaf.startswith("safecot_msts")),
     }
-    own = [str(path) for path in (plugin.tasks_dir(),)]
+    own = [str(path) for path in (tasks_dir(),)]
     manager = TaskManager(include_path=own, include_defaults=False, model_name="safecot_hf")
     everything = set(registry.leaves()) - lacking - {"safecot_quick"}
     assert set(manager.match_tasks(["safecot_*"])) == everything

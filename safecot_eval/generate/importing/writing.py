@@ -14,7 +14,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.benchmarks.documents import documents
 from safecot_eval.benchmarks.registry import leaf_parts
-from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.finish_reasons import Ended
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.generate.importing.reading import Source
@@ -112,9 +112,8 @@ def _score(task: str, answers: Mapping[str, Answer]) -> tuple[list[dict[str, Any
         answer = answers.get(doc["item_id"])
         raw = answer.response if answer else ""
         # The same two steps that lmms-eval takes for safecot_replay.
-        finish_reasons.note_sample(doc["sample_id"], answer.status if answer else Status.REQUEST_FAILED)
-        scored = process_results(doc, [raw])
-        finish_reasons.forget(doc["sample_id"])
+        status = answer.status if answer else Status.REQUEST_FAILED
+        scored = process_results(doc, [Ended(raw, status.value)])
         for metric, value in scored.items():
             if metric != "safecot" and "score" in value:
                 values[metric].append(value)

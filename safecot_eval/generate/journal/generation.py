@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.budget import BUDGET_TEXT, SpendGuard, worst_case_tokens
+from safecot_eval.generate.finish_reasons import LENGTH, STOP, Ended, reason_of
 from safecot_eval.generate.journal.identity import request_key
 from safecot_eval.generate.journal.store import Answer, Journal
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
@@ -85,7 +85,7 @@ class JournalledGeneration:
         outputs: list[Any] = [None] * len(requests)
         for number, key in enumerate(keys):
             if number not in twins and (stored := self._stored(key)) is not None:
-                outputs[number] = self._replay(stored, documents[number])
+                outputs[number] = _replayed(stored)
         ready = sum(output is not None for output in outputs)
         self.tally.total += len(requests) - len(twins)
         self.tally.kept += ready
@@ -115,7 +115,9 @@ class JournalledGeneration:
         allowed = self.guard.allowed(len(missing), worst)
         if allowed == 0:
             for number in missing:
-                outputs[number] = self._over_budget(documents[number])
+                outputs[number] = Ended(BUDGET_TEXT, Status.BUDGET_EXCEEDED.value)
+            self.tally.budget += len(missing)
+            self.tally.failed += len(missing)
             progress.advance(len(missing), failed=self.tally.failed)
             return []
         now, later = missing[:allowed], missing[allowed:]
@@ -123,13 +125,11 @@ class JournalledGeneration:
         places: dict[int, list[int]] = {}
         for number in now:  # two requests of --repeats are one object
             places.setdefault(id(requests[number]), []).append(number)
-            if sample_id := documents[number].get("sample_id"):
-                finish_reasons.forget(sample_id)
 
         def keep(request: Instance, output: Any) -> None:
             number = places[id(request)][len([n for n in places[id(request)] if n in streamed])]
             streamed.add(number)
-            self._store([number], [output], documents, keys)
+            self._store([number], [output], keys)
             progress.advance(1, **self._figures())
 
         if hasattr(self.model, "answer_sink"):  # a back end of ours: answers are kept as they arrive
@@ -142,7 +142,7 @@ class JournalledGeneration:
         rest = [
             (number, answer) for number, answer in zip(now, answers, strict=True) if number not in streamed
         ]
-        self._store([number for number, _ in rest], [answer for _, answer in rest], documents, keys)
+        self._store([number for number, _ in rest], [answer for _, answer in rest], keys)
         for number, answer in zip(now, answers, strict=True):
             outputs[number] = _shown(answer)
         progress.advance(len(rest), **self._figures())
@@ -152,17 +152,12 @@ class JournalledGeneration:
         self,
         numbers: Sequence[int],
         answers: Sequence[Any],
-        documents: Sequence[Mapping[str, Any]],
         keys: Sequence[str],
     ) -> None:
         entries, used = [], 0
         for number, answer in zip(numbers, answers, strict=True):
             text, tokens = _parts(answer)
-            sample_id = documents[number].get("sample_id")
-            reason = finish_reasons.reason_of(sample_id) if sample_id else None
-            if sample_id and reason is None and (status := failure_status(text)) is not None:
-                reason = status.value
-                finish_reasons.note_sample(sample_id, reason)
+            reason = _reason_of(text)
             if tokens is not None:
                 self.tally.input_tokens += tokens[0] or 0
                 self.tally.output_tokens += tokens[1] or 0
@@ -185,25 +180,6 @@ class JournalledGeneration:
 
     def _stored(self, key: str) -> Answer | None:
         return self.journal.get(key) if self.journal is not None else None
-
-    def _replay(self, answer: Answer, document: Mapping[str, Any]) -> Any:
-        """The back end's own kind of answer, and what it had noted about its end."""
-        if sample_id := document.get("sample_id"):
-            finish_reasons.forget(sample_id)
-            if answer.finish is not None:
-                finish_reasons.note_sample(sample_id, answer.finish)
-        if answer.tokens is None:
-            return answer.text
-        from lmms_eval.api.instance import GenerationResult, TokenCounts
-
-        return GenerationResult(text=answer.text, token_counts=TokenCounts(*answer.tokens))
-
-    def _over_budget(self, document: Mapping[str, Any]) -> str:
-        if sample_id := document.get("sample_id"):
-            finish_reasons.note_sample(sample_id, Status.BUDGET_EXCEEDED.value)
-        self.tally.budget += 1
-        self.tally.failed += 1
-        return BUDGET_TEXT
 
     def _document(self, request: Instance) -> Mapping[str, Any]:
         doc_id, task, split = request.args[-3:]
@@ -261,7 +237,7 @@ def is_answer(text: Any, tokens: Sequence[int | None] | None, reason: str | None
         return False
     if text:
         return True
-    return bool(tokens and tokens[1]) or reason in (finish_reasons.STOP, finish_reasons.LENGTH)
+    return bool(tokens and tokens[1]) or reason in (STOP, LENGTH)
 
 
 def failure_status(text: Any) -> Status | None:
@@ -299,11 +275,27 @@ def chunk_size(model: Any, model_id: str, asked: int | None) -> int:
     return max(16, 4 * batch, 8 * at_once)
 
 
+def _replayed(answer: Answer) -> Any:
+    """The back end's own kind of answer, with why it ended."""
+    text = Ended(answer.text, answer.finish)
+    if answer.tokens is None:
+        return text
+    from lmms_eval.api.instance import GenerationResult, TokenCounts
+
+    return GenerationResult(text=text, token_counts=TokenCounts(*answer.tokens))
+
+
+def _reason_of(text: Any) -> str | None:
+    """Why a generation ended, as the back end or the text itself says."""
+    status = failure_status(text) if reason_of(text) is None else None
+    return reason_of(text) if status is None else status.value
+
+
 def _shown(answer: Any) -> Any:
-    """What scoring gets: no text if there is none, or if the text tells of a provider's filter."""
+    """What scoring gets: no text where there is none, or where the text tells of a provider's filter."""
     text, _ = _parts(answer)
     blocked = failure_status(text) is Status.BLOCKED_BY_PROVIDER
-    return "" if text is None or blocked else answer
+    return Ended("", _reason_of(text)) if text is None or blocked else answer
 
 
 def _whole(value: Any) -> int | None:

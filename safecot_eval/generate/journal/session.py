@@ -12,6 +12,7 @@ from typing import Any
 
 from loguru import logger
 
+from safecot_eval.generate import lmms_eval
 from safecot_eval.generate.budget import SpendGuard
 from safecot_eval.generate.journal import store
 from safecot_eval.generate.journal.generation import JournalledGeneration, Tally, chunk_size
@@ -110,27 +111,5 @@ def sharded(model: Any) -> bool:
 @contextmanager
 def attached(session: Session) -> Iterator[None]:
     """Attach the session to the next model that lmms-eval builds."""
-    from lmms_eval import models
-
-    original = models.get_model
-
-    class Built:
-        """A model class whose instances are attached to the session."""
-
-        def __init__(self, cls: Any) -> None:
-            self._cls = cls
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._cls, name)
-
-        def create_from_arg_string(self, *arguments: Any, **options: Any) -> Any:
-            return session.attach(self._cls.create_from_arg_string(*arguments, **options))
-
-    def get_model(*arguments: Any, **options: Any) -> Any:
-        return Built(original(*arguments, **options))
-
-    models.get_model = get_model
-    try:
+    with lmms_eval.built_models(session.attach):
         yield
-    finally:
-        models.get_model = original

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.instance import GenerationResult, Instance
 from loguru import logger
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.decoding import DEFAULT
-from safecot_eval.generate.models.base import SafecotModel, failed
-from safecot_eval.records.samples import Status
+from safecot_eval.generate.finish_reasons import IMAGE_ABSENT, LENGTH, STOP
+from safecot_eval.generate.models.base import SafecotModel, failed, result
+from safecot_eval.records.samples import ImageSource, Status
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.chat_remedies import LIMITS, Adaptations, advice, data_url
 from safecot_eval.util.chat_replies import Finish
@@ -145,7 +145,7 @@ class SafecotOpenAI(SafecotModel):
                 reply = client.ended
             if "stop" in self.adaptations.dropped:
                 reply = replace(reply, text=_cut(reply.text, request))
-            found[number] = answer = self._answer(reply, document.get("sample_id"))
+            found[number] = answer = self._answer(reply, document)
             if self.answer_sink is not None:
                 self.answer_sink(request, answer)
 
@@ -179,23 +179,22 @@ class SafecotOpenAI(SafecotModel):
             return {"type": "text", "text": part["text"]}
         return {"type": "image_url", "image_url": {"url": data_url(part["url"], self.image_format)}}
 
-    def _answer(self, reply: Reply, sample_id: str | None) -> GenerationResult:
-        counts = TokenCounts(reply.input_tokens, reply.output_tokens, reply.reasoning_tokens)
-        if reply.failure is Failure.BLOCKED:
-            _note(sample_id, Status.BLOCKED_BY_PROVIDER.value)
-            return GenerationResult(text=reply.text, token_counts=counts)
-        if reply.failure is not None:
-            _note(sample_id, Status.REQUEST_FAILED.value)
+    def _answer(self, reply: Reply, document: Mapping[str, Any]) -> GenerationResult:
+        if reply.failure not in (None, Failure.BLOCKED):
             return failed(f"{reply.failure}, {reply.detail}")
-        if sample_id and finish_reasons.reason_of(sample_id) != finish_reasons.IMAGE_ABSENT:
-            ended = finish_reasons.LENGTH if reply.finish == Finish.LENGTH else finish_reasons.STOP
-            _note(sample_id, ended)
-        return GenerationResult(text=reply.text, token_counts=counts)
-
-
-def _note(sample_id: str | None, reason: str) -> None:
-    if sample_id:
-        finish_reasons.note_sample(sample_id, reason)
+        if reply.failure is Failure.BLOCKED:
+            finish = Status.BLOCKED_BY_PROVIDER.value
+        elif document.get("image_source") == ImageSource.ABSENT:
+            finish = IMAGE_ABSENT
+        else:
+            finish = LENGTH if reply.finish == Finish.LENGTH else STOP
+        return result(
+            reply.text,
+            finish,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            reasoning_tokens=reply.reasoning_tokens,
+        )
 
 
 def _say(sentence: str) -> None:

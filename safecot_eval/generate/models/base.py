@@ -15,7 +15,8 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.utils import simple_parse_args_string
 
-from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
+from safecot_eval.generate.finish_reasons import Ended
+from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
 from safecot_eval.util.errors import SafecotError
 
 LMMS_EVAL_DEFAULT_BATCH_SIZE = 1
@@ -107,17 +108,22 @@ class SafecotModel(lmms):  # type: ignore[misc]
 
 
 def result(
-    text: str, *, input_tokens: int | None = None, output_tokens: int | None = None
+    text: str,
+    finish: str | None = None,
+    *,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
 ) -> GenerationResult:
-    """An answer with its token counts, if they are known."""
-    if input_tokens is None and output_tokens is None:
-        return GenerationResult(text=text)
-    return GenerationResult(text=text, token_counts=TokenCounts(input_tokens, output_tokens))
+    """An answer, why it ended (see :class:`~safecot_eval.generate.finish_reasons.Ended`), and its token counts if known."""
+    counts = (input_tokens, output_tokens, reasoning_tokens)
+    known = any(count is not None for count in counts)
+    return GenerationResult(text=Ended(text, finish), token_counts=TokenCounts(*counts) if known else None)
 
 
 def failed(reason: str) -> GenerationResult:
     """An answer that says that there is none: scoring gives it the status ``request_failed``."""
-    return GenerationResult(text=f"{REQUEST_FAILED_PREFIX}: {reason}]")
+    return result(f"{REQUEST_FAILED_PREFIX}: {reason}]", Status.REQUEST_FAILED.value)
 
 
 def _is(value: Any, other: Any) -> bool:

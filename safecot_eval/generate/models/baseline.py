@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lmms_eval.api.instance import GenerationResult, Instance
 
-from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.finish_reasons import STOP
 from safecot_eval.generate.models.base import SafecotModel, result
 from safecot_eval.generate.models.policies import POLICIES
 from safecot_eval.util.errors import SafecotError
@@ -38,7 +38,4 @@ class SafecotBaseline(SafecotModel):
 
     def answers(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """The same answer to every request."""
-        for request in requests:
-            if sample_id := self.document(request).get("sample_id"):
-                finish_reasons.note_sample(sample_id, finish_reasons.STOP)
-        return [result(self.answer) for _ in requests]
+        return [result(self.answer, STOP) for _ in requests]

@@ -15,11 +15,10 @@ from lmms_eval.api.instance import GenerationResult, Instance
 from loguru import logger
 from tqdm import tqdm
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.models import checkpoint
 from safecot_eval.generate.models.base import SafecotModel, failed, result
 from safecot_eval.generate.models.generation import Output, Turn, generate, to_turn
-from safecot_eval.records.samples import Status
+from safecot_eval.records.samples import ImageSource, Status
 from safecot_eval.util.errors import SafecotError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -136,7 +135,7 @@ class SafecotHF(SafecotModel):
             document = self.document(request)
             messages = _messages(request, document)
             if messages is None:
-                answers[number] = result("")
+                answers[number] = result("", Status.IMAGE_UNREADABLE.value)
             else:
                 turns[number] = to_turn(messages, self.system_prompt)
         by_images: dict[int, list[int]] = {}
@@ -145,7 +144,7 @@ class SafecotHF(SafecotModel):
         for numbers in by_images.values():
             outputs = self._generate([turns[n] for n in numbers], _settings(requests[numbers[0]]))
             for number, output in zip(numbers, outputs, strict=True):
-                answers[number] = self._told(output, self.document(requests[number]))
+                answers[number] = self._told(output)
         return [answer if answer is not None else failed("not asked") for answer in answers]
 
     def _generate(self, turns: list[Turn], settings: Mapping[str, Any]) -> list[Output | str]:
@@ -181,17 +180,14 @@ class SafecotHF(SafecotModel):
         logger.error("safecot_hf: a request failed: {}", reason)
         return reason
 
-    def _told(self, output: Output | str, document: Mapping[str, Any]) -> GenerationResult:
-        """An output in lmms-eval's form, its end noted for scoring."""
-        sample_id = document.get("sample_id")
+    def _told(self, output: Output | str) -> GenerationResult:
+        """An output in lmms-eval's form, with its end for scoring."""
         if isinstance(output, str):
-            if sample_id:
-                finish_reasons.note_sample(sample_id, Status.REQUEST_FAILED.value)
             return failed(output)
         self._answered += 1
-        if sample_id:
-            finish_reasons.note_sample(sample_id, output.finish)
-        return result(output.text, input_tokens=output.input_tokens, output_tokens=output.output_tokens)
+        return result(
+            output.text, output.finish, input_tokens=output.input_tokens, output_tokens=output.output_tokens
+        )
 
 
 def _settings(request: Instance) -> dict[str, Any]:
@@ -202,15 +198,12 @@ def _settings(request: Instance) -> dict[str, Any]:
 
 def _messages(request: Instance, document: Mapping[str, Any]) -> Any:
     """The conversation of a request; None if its image is broken or absent: the model would answer another question."""
-    sample_id = document.get("sample_id")
     try:
         messages = request.args[1](document)
     except SafecotError as error:  # the image was there when the task was loaded
         logger.warning("safecot_hf: {}", error)
-        if sample_id:
-            finish_reasons.note_sample(sample_id, Status.IMAGE_UNREADABLE.value)
         return None
-    absent = sample_id and finish_reasons.reason_of(sample_id) == finish_reasons.IMAGE_ABSENT
+    absent = document.get("image_source") == ImageSource.ABSENT
     return None if absent or document.get("image_error") else messages
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from lmms_eval.api.instance import GenerationResult, Instance
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.models.base import SafecotModel, result
 from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.util.errors import SafecotError
@@ -83,5 +82,4 @@ class SafecotReplay(SafecotModel):
     def _answer(self, request: Instance) -> GenerationResult:
         doc = self.document(request)
         recorded = self.recorded[request.args[4]][doc["item_id"]]
-        finish_reasons.note_sample(doc["sample_id"], recorded.status)
-        return result(recorded.response, output_tokens=recorded.output_tokens)
+        return result(recorded.response, recorded.status.value, output_tokens=recorded.output_tokens)

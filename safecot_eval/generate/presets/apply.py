@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from safecot_eval.generate import lmms_eval
 from safecot_eval.generate.presets import messages as chat
 from safecot_eval.generate.presets.preset import Kind, Preset
 from safecot_eval.generate.presets.self_check import Rewrite, SelfCheck, changed
@@ -24,31 +25,12 @@ def applied(preset: Preset | None, *, system_role: bool, steps: Counter[str]) ->
     if preset is None:
         yield
         return
-    from lmms_eval import models
 
-    original, chosen = models.get_model, preset
+    def prompted(model: Any) -> Any:
+        return attach(model, preset, system_role=system_role, steps=steps)
 
-    class Prompted:
-        """A model class whose instances are asked the preset's way."""
-
-        def __init__(self, cls: Any) -> None:
-            self._cls = cls
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._cls, name)
-
-        def create_from_arg_string(self, *arguments: Any, **options: Any) -> Any:
-            model = self._cls.create_from_arg_string(*arguments, **options)
-            return attach(model, chosen, system_role=system_role, steps=steps)
-
-    def get_model(*arguments: Any, **options: Any) -> Any:
-        return Prompted(original(*arguments, **options))
-
-    models.get_model = get_model
-    try:
+    with lmms_eval.built_models(prompted):
         yield
-    finally:
-        models.get_model = original
 
 
 def attach(model: Any, preset: Preset, *, system_role: bool, steps: Counter[str]) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from safecot_eval.generate import finish_reasons
+from safecot_eval.generate.finish_reasons import LENGTH, STOP, reason_of
 from safecot_eval.generate.presets import messages as chat
 from safecot_eval.generate.presets.preset import Preset
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
@@ -61,12 +61,10 @@ class SelfCheck:
 
     def _answer(self, requests: list[Any]) -> list[Any]:
         answers = self.generate(requests)
-        ids = [self._document(request).get("sample_id") for request in requests]
-        notes = [finish_reasons.reason_of(sample_id) if sample_id else None for sample_id in ids]
         asked = [
             n
             for n, answer in enumerate(answers)
-            if _usable(answer) and notes[n] in (None, finish_reasons.STOP, finish_reasons.LENGTH)
+            if _usable(answer) and reason_of(getattr(answer, "text", answer)) in (None, STOP, LENGTH)
         ]
         checks = self.generate(
             [self._changed(requests[n], self._check(_said(answers[n])), CHECK_TOKENS) for n in asked]
@@ -90,11 +88,6 @@ class SelfCheck:
         final = {n: answer for (n, _), answer in zip(rewritten, again, strict=True)}
         self.steps["checked"] += len(asked)
         self.steps["answered_again"] += len(final)
-        for n, sample_id in enumerate(ids):  # the steps in between left notes of their own
-            if sample_id and n not in final:
-                finish_reasons.forget(sample_id)
-                if (note := notes[n]) is not None:
-                    finish_reasons.note_sample(sample_id, note)
         inputs = Counter({n: _input_tokens(answers[n]) for n in range(len(requests))})
         for n, check in zip(asked, checks, strict=True):
             inputs[n] += _input_tokens(check)

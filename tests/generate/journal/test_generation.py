@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
-from safecot_eval.generate import finish_reasons
 from safecot_eval.generate.budget import SpendGuard
+from safecot_eval.generate.finish_reasons import LENGTH, STOP, Ended, reason_of, status_of
 from safecot_eval.generate.journal.generation import JournalledGeneration, Tally, chunk_size, is_answer
 from safecot_eval.generate.journal.identity import fingerprint, model_identity
 from safecot_eval.generate.journal.store import Journal
@@ -39,11 +39,9 @@ class Fake:
             if number in self.failing:
                 found.append(self.failing[number])
                 continue
-            finish_reasons.note_sample(
-                f"q{number}", finish_reasons.LENGTH if number % 2 else finish_reasons.STOP
-            )
-            counts = TokenCounts(10, number + 1)
-            found.append(GenerationResult(f"answer {number}", counts) if number % 3 else f"bare {number}")
+            finish = LENGTH if number % 2 else STOP
+            text = Ended(f"answer {number}" if number % 3 else f"bare {number}", finish)
+            found.append(GenerationResult(text, TokenCounts(10, number + 1)) if number % 3 else text)
         return found
 
 
@@ -74,13 +72,11 @@ def test_a_rerun_asks_for_nothing_and_returns_the_same(tmp_path: Path) -> None:
     first, second = Fake(10), Fake(10)
     outputs, tally = run(first, requests_of(10), tmp_path)
     assert (tally.asked, tally.kept) == (10, 0)
-    for number in range(10):
-        finish_reasons.note_sample(f"q{number}", "overwritten")
     again, tally = run(second, requests_of(10), tmp_path)
     assert again == outputs
     assert second.asked == []
     assert (tally.asked, tally.kept, tally.failed) == (0, 10, 0)
-    assert [finish_reasons.reason_of(f"q{n}") for n in range(4)] == ["stop", "length", "stop", "length"]
+    assert [reason_of(getattr(a, "text", a)) for a in again[:4]] == ["stop", "length", "stop", "length"]
 
 
 @pytest.mark.parametrize("dies_after", [0, 1, 3, 4, 5, 9])
@@ -125,7 +121,7 @@ def test_a_provider_filter_is_named_and_counted_apart(tmp_path: Path) -> None:
     outputs, tally = run(model, requests_of(3), tmp_path)
     assert (tally.blocked, tally.failed) == (1, 0)
     assert outputs[1] == ""
-    assert finish_reasons.status_of("q1") is Status.BLOCKED_BY_PROVIDER
+    assert status_of(outputs[1]) is Status.BLOCKED_BY_PROVIDER
 
 
 def test_an_empty_answer_with_a_token_is_an_answer() -> None:
@@ -177,7 +173,7 @@ def test_limits_stop_sending_and_the_next_run_goes_on(tmp_path: Path) -> None:
     assert model.asked == list(range(6))
     assert (tally.budget, tally.failed) == (4, 4)
     assert outputs[6:] == ["[LMMS_EVAL_BUDGET_EXCEEDED]"] * 4
-    assert finish_reasons.status_of("q7") is Status.BUDGET_EXCEEDED
+    assert status_of(outputs[7]) is Status.BUDGET_EXCEEDED
     model = Fake(10)
     _, tally = run(model, requests_of(10), tmp_path, guard=SpendGuard(max_requests=6))
     assert model.asked == list(range(6, 10))

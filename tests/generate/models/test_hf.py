@@ -82,7 +82,7 @@ def test_endings_reach_the_record(tiny_checkpoint: Checkpoint) -> None:
     cut = model.answers(requests_for(model, rows[:1], {**GREEDY, "until": [stop]}))[0]
     assert cut.text == long[0].text[: long[0].text.index(stop)]
     assert cut.token_counts.output_tokens < long[0].token_counts.output_tokens
-    assert finish_reasons.reason_of(rows[0]["sample_id"]) == "stop"
+    assert finish_reasons.reason_of(cut.text) == "stop"
     # Whatever comes first now ends the answer, as the turn's end does with a trained model.
     model.model.generation_config.eos_token_id = list(range(3, len(model.processor.tokenizer)))
     ended = model.answers(requests_for(model, rows[:2]))

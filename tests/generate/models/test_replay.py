@@ -10,7 +10,7 @@ import pytest
 
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.benchmarks.documents import documents
-from safecot_eval.generate import finish_reasons, task
+from safecot_eval.generate import task
 from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
@@ -180,9 +180,6 @@ def test_the_baselines_are_the_two_ends_by_every_list(list_name: str) -> None:
     assert phrases.match(POLICIES["answer_all"]) is None
     model = SafecotBaseline(policy="answer_all")
     rows = documents(LEAF)[:3]
-    finish_reasons.note_sample(
-        rows[0]["sample_id"], "length"
-    )  # left over from another model in the same process
     answers = model.answers(requests_for(model, rows))
     assert [
         task.process_results(row, [a.text])["safecot"]["status"] for row, a in zip(rows, answers, strict=True)

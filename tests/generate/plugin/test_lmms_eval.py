@@ -140,14 +140,47 @@ def test_a_changed_lmms_eval_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 
     from loguru import logger
 
-    from safecot_eval.generate import plugin
+    from safecot_eval.generate import lmms_eval
 
     fake = types.ModuleType("lmms_eval.tasks")
     monkeypatch.setitem(sys.modules, "lmms_eval.tasks", fake)
     said: list[str] = []
     sink = logger.add(lambda message: said.append(str(message)), level="WARNING")
     try:
-        assert plugin.install_task_hook() is False
+        assert lmms_eval.install_hooks() is False
     finally:
         logger.remove(sink)
-    assert plugin.FALLBACK in said[0]
+    assert lmms_eval.FALLBACK in said[0]
+
+
+def test_every_patch_has_its_place_and_its_reason() -> None:
+    """A newer lmms-eval is read again before it is patched."""
+    from importlib.metadata import version
+
+    from safecot_eval.generate import lmms_eval
+
+    assert version("lmms-eval") == lmms_eval.SEEN_IN
+    assert len(lmms_eval.PATCHES) >= 9
+    for target, reason in lmms_eval.PATCHES.items():
+        assert hasattr(*lmms_eval._place(target)), target
+        assert len(reason.split()) > 8
+
+
+def test_patches_for_a_run_are_taken_back() -> None:
+    from safecot_eval.generate import lmms_eval
+
+    places = [lmms_eval._place(target) for target in (lmms_eval.MODEL, lmms_eval.TRACKER, lmms_eval.BARS)]
+    before = [vars(holder)[name] for holder, name in places]
+
+    def interrupted() -> None:
+        with (
+            lmms_eval.built_models(lambda model: model),
+            lmms_eval.written_to(Path("x")),
+            lmms_eval.without_bars(),
+        ):
+            assert not any(vars(holder)[name] in before for holder, name in places)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [vars(holder)[name] for holder, name in places] == before
