@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue, registry
-from safecot_eval.benchmarks.data import download, safecot_history, unpack
+from safecot_eval.benchmarks.data import download, protocols, safecot_history, unpack
 from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.benchmarks.data.roots import cached, folder_of, present
 from safecot_eval.benchmarks.data.sources import Source, source
@@ -95,6 +95,8 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
     if known.by_hand:
         raise SafecotError(known.by_hand)
     target = _writable(incomplete or cached(known.folder))
+    if known.extracted:
+        protocols.prepare(cached(".archives") / "protocols", target)
     if known.upstream:
         files = download.fetch_files(known, cached(".archives") / f"{known.folder}-{known.commit[:7]}")
         safecot_history.convert(known.folder, files, target)

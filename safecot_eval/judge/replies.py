@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -164,6 +165,9 @@ def parse(text: str, rubric: Rubric) -> str | None:
     ('unsafe', 'unsafe', None)
     """
     known = {_key(reply): label for reply, label in rubric.replies.items()}
+    if rubric.pattern and rubric.otherwise:
+        first = re.search(rubric.pattern, unicodedata.normalize("NFKC", text))
+        return None if first is None else rubric.replies.get(first[1], rubric.otherwise)
     if rubric.pattern:
         given = re.findall(rubric.pattern, text, flags=re.IGNORECASE)
         return known.get(_key(given[-1])) if given else None

@@ -2,7 +2,7 @@
 
 A rubric file has header lines ``name: value``, a line ``---``, and the text for the judge. ``id``, ``version``,
 ``title``, ``source``, ``sees``, ``labels`` and ``ask`` (the closing question) are needed; ``variant`` and ``for``
-(``benchmark/category`` with wildcards) name a wording for some items only; ``system`` is a system message, and
+(``benchmark/category``, or ``benchmark:variant`` of the task, with wildcards) name a wording for some items only; ``system`` is a system message, and
 ``probability: first token`` reads the label from the probabilities of two labels' first tokens instead of from the reply.
 The official wordings are third-party and are read from files of the data folder (most from
 ``protocols/judge_prompts.json``); ``official.yaml`` says how.
@@ -11,6 +11,7 @@ The official wordings are third-party and are read from files of the data folder
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -56,10 +57,12 @@ class Rubric:
         text: The rubric, the same for every item.
         title: One line for people.
         source: Where the question comes from.
-        applies_to: ``benchmark/category`` with wildcards; empty for all.
+        applies_to: ``benchmark/category`` or ``benchmark:variant`` with wildcards; empty for all.
         template: Official wordings: the whole message with placeholders in braces; ``text`` is empty.
         placeholders: Placeholder to field, for ``template``.
         pattern: Where the reply reasons first: a regular expression whose group 1 is the reply.
+        otherwise: Read as upstream's script does: the first match, letter for letter; one whose group 1 is no reply has
+            this label.
         system: System message; empty for none.
         by_first_token: The label is the reply whose first token is the more probable, and its probability is that token's
             share of both: a softmax over two entries of the vocabulary.
@@ -77,6 +80,7 @@ class Rubric:
     template: str = ""
     placeholders: Mapping[str, str] = field(default_factory=dict)
     pattern: str = ""
+    otherwise: str = ""
     system: str = ""
     by_first_token: bool = False
 
@@ -87,6 +91,8 @@ class Rubric:
         content += [self.template, dict(self.placeholders), self.pattern, self.applies_to]
         if self.system or self.by_first_token:  # else the hash that rubrics without them have had
             content += [self.system, self.by_first_token]
+        if self.otherwise:
+            content.append(self.otherwise)
         return sha256_of(json.dumps(content, ensure_ascii=True))[:16]
 
     @property
@@ -113,8 +119,10 @@ class RubricSet:
 
     def for_record(self, record: Record) -> Rubric | None:
         """The wording for a record; None where the record lacks a text that the rubric needs."""
-        place = f"{record.get('benchmark', '')}/{record.get('category', '')}"
-        rubric = next((r for r in self.variants if fnmatchcase(place, r.applies_to)), self.general)
+        benchmark = record.get("benchmark", "")
+        places = f"{benchmark}/{record.get('category', '')}", f"{benchmark}:{record.get('variant', '')}"
+        fitting = (r for r in self.variants if any(fnmatchcase(place, r.applies_to) for place in places))
+        rubric = next(fitting, self.general)
         return rubric if all(text_of(record, name) for name in rubric.sees) else None
 
 
@@ -226,13 +234,21 @@ def official(names: Iterable[str] = ()) -> dict[str, RubricSet]:
             name,
             _official(name, entry, entry["key"], "", prompts, path),
             tuple(
-                _official(name, entry, key, place, prompts, path)
-                for place, key in entry.get("variants", {}).items()
+                _official(name, found_in, found_in["key"], place, prompts, path)
+                for place, found_in in _variants(entry)
+                if not found_in.get("where_known")
+                or _said(prompts, found_in["key"], found_in.get("separator"))
             ),
         )
     if absent and (wanted or not found):
         raise absent[0]
     return found
+
+
+def _variants(entry: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Wordings for some items: another text, read in the same way, or an entry of its own."""
+    for place, other in entry.get("variants", {}).items():
+        yield place, other if isinstance(other, Mapping) else {**entry, "key": other}
 
 
 def _prompts(path: Path) -> Any:
@@ -249,9 +265,24 @@ def _said(prompts: Any, key: str, separator: str | None) -> Any:
     return prompts
 
 
+def _composed(prompts: Any, key: str, entry: Mapping[str, Any]) -> Any:
+    """A template whose ``parts`` are filled in (a table becomes one line a class), its ``positional`` places named."""
+    template = _said(prompts, key, entry.get("separator"))
+    for name, part in entry.get("parts", {}).items():
+        text = _said(prompts, part, entry.get("separator"))
+        if isinstance(text, Mapping):
+            text = "\n" + "".join(f"{number}: {line}\n" for number, line in text.items())
+        if not isinstance(template, str) or not isinstance(text, str):
+            return None
+        template = template.replace("{" + name + "}", text)
+    for name in entry.get("positional", ()) if isinstance(template, str) else ():
+        template = template.replace("{}", "{" + name + "}", 1)
+    return template
+
+
 def _official(name: str, entry: Mapping[str, Any], key: str, place: str, prompts: Any, path: Path) -> Rubric:
     separator = entry.get("separator")
-    template = _said(prompts, key, separator)
+    template = _composed(prompts, key, entry)
     system = _said(prompts, entry["system"], separator) if "system" in entry else ""
     if not isinstance(template, str) or not isinstance(system, str):
         missing = key if not isinstance(template, str) else entry["system"]
@@ -271,10 +302,24 @@ def _official(name: str, entry: Mapping[str, Any], key: str, place: str, prompts
         applies_to=place,
         template=template,
         placeholders=entry["fields"],
-        pattern=entry.get("pattern", ""),
+        pattern=_pattern(entry, prompts, path),
+        otherwise=entry.get("otherwise", ""),
         system=system,
         by_first_token=entry.get("probability") == BY_FIRST,
     )
+
+
+def _pattern(entry: Mapping[str, Any], prompts: Any, path: Path) -> str:
+    """How the reply is found: ours, or upstream's own pattern where the file has it."""
+    pattern = str(_said(prompts, entry["pattern_key"], None) or "") if "pattern_key" in entry else ""
+    pattern = pattern or entry.get("pattern", "")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise SafecotError(
+            f"{path}: {entry.get('pattern_key')} is no regular expression ({error})."
+        ) from error
+    return pattern
 
 
 def _in_data_folder(file: Path) -> Path | None:

@@ -55,6 +55,7 @@ def to_item(record: Mapping[str, Any], root: Path, where: str) -> Item:
         image_source=image_source,
         cluster_id=image,
         extra={
+            "safety_label": "safe" if TYPES[kind] is Expectation.ANSWER else "unsafe",
             "harm_category": str(record.get("category") or ""),
             "harm_subcategory": str(record.get("subcategory") or ""),
         },

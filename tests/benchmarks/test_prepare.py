@@ -121,11 +121,11 @@ def test_names_that_do_not_exist() -> None:
         prepare.prepare("nonsense")
 
 
-def test_protocols_come_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path))
-    with pytest.raises(SafecotError, match=r"judge_prompts\.json .* by hand"):
-        prepare.prepare("protocols")
+    with pytest.raises(SafecotError, match="put the folders harm/ and objective/"):
+        prepare.prepare("pyrit_scorer_evals")
 
 
 def test_an_answer_to_an_unknown_item_or_a_second_one(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def test_a_rubric_applies_only_where_its_texts_are() -> None:
 
 def test_official_twins(data_dir: Path) -> None:
     official = rubrics.official()
-    assert set(official) == set(rubrics.own()) - {"cot_consistency"}
+    assert set(official) <= set(rubrics.own())
+    assert {"refusal", "harm", "siuo_safe", "siuo_effective", "mssbench", "safecot_reject"} <= set(official)
     for name, twin in official.items():
         own = rubrics.own()[name]
         assert {str(v) for v in twin.general.replies.values()} == set(own.general.labels)

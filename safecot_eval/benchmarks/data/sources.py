@@ -32,6 +32,7 @@ class Source:
         needed: Files (or folders/) that must be there beyond the pinned ones.
         gated: The sentence for data that need an agreement.
         by_hand: The sentence for data that nothing downloads.
+        extracted: Its texts are taken out of files of other repositories (:mod:`safecot_eval.benchmarks.data.protocols`).
         archive_sha256: Hash of an official zip that the user downloads.
         counts: Number of files that must be in a folder, beyond the pinned ones.
         sha256: Layout path to hash.
@@ -54,6 +55,7 @@ class Source:
     needed: tuple[str, ...] = ()
     gated: str | None = None
     by_hand: str | None = None
+    extracted: bool = False
     archive_sha256: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)

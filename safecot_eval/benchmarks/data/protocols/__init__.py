@@ -1,0 +1,86 @@
+"""``safecot data prepare protocols``: the benchmarks' own judge prompts and phrase lists, taken from their repositories.
+
+``protocols.yaml`` says where each text stands; the files are fetched at a pinned commit, what is in them is read as data
+(no code of theirs is run), and every text must have the hash that it had when it was described.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from safecot_eval.benchmarks.data import download
+from safecot_eval.benchmarks.data.protocols.extract import extract
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import replacing
+
+TABLE = Path(__file__).with_name("protocols.yaml")
+FILE = "judge_prompts.json"
+
+
+def table() -> dict[str, Any]:
+    """What is taken from where: repositories with their commit, and in each the texts by key."""
+    found: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return found
+
+
+def hash_of(text: Any) -> str:
+    """16 hexadecimal digits of a prompt, or of a list or table of texts, as it will be written."""
+    return hashlib.sha256(json.dumps(text, ensure_ascii=True, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def prepare(folder: Path, target: Path) -> Path:
+    """Fetch the files and write ``judge_prompts.json``.
+
+    Args:
+        folder: Where downloaded files are kept, for a later call.
+        target: The data folder.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        SafecotError: a file cannot be had, or a text is not what was described (repository, file and key are named).
+    """
+    texts: dict[str, Any] = {}
+    for repository, described in table().items():
+        fetched: dict[str, str] = {}
+        for key, how in described["texts"].items():
+            name = how["file"]
+            if name not in fetched:
+                fetched[name] = _read(repository, described["commit"], name, folder)
+            texts[key] = text_of(
+                fetched[name], how, f"{repository}, {name} at {described['commit'][:7]}", key
+            )
+    target.mkdir(parents=True, exist_ok=True)
+    with replacing(target / FILE) as scratch:
+        scratch.write_text(json.dumps(texts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return target / FILE
+
+
+def text_of(content: str, how: Mapping[str, Any], where: str, key: str) -> Any:
+    """One text out of a file's content, checked."""
+    try:
+        found = extract(content, how)
+    except (LookupError, SyntaxError, ValueError) as error:
+        raise SafecotError(f"{where}: {key} is not where it was ({error}); please report this.") from error
+    if hash_of(found) != how["sha256"]:
+        raise SafecotError(f"{where}: {key} is not the text that was described; please report this.")
+    return found
+
+
+def _read(repository: str, commit: str, name: str, folder: Path) -> str:
+    path = folder / hashlib.sha256(f"{repository}@{commit}:{name}".encode()).hexdigest()[:32]
+    if not path.is_file():
+        url = download.GITHUB_FILE.format(repository=repository, commit=commit, path=quote(name))
+        download.fetch(url, path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SafecotError(f"{repository}, {name}: not a text file; please report this.") from error
