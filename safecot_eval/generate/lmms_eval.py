@@ -21,6 +21,7 @@ from loguru import logger
 from safecot_eval.benchmarks import catalogue, selection
 from safecot_eval.benchmarks.selection import why_not
 from safecot_eval.generate.plan import RECORDED
+from safecot_eval.scoring import reasoning
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
@@ -35,6 +36,7 @@ ONE_CONFIGURATION = "lmms_eval.__main__:cli_evaluate_single"
 TRACKER = "lmms_eval.__main__:EvaluationTracker"
 MODEL = "lmms_eval.models:get_model"
 BARS = "tqdm.std:tqdm.__init__"
+REASONING_TAGS = "lmms_eval.evaluator:strip_reasoning_tags"
 METRIC_HUB = "sys:modules"
 
 PATCHES = {
@@ -52,6 +54,8 @@ PATCHES = {
     MODEL: "there is no hook between a model and its requests: the journal and the prompting presets go there",
     METRIC_HUB: "the package `evaluate` is imported for one function that our tasks never call, and loads every transformers "
     "pipeline, half of lmms-eval's start: it is put off until somebody asks it for something",
+    REASONING_TAGS: "scorers of other people's tasks take the whole text for an answer: lmms-eval knows <think> only, and leaves them "
+    "a thought that never ended, where a letter or a `no` would count",
     BARS: "each back end draws a progress bar for each chunk: ours counts over all of them",
 }
 """What is replaced (module:attribute) and why."""
@@ -167,6 +171,8 @@ def evaluate(arguments: Sequence[str], *, only_ours: bool) -> dict[str, Any] | N
             stack.enter_context(_replaced(ONE_CONFIGURATION, told))
             if only_ours:
                 stack.enter_context(_replaced(MANAGER, _of_our_folders))
+            elif not any(argument.partition("=")[0] == "--reasoning_tags" for argument in arguments):
+                stack.enter_context(_replaced(REASONING_TAGS, _split_off))
             host.cli_evaluate()
     except SystemExit as stop:
         if isinstance(stop.code, str):
@@ -256,6 +262,11 @@ def _of_our_folders(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(verbosity, include_path=paths, **{**options, "include_defaults": False})
 
     return manager
+
+
+def _split_off(_original: Callable[..., Any]) -> Callable[..., Any]:
+    markers = reasoning.chosen_markers()
+    return lambda text, _tags: reasoning.split(text, markers).answer
 
 
 def _then_judged(original: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -130,15 +130,7 @@ class _Settings:
     def __init__(self) -> None:
         chosen = os.environ.get("SAFECOT_REFUSAL_LIST")
         self.refusal_list = refusal.load_list(chosen) if chosen else None  # None: each task's own
-        self.markers = reasoning.DEFAULT_MARKERS
-        if extra := os.environ.get("SAFECOT_REASONING_MARKERS"):
-            opening, _, closing = extra.partition(",")
-            if not opening or not closing:
-                raise SystemExit(
-                    f"safecot: SAFECOT_REASONING_MARKERS={extra!r} must be an opening and a closing marker with a "
-                    "comma between them, for example '<think>,</think>'."
-                )
-            self.markers = ((opening, closing), *self.markers)
+        self.markers = reasoning.chosen_markers()
 
 
 @cache

@@ -6,6 +6,7 @@ markers are in ``reasoning_markers.yaml``. A marker that an answer merely mentio
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from safecot_eval.util import safe_yaml
+from safecot_eval.util.errors import SafecotError
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -31,6 +33,23 @@ SAFECOT = ("<safety_reasoning>", "</safety_reasoning>")
 DEFAULT_MARKERS: tuple[tuple[str, str], ...] = _pairs("thoughts")
 """Opening and closing markers that are recognised unless a task says otherwise."""
 _LEADING, _ANSWERS, _HEADINGS = _pairs("leading"), _pairs("answers"), _pairs("headings")
+
+
+def chosen_markers() -> Pairs:
+    """The markers of a run: the pair that ``SAFECOT_REASONING_MARKERS`` names first, then the usual ones.
+
+    Raises:
+        SafecotError: the variable is not a pair.
+    """
+    if not (extra := os.environ.get("SAFECOT_REASONING_MARKERS")):
+        return DEFAULT_MARKERS
+    opening, _, closing = extra.partition(",")
+    if not opening or not closing:
+        raise SafecotError(
+            f"SAFECOT_REASONING_MARKERS={extra!r} must be an opening and a closing marker with a comma between them, for "
+            "example '<think>,</think>'."
+        )
+    return ((opening, closing), *DEFAULT_MARKERS)
 
 
 @dataclass(frozen=True, slots=True)

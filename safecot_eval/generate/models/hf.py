@@ -15,10 +15,11 @@ from lmms_eval.api.instance import GenerationResult, Instance
 from loguru import logger
 from tqdm import tqdm
 
-from safecot_eval.generate.models import checkpoint
+from safecot_eval.generate.models import checkpoint, thoughts
 from safecot_eval.generate.models.base import SafecotModel, failed, result
 from safecot_eval.generate.models.generation import Output, Turn, generate, to_turn
 from safecot_eval.records.samples import ImageSource, Status
+from safecot_eval.scoring import reasoning
 from safecot_eval.util.errors import SafecotError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -44,6 +45,8 @@ class SafecotHF(SafecotModel):
         max_pixels: Largest image, likewise.
         system_prompt: Sent before every question, if given.
         name: Name on the leaderboard.
+        thought_tokens: Room for a thought in other people's tasks, on top of their budget (see
+            :mod:`safecot_eval.generate.models.thoughts`); by the checkpoint's card if not given.
 
     Raises:
         SafecotError: the checkpoint cannot be used.
@@ -66,6 +69,7 @@ class SafecotHF(SafecotModel):
         max_pixels: int | None = None,
         system_prompt: str | None = None,
         name: str | None = None,
+        thought_tokens: int | str | None = None,
     ) -> None:
         super().__init__()
         if dtype not in DTYPES:
@@ -77,6 +81,7 @@ class SafecotHF(SafecotModel):
         if self.batch_size < 1:
             raise SafecotError(f"safecot_hf: batch_size={batch_size} is not a whole number above 0.")
         source = checkpoint.find_source(pretrained, peft, str(revision))
+        self.room = thoughts.Room(_room(thought_tokens, source), reasoning.chosen_markers())
         trust = _switch("trust_remote_code", trust_remote_code)
         self.processor = checkpoint.load_processor(
             source, {"trust_remote_code": trust, **checkpoint.pixel_options(min_pixels, max_pixels)}
@@ -142,7 +147,19 @@ class SafecotHF(SafecotModel):
         for number, turn in turns.items():
             by_images.setdefault(len(turn.images), []).append(number)
         for numbers in by_images.values():
-            outputs = self._generate([turns[n] for n in numbers], _settings(requests[numbers[0]]))
+            settings = _settings(requests[numbers[0]])
+            # Our own tasks leave room for a thought and split it themselves.
+            foreign = self.room.tokens and not self.document(requests[numbers[0]]).get("sample_id")
+            outputs = self._generate(
+                [turns[n] for n in numbers], self.room.widened(settings) if foreign else settings
+            )
+            if foreign:
+                outputs = [
+                    output
+                    if isinstance(output, str)
+                    else self.room.narrowed(output, settings, self.processor.tokenizer)
+                    for output in outputs
+                ]
             for number, output in zip(numbers, outputs, strict=True):
                 answers[number] = self._told(output)
         return [answer if answer is not None else failed("not asked") for answer in answers]
@@ -188,6 +205,18 @@ class SafecotHF(SafecotModel):
         return result(
             output.text, output.finish, input_tokens=output.input_tokens, output_tokens=output.output_tokens
         )
+
+
+def _room(given: int | str | None, source: checkpoint.Source) -> int:
+    if given is None:
+        return thoughts.thought_tokens(source.adapter, source.base)
+    try:
+        tokens = int(given)
+    except ValueError:
+        tokens = -1
+    if tokens < 0:
+        raise SafecotError(f"safecot_hf: thought_tokens={given} is not a whole number of 0 or more.")
+    return tokens
 
 
 def _settings(request: Instance) -> dict[str, Any]:
