@@ -57,6 +57,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry . --no-ansi
 	$(BIN)/mypy safecot_eval training/safecot_training reports/safecot_reports
 	$(BIN)/bandit -q -r safecot_eval training/safecot_training reports/safecot_reports -c pyproject.toml
 	$(BIN)/python -m tests.security.scan

@@ -7,54 +7,68 @@ on the page, columns of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-import yaml
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
-from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
+from safecot_eval.util.settings import Settings
 
 FOLDER = Path(__file__).parent / "decodings"
+HELP = "docs/safecot-protocol.md"
 DEFAULT = "default"
 """Value of ``top_p`` and ``top_k`` that leaves them to the checkpoint, or to the server."""
 SEED = 1234
 """The first seed where ``--seed`` gives none (lmms-eval's own for torch)."""
 _OURS = ("safecot_hf", "safecot_openai")
 _OPENAI = ("openai", "async_openai")
-_KINDS: dict[str, tuple[type, ...]] = {
-    "max_new_tokens": (int,),
-    "do_sample": (bool,),
-    "temperature": (int, float),
-    "top_p": (int, float, str),
-    "top_k": (int, str),
-    "repetition_penalty": (int, float),
-}
+Positive = Annotated[StrictInt, Field(gt=0)]
+Number = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True)
-class Decoding:
+class Sampling(Settings):
+    """lmms-eval's generation settings; what is absent is left to the task."""
+
+    what: ClassVar[str] = "decoding"
+    help: ClassVar[str] = HELP
+
+    max_new_tokens: Positive | None = None
+    do_sample: StrictBool | None = None
+    temperature: Number | None = None
+    top_p: Number | Literal["default"] | None = None
+    top_k: StrictInt | Literal["default"] | None = None
+    repetition_penalty: Number | None = None
+
+
+class Decoding(Settings):
     """One way to draw answers.
 
     Attributes:
         id: What ``--decoding`` calls it.
         title: What the leaderboard adds to the model's name.
-        protocol: The protocol that it belongs to.
-        settings: lmms-eval's generation settings.
+        protocol: The protocol that it belongs to; its id if none is given.
+        sampling: The settings, under the key ``settings``.
     """
+
+    what: ClassVar[str] = "decoding"
+    help: ClassVar[str] = HELP
 
     id: str
     title: str
-    protocol: str
-    settings: Mapping[str, Any]
+    protocol: str = Field(default_factory=lambda data: data["id"])
+    sampling: Sampling = Field(alias="settings")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that it gives, by their names in lmms-eval."""
+        return self.sampling.model_dump(exclude_unset=True)
 
     @property
     def sha256(self) -> str:
         """Hash of the settings."""
-        content = json.dumps(dict(self.settings), sort_keys=True, ensure_ascii=True)
+        content = json.dumps(self.settings, sort_keys=True, ensure_ascii=True)
         return sha256_of(content)
 
     @property
@@ -73,7 +87,7 @@ class Decoding:
         >>> load("safecot").gen_kwargs("qwen2_5_vl", 7)
         'max_new_tokens=500,do_sample=True,temperature=0.7'
         """
-        given = dict(self.settings)
+        given = self.settings
         if model not in _OURS:
             given = {name: value for name, value in given.items() if value != DEFAULT}
         if self.sampled and model in (*_OURS, *_OPENAI):
@@ -100,31 +114,7 @@ def load(asked: str) -> Decoding:
         raise SafecotError(
             f"--decoding: there is no {asked!r}; there is {', '.join(names())}, or give a YAML file."
         )
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-        settings = _settings(content["settings"])
-        name = str(content["id"])
-        return Decoding(name, str(content["title"]), str(content.get("protocol") or name), settings)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise SafecotError(
-            f"{path}: not a decoding ({reason}); it needs id, title and settings ({', '.join(_KINDS)})."
-        ) from error
-
-
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    for name, value in given.items():
-        kinds = _KINDS.get(name)
-        if kinds is None:
-            raise ValueError(f"there is no setting {name!r}")
-        is_kind = isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds)
-        if not is_kind or (isinstance(value, str) and value != DEFAULT):
-            raise ValueError(f"{name} cannot be {value!r}")
-    if not given.get("max_new_tokens", 1) > 0:
-        raise ValueError(f"max_new_tokens cannot be {given['max_new_tokens']!r}")
-    if not 0 <= given.get("temperature", 0) < float("inf"):
-        raise ValueError(f"temperature cannot be {given['temperature']!r}")
-    return dict(given)
+    return Decoding.read(path)
 
 
 def protocol_of(prompt: str, decoding: str) -> str:

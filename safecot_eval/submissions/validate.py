@@ -47,8 +47,7 @@ def validate(document: Mapping[str, Any], *, data: bool = True, now: datetime | 
         now: The time; that of the clock if not given.
     """
     found = Findings()
-    root = schema("schema")
-    for problem in problems(document, root, root):
+    for problem in problems(document, schema("schema")):
         found.errors.append(printable(problem))
         if len(found.errors) >= MOST_SHOWN:
             break

@@ -1,4 +1,4 @@
-"""YAML from other people: plain values only, keys that are text, and no document that unfolds to more than it is.
+"""YAML from other people: plain values only, keys that are text, and no alias bombs.
 
 ``yaml.safe_load`` makes no objects, and yet nine lines of aliases can stand for a billion values, which the first message
 that prints one would unfold; and it reads ``? :`` as a key that is nothing, where whoever reads the keys expects names.
@@ -6,6 +6,7 @@ that prints one would unfold; and it reads ``? :`` as a key that is nothing, whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -37,6 +38,26 @@ def load(text: str) -> Any:
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def line_of(text: str, place: Sequence[str | int]) -> int | None:
+    r"""Line of a key or an entry, from 1; that of the nearest one above it that is there.
+
+    >>> line_of("a: 1\nb:\n  - 2\n  - {c: 3}", ["b", 1, "c"])
+    4
+    """
+    node, line = yaml.SafeLoader(text).get_single_node(), None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            pair = (node.value[part], node.value[part])
+        else:
+            pair = None
+        if pair is None:
+            return line
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return line
 
 
 def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:

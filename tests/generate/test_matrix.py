@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from safecot_eval.cli.run import command
 from safecot_eval.generate import cards, matrix, slurm
-from safecot_eval.generate.cards import card as card_module
 from safecot_eval.generate.journal.identity import model_identity
 from safecot_eval.generate.matrix import Cell, Outcome, Row
 from safecot_eval.generate.subject import settings, subject
@@ -32,7 +31,7 @@ def toy_card(**changes: Any) -> cards.ModelCard:
         "backend": "safecot_baseline",
         "arguments": {"policy": "refuse_all"},
     }
-    return card_module.parse({**content, **changes}, "toy.yaml")
+    return cards.ModelCard.check({**content, **changes}, "toy.yaml")
 
 
 def done(output: Path, raws: Sequence[str] = ("No.", "No.", "No."), **changes: Any) -> Path:

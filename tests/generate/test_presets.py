@@ -233,7 +233,10 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
     path.write_text("id: mine\ntitle: mine\nkind: suffix\ntexts: {suffix: Be brief.}\n", encoding="utf-8")
     assert presets.load(str(path)).texts == {"suffix": "Be brief."}
     path.write_text("id: mine\ntitle: mine\nkind: suffix\ntexts: {}\n", encoding="utf-8")
-    with pytest.raises(SafecotError, match="not a preset"):
+    with pytest.raises(
+        SafecotError,
+        match="line 4: not a valid preset: texts: a preset of the kind suffix has the texts suffix",
+    ):
         presets.load(str(path))
     with pytest.raises(SafecotError, match="there is no 'cot'; there are ecso"):
         presets.load("cot")

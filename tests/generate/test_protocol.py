@@ -62,8 +62,8 @@ def test_the_question_is_put_in_unchanged_after_the_image(question: str) -> None
 @pytest.mark.parametrize(
     ("prompt", "says"),
     [
-        ("Answer.", "texts.prompt needs {question} once"),
-        ("{question} {question}", "texts.prompt needs {question} once"),
+        ("Answer.", "texts: prompt needs {question} once"),
+        ("{question} {question}", "texts: prompt needs {question} once"),
     ],
 )
 def test_a_prompt_without_a_question_is_named(tmp_path: Path, prompt: str, says: str) -> None:
@@ -136,16 +136,16 @@ def test_a_greedy_decoding_is_not_repeated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("id: m\ntitle: t", "'settings'"),
-        ("id: m\ntitle: t\nsettings: {temprature: 1}", "there is no setting 'temprature'"),
-        ("id: m\ntitle: t\nsettings: {max_new_tokens: 0}", "max_new_tokens cannot be 0"),
-        ("id: m\ntitle: t\nsettings: {max_new_tokens: true}", "max_new_tokens cannot be True"),
-        ("id: m\ntitle: t\nsettings: {temperature: -1}", "temperature cannot be -1"),
-        ("id: m\ntitle: t\nsettings: {temperature: .nan}", "temperature cannot be nan"),
-        ("id: m\ntitle: t\nsettings: {top_p: all}", "top_p cannot be 'all'"),
-        ("id: m\ntitle: t\nsettings: [1]", "not a decoding"),
-        ("- 1", "not a decoding"),
-        ("id: [", "not a decoding"),
+        ("id: m\ntitle: t", "settings is missing"),
+        ("id: m\ntitle: t\nsettings: {temprature: 1}", "line 3: .*unknown key 'temprature'"),
+        ("id: m\ntitle: t\nsettings: {max_new_tokens: 0}", "max_new_tokens: should be greater than 0"),
+        ("id: m\ntitle: t\nsettings: {max_new_tokens: true}", "max_new_tokens: should be a whole number"),
+        ("id: m\ntitle: t\nsettings: {temperature: -1}", "temperature: should be greater than or equal to 0"),
+        ("id: m\ntitle: t\nsettings: {temperature: .nan}", "temperature: should be a finite number"),
+        ("id: m\ntitle: t\nsettings: {top_p: all}", "top_p: should be a valid number or should be 'default'"),
+        ("id: m\ntitle: t\nsettings: [1]", "not a valid decoding"),
+        ("- 1", "not a valid decoding"),
+        ("id: [", "not a valid decoding"),
     ],
 )
 def test_a_decoding_of_another_kind_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
 
-import yaml
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
-from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.secrets import is_secret
+from safecot_eval.util.settings import Settings
 from safecot_eval.util.terminal import printable
 
 FOLDER = Path(__file__).parent / "models"
 LONGEST_NAME = 120
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_MONTH = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 class Difference(StrEnum):
@@ -32,8 +40,12 @@ class Difference(StrEnum):
     REASONING = "reasoning"
 
 
-@dataclass(frozen=True)
-class ModelCard:
+def _argument(value: Any) -> str:
+    """As lmms-eval's command line spells it."""
+    return str(value).capitalize() if isinstance(value, bool) else str(value)
+
+
+class ModelCard(Settings):
     """What is known about a model.
 
     Attributes:
@@ -53,20 +65,58 @@ class ModelCard:
         source: Where to check them.
     """
 
+    what: ClassVar[str] = "model card"
+    help: ClassVar[str] = "docs/model-cards.md"
+
     id: str
-    name: str
-    backend: str
-    arguments: Mapping[str, str]
+    name: str = ""
+    backend: Annotated[str, StringConstraints(pattern=r"\S")]
+    arguments: Mapping[str, Annotated[str, BeforeValidator(_argument)]] = {}
     provider: str = ""
     licence: str = ""
-    released: str = ""
+    released: Annotated[str, BeforeValidator(str)] = ""
     tags: tuple[str, ...] = ()
     key_env: str | None = None
-    gpus: int = 0
-    system_role: bool = True
-    differences: Mapping[str, str] = field(default_factory=dict)
+    gpus: Annotated[StrictInt, Field(ge=0)] = 0
+    system_role: StrictBool = True
+    differences: Mapping[Difference, str] = {}
     unverified: tuple[str, ...] = ()
     source: str = ""
+
+    @field_validator("id")
+    @classmethod
+    def _id_for_the_command_line(cls, value: str) -> str:
+        if not _ID.fullmatch(value):
+            raise ValueError(f"{value!r} may hold small letters, digits, '.', '_' and '-' only")
+        return value
+
+    @field_validator("arguments")
+    @classmethod
+    def _arguments_for_lmms_eval(cls, values: Mapping[str, str]) -> Mapping[str, str]:
+        for key, value in values.items():
+            if is_secret(key):
+                raise ValueError(f"{key}: a card holds no keys; name the variable in key_env")
+            if "," in value or "=" in key:
+                raise ValueError(f"{key}: lmms-eval's arguments hold no commas")
+        return values
+
+    @field_validator("released")
+    @classmethod
+    def _released_on_a_day(cls, value: str) -> str:
+        if value and not _DATE.fullmatch(value):
+            raise ValueError(f"{value!r} is no year, year-month or date")
+        return value
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        if not self.name:
+            object.__setattr__(self, "name", self.id)
+        if self.name != printable(self.name, LONGEST_NAME):
+            raise ValueError(f"name: it must be printable and have at most {LONGEST_NAME} characters")
+        for name in self.unverified:
+            if name not in type(self).model_fields and name not in self.differences:
+                raise ValueError(f"unverified: names {name!r}, which the card does not have")
+        return self
 
     @property
     def model_args(self) -> str:
@@ -75,7 +125,7 @@ class ModelCard:
 
     def as_json(self) -> dict[str, Any]:
         """What is kept beside a run and shown on the leaderboard."""
-        return {**asdict(self), "tags": list(self.tags), "unverified": list(self.unverified)}
+        return self.model_dump(mode="json")
 
 
 def known() -> dict[str, Path]:
@@ -146,111 +196,6 @@ def load(path: Path) -> ModelCard:
     """Read one card.
 
     Raises:
-        SafecotError: the file is missing or no card (file and key are named).
+        SafecotError: the file is missing or no card (file, line and key are named).
     """
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SafecotError(f"{path}: the model card cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise SafecotError(f"{path}: not valid YAML ({reason}).") from error
-    if not isinstance(content, dict):
-        raise SafecotError(f"{path}: a model card is a list of `key: value` lines; see docs/model-cards.md.")
-    return parse(content, str(path))
-
-
-def parse(content: Mapping[str, Any], where: str) -> ModelCard:
-    """Check a card's content.
-
-    Args:
-        content: The keys and values.
-        where: File, for messages.
-
-    Raises:
-        SafecotError: a key is missing, unknown or of another kind, or an argument looks like a secret.
-
-    >>> parse({"id": "m", "backend": "safecot_baseline", "arguments": {"policy": "refuse_all"}}, "m.yaml").name
-    'm'
-    """
-    from safecot_eval.util.secrets import is_secret
-
-    unknown = [str(key) for key in content if key not in ModelCard.__dataclass_fields__]
-    if unknown:
-        raise SafecotError(f"{where}: unknown key {unknown[0]!r}; see docs/model-cards.md.")
-    identifier = _text(content, "id", where)
-    if not _ID.fullmatch(identifier):
-        raise SafecotError(
-            f"{where}: the id {identifier!r} may hold small letters, digits, '.', '_' and '-' only."
-        )
-    arguments = {key: _argument(value) for key, value in _mapping(content, "arguments", where).items()}
-    for key, value in arguments.items():
-        if is_secret(key):
-            raise SafecotError(
-                f"{where}: arguments.{key}: a card holds no keys; name the variable in key_env."
-            )
-        if "," in value or "=" in key:
-            raise SafecotError(f"{where}: arguments.{key}: lmms-eval's arguments hold no commas.")
-    differences = {key: str(value) for key, value in _mapping(content, "differences", where).items()}
-    for key in differences:
-        if key not in list(Difference):
-            raise SafecotError(f"{where}: differences.{key} is none of {', '.join(Difference)}.")
-    released = str(content.get("released") or "")
-    if released and not _MONTH.fullmatch(released):
-        raise SafecotError(f"{where}: released {released!r} is no year, year-month or date.")
-    gpus = content.get("gpus", 0)
-    if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
-        raise SafecotError(f"{where}: gpus must be a whole number.")
-    system_role = content.get("system_role", True)
-    if not isinstance(system_role, bool):
-        raise SafecotError(f"{where}: system_role is true or false.")
-    unverified = _texts(content, "unverified", where)
-    for name in unverified:
-        if name not in ModelCard.__dataclass_fields__ and name not in differences:
-            raise SafecotError(f"{where}: unverified names {name!r}, which the card does not have.")
-    name = str(content.get("name") or identifier)
-    if name != printable(name, LONGEST_NAME):
-        raise SafecotError(f"{where}: the name must be printable and have at most {LONGEST_NAME} characters.")
-    return ModelCard(
-        id=identifier,
-        name=name,
-        backend=_text(content, "backend", where),
-        arguments=arguments,
-        provider=str(content.get("provider") or ""),
-        licence=str(content.get("licence") or ""),
-        released=released,
-        tags=_texts(content, "tags", where),
-        key_env=str(content["key_env"]) if content.get("key_env") else None,
-        gpus=gpus,
-        system_role=system_role,
-        differences=differences,
-        unverified=unverified,
-        source=str(content.get("source") or ""),
-    )
-
-
-def _argument(value: Any) -> str:
-    return str(value) if not isinstance(value, bool) else str(value).capitalize()
-
-
-def _text(content: Mapping[str, Any], key: str, where: str) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise SafecotError(f"{where}: {key} is missing or not a text.")
-    return value
-
-
-def _mapping(content: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
-    value = content.get(key) or {}
-    if not isinstance(value, dict):
-        raise SafecotError(f"{where}: {key} must be `name: value` lines.")
-    return {str(name): part for name, part in value.items()}
-
-
-def _texts(content: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    value: Sequence[Any] | None = content.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise SafecotError(f"{where}: {key} must be a list of texts.")
-    return tuple(value)
+    return ModelCard.read(path)

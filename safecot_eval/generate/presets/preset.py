@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
-import yaml
+from pydantic import ValidationInfo, field_validator
 
 from safecot_eval.generate.presets import messages as chat
-from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
+from safecot_eval.util.settings import Settings
 
 FOLDER = Path(__file__).parent
 
@@ -36,8 +36,7 @@ TEXTS = {
 """The texts that a preset of each kind must have."""
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(Settings):
     """One prompting baseline.
 
     Attributes:
@@ -49,11 +48,27 @@ class Preset:
             it is there to be compared.
     """
 
+    what: ClassVar[str] = "preset"
+    help: ClassVar[str] = "docs/model-cards.md"
+
     id: str
     title: str
     kind: Kind
     texts: Mapping[str, str]
     protocol: str = ""
+
+    @field_validator("texts")
+    @classmethod
+    def _texts_of_its_kind(cls, texts: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        if (kind := info.data.get("kind")) is None:  # wrong itself, which is said instead
+            return texts
+        if set(texts) != set(TEXTS[kind]):
+            raise ValueError(f"a preset of the kind {kind} has the texts {', '.join(TEXTS[kind])}")
+        if kind is not Kind.PROMPT:
+            return {name: texts[name].strip() for name in TEXTS[kind]}
+        if texts["prompt"].count(chat.QUESTION) != 1:
+            raise ValueError(f"prompt needs {chat.QUESTION} once")
+        return texts
 
     @property
     def sha256(self) -> str:
@@ -81,18 +96,4 @@ def load(asked: str) -> Preset:
         raise SafecotError(
             f"--preset: there is no {asked!r}; there are {', '.join(names())}, or give a YAML file."
         )
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-        kind = Kind(content["kind"])
-        texts = {name: str(content["texts"][name]) for name in TEXTS[kind]}
-        if kind is not Kind.PROMPT:
-            texts = {name: text.strip() for name, text in texts.items()}
-        elif texts["prompt"].count(chat.QUESTION) != 1:
-            raise ValueError(f"texts.prompt needs {chat.QUESTION} once")
-        protocol = str(content.get("protocol") or "")
-        return Preset(str(content["id"]), str(content["title"]), kind, texts, protocol)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise SafecotError(
-            f"{path}: not a preset ({reason}); it needs id, title, kind ({', '.join(Kind)}) and texts."
-        ) from error
+    return Preset.read(path)

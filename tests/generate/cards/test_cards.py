@@ -87,11 +87,14 @@ def test_ids_files_and_tags(tmp_path: Path) -> None:
         ({"id": "m", "backend": "b", "arguments": {"api_key": "sk-1"}}, "holds no keys"),
         ({"id": "m", "backend": "b", "arguments": {"x": "a,b"}}, "no commas"),
         ({"id": "m", "backend": "b", "arguments": ["x"]}, "`name: value`"),
-        ({"id": "m", "backend": "b", "differences": {"mood": "bad"}}, "differences.mood is none of"),
+        (
+            {"id": "m", "backend": "b", "differences": {"mood": "bad"}},
+            "differences.mood: should be 'image_limit', 'system_prompt'",
+        ),
         ({"id": "m", "backend": "b", "released": "last year"}, "no year"),
-        ({"id": "m", "backend": "b", "gpus": "two"}, "whole number"),
+        ({"id": "m", "backend": "b", "gpus": "two"}, "gpus: should be a whole number"),
         ({"id": "m", "backend": "b", "system_role": "yes"}, "true or false"),
-        ({"id": "m", "backend": "b", "tags": "open"}, "list of texts"),
+        ({"id": "m", "backend": "b", "tags": "open"}, "tags: should be a list"),
         ({"id": "m", "backend": "b", "unverified": ["mood"]}, "does not have"),
     ],
 )
@@ -106,7 +109,7 @@ def test_what_is_wrong_with_a_card_is_said(tmp_path: Path, content: dict[str, ob
 def test_files_that_are_no_cards(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("id: [", encoding="utf-8")
-    with pytest.raises(SafecotError, match="not valid YAML"):
+    with pytest.raises(SafecotError, match="not a valid model card: not YAML"):
         cards.load(broken)
     with pytest.raises(SafecotError, match="cannot be read"):
         cards.find(str(tmp_path / "none.yaml"))
