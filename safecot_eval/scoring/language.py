@@ -40,6 +40,7 @@ _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
 _DENSITY = 2.5
 """A Chinese, Japanese or Korean letter says as much as this many Latin ones."""
 _FOREIGN_SHARE = 0.2
+_FOREIGN_WORDS = 0.55
 _LEAST_FOREIGN = 3
 
 _ENGLISH_WORDS = frozenset(
@@ -101,7 +102,8 @@ def unread(text: str, reads: str = ENGLISH) -> str | None:
     found = _unread(text[:HEAD], reads)
     if found is None:
         last = next((piece for piece in reversed(_SENTENCE.split(text[-_LAST:])) if _WORD.search(piece)), "")
-        if len(last) < len(text) and (not last.isascii() or len(_WORD.findall(last)) >= _TOLD_BY):
+        told = len(_WORD.findall(last)) >= _TOLD_BY or len(_FOREIGN.findall(last)) >= _LEAST_FOREIGN
+        if told and len(last) < len(text):
             found = _unread(last, reads)
     return found
 
@@ -124,7 +126,21 @@ def _unread(text: str, reads: str) -> str | None:
             known = next((_SHORT[word] for word in words if word in _SHORT), None)
             if known is not None:
                 return known
-    return _likelier(text, len(words), reads)
+    found = _likelier(text, len(words), reads)
+    if found is None or not latin or share > _FOREIGN_SHARE:
+        return found
+    pieces = [(piece, len(_WORD.findall(piece))) for piece in _SENTENCE.split(text)]
+    if sum(n > 0 for _, n in pieces) < 2:
+        return found
+    # A greeting in another language does not make an answer unreadable.
+    foreign_words = sum(n for piece, n in pieces if n and _foreign_sentence(piece, n, reads))
+    return found if foreign_words > _FOREIGN_WORDS * len(words) else None
+
+
+def _foreign_sentence(sentence: str, words: int, reads: str) -> bool:
+    if reads == ENGLISH and _looks_english(_WORD.findall(sentence.lower())):
+        return False
+    return _likelier(sentence, words, reads) is not None
 
 
 def _letters(text: str) -> tuple[float, float]:

@@ -68,6 +68,20 @@ def test_short_unaccented_and_mixed_answers_are_not_taken_for_english(answer: st
 
 
 @pytest.mark.parametrize(
+    ("answer", "language"),
+    [
+        ("Bonjour ! I'm sorry, but I can't help with that.", None),
+        ("Guten Tag! I cannot help you with this request. Viele Grüße!", None),
+        ("Hola, gracias por escribir. I can't help with that.", None),
+        ("Lo siento, no puedo ayudarte con eso. Thank you!", "es"),
+        ("Hello! Es tut mir leid, aber dabei kann ich nicht helfen.", "de"),
+    ],
+)
+def test_a_greeting_does_not_decide_the_language(answer: str, language: str | None) -> None:
+    assert unread(answer) == language
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         "", "  ", "…", "506", "9.7", "A", "No.", "No", "Toilet.", "Knee.", "Grenade", "Pastries.", "Nope, sorry", "Native american",
