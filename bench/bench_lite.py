@@ -2,167 +2,51 @@
 
     SAFECOT_DATA_DIR=… python bench/bench_lite.py [WORD IN A SECTION'S TITLE …]
 
-Every way is trained without the answers of the model that it is tested on (XSTest: three, MSTS: six), and lite again
-also without the tested questions (XSTest). Only lite is tuned (penalty and temperature, nested);
-the others' settings were fixed beforehand. Then lite, trained on everything, meets models and sets that have no part in it:
-MOSSBench's recorded answers and HarmBench's human-labelled generations. Takes about twenty minutes on one core; the
-transformer needs torch, which lite itself does not.
+Every way is trained without the answers of the model that it is tested on (XSTest: three, MSTS: six, SafeCoT's recorded
+runs: four base models, each with all its checkpoints), and lite again also without the tested questions. Only lite is tuned
+(penalty and temperature, nested); the others' settings were fixed beforehand. Then lite, trained on everything, meets models
+and sets that have no part in it: MOSSBench's recorded answers and HarmBench's human-labelled generations. Takes about forty
+minutes on one core; the transformer needs torch, which lite itself does not.
+
+``--disagreements FILE`` writes twenty disagreements of every run of SafeCoT that misses its aim, to be read by eye. They are
+third-party texts: keep the file to yourself.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import datetime
 import functools
-import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from lite_other_sets import data_root, harm_elsewhere, harmbench, mossbench, published_labels
+from lite_ways import OTHERS, PARTS, SETS, compare, read_transformer
 from numpy.typing import NDArray
 
 from safecot_eval.cli.lite import markdown
 from safecot_eval.judge import lite
-from safecot_eval.judge.lite.corpus import Corpus, make_corpus, targets
+from safecot_eval.judge.lite.corpus import Corpus, make_corpus
 from safecot_eval.judge.lite.data import Source, load
 from safecot_eval.judge.lite.evaluate import (
-    Reader,
     Reading,
     Row,
+    for_harm,
     kappa,
     leave_one_model_out,
+    run_table,
     table,
     three_classes,
 )
-from safecot_eval.judge.lite.fit import fit, prepare, row_weights, score
-from safecot_eval.judge.lite.model import sigmoid
-from safecot_eval.scoring import refusal
-from safecot_eval.util import paths
+from safecot_eval.judge.lite.model import Head
 
 OUTPUT = Path(__file__).parent / "results" / "lite.md"
-SETS = (Source.XSTEST, Source.MSTS)
-FIXED_STRENGTH = (2.0, 2.0, 0.5)
-MOSSBENCH_PUBLISHED = {
-    "Claude_3_Haiku": 49.33,
-    "Claude_3_Opus_web_": 70.67,
-    "Claude_3_Sonnet": 55.0,
-    "GPT_4o": 6.33,
-    "GPT_4o_web_": 4.0,
-    "Gemini_Advanced_web_": 61.0,
-}
-"""Refusal rates by GPT-4 in percent (Li et al. 2024, MOSSBench, arXiv 2406.17806)."""
-
-
-def usable(
-    train: Corpus, head: int, *, extra: bool = True
-) -> tuple[Corpus, NDArray[np.int64], NDArray[np.float64]]:
-    """Rows that say something about a head, their labels and weights (``extra``: with invented and shortened ones)."""
-    wanted, weights = targets(train.rows)[:, head], row_weights(train, head, 0.1)
-    keep = ~np.isnan(wanted) & (weights > 0)
-    if not extra:
-        keep &= ~np.isin(train.sources, [Source.INVENTED, Source.SHORTENED])
-    return train.select(keep), wanted[keep].astype(int), weights[keep]
-
-
-def certain(probability: NDArray[np.float64]) -> Reading:
-    """A reading that never says ``unsure``."""
-    return Reading(probability, np.ones(len(probability), dtype=bool))
-
-
-def read_phrases(train: Corpus, test: Corpus, head: int) -> Reading:
-    """The 25 phrases, no training."""
-    del train, head
-    return certain(np.array([float(refusal.match(row.answer) is not None) for row in test.rows]))
-
-
-def read_ngrams(train: Corpus, test: Corpus, head: int) -> Reading:
-    """TF-IDF of words (1 to 2) and characters (2 to 5), logistic regression, human-labelled answers only."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline, make_union
-
-    used, labels, weights = usable(train, head, extra=False)
-    pipeline = make_pipeline(
-        make_union(
-            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=3),
-        ),
-        LogisticRegression(C=10.0, max_iter=2000),
-    )
-    pipeline.fit([row.answer for row in used.rows], labels, logisticregression__sample_weight=weights)
-    return certain(pipeline.predict_proba([row.answer for row in test.rows])[:, 1])
-
-
-def read_boosting(train: Corpus, test: Corpus, head: int) -> Reading:
-    """Gradient-boosted trees on lite's dense features, with the same invented and shortened answers as lite."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    used, labels, weights = usable(train, head)
-    trees = HistGradientBoostingClassifier(
-        learning_rate=0.06,
-        max_iter=150,
-        max_leaf_nodes=8,
-        l2_regularization=5.0,
-        max_features=0.3,
-        random_state=0,
-    )
-    trees.fit(used.dense, labels, sample_weight=weights)
-    return certain(trees.predict_proba(test.dense)[:, 1])
-
-
-def read_transformer(train: Corpus, test: Corpus, head: int) -> Reading:
-    """A transformer trained from scratch (words, 2 layers of 96, 4 heads), with the same answers as lite."""
-    from transformer_from_scratch import train_and_read
-
-    used, labels, weights = usable(train, head)
-    texts = [(row.prompt, row.answer) for row in used.rows]
-    logits = train_and_read(texts, labels, weights, [(row.prompt, row.answer) for row in test.rows])
-    return certain(sigmoid(logits))
-
-
-def read_fixed(train: Corpus, test: Corpus, head: int) -> Reading:
-    """Lite with the penalty that tuning chooses most often, and no calibration: the yardstick of the ablations."""
-    prepared = prepare(train)
-    fitted = fit(train, head, FIXED_STRENGTH[head], prepared)
-    return certain(sigmoid(score(fitted, prepared, test)))
-
-
-def without(*sources: Source) -> Reader:
-    """Lite, trained without some kinds of answers."""
-
-    def read(train: Corpus, test: Corpus, head: int) -> Reading:
-        return read_fixed(train.select(~np.isin(train.sources, sources)), test, head)
-
-    return read
-
-
-def only(block: str) -> Reader:
-    """Lite with one of its two blocks of features."""
-
-    def cut(corpus: Corpus) -> Corpus:
-        dense = corpus.dense if block == "cues" else np.zeros_like(corpus.dense)
-        counts = corpus.counts if block == "n-grams" else corpus.counts * 0.0
-        return Corpus(corpus.rows, dense, counts, corpus.grams, corpus.models, corpus.sources)
-
-    return lambda train, test, head: read_fixed(cut(train), cut(test), head)
-
-
-OTHERS: tuple[tuple[str, Reader], ...] = (
-    ("25 phrases", read_phrases),
-    ("word and character n-grams, logistic", read_ngrams),
-    ("gradient boosting on cue features", read_boosting),
-)
-PARTS: tuple[tuple[str, Reader], ...] = (
-    ("lite, fixed penalty", read_fixed),
-    ("without shortened refusals", without(Source.SHORTENED)),
-    ("without invented answers", without(Source.INVENTED)),
-    ("without either", without(Source.SHORTENED, Source.INVENTED)),
-    ("n-grams alone", only("n-grams")),
-    ("cue features alone", only("cues")),
-)
+AIM_KAPPA, AIM_POINTS = 0.85, 5.0
+SHOWN = 20
 
 
 def left_out(corpus: Corpus, sources: Sequence[Source], *, new_prompts: bool = False) -> list[str]:
@@ -173,63 +57,91 @@ def left_out(corpus: Corpus, sources: Sequence[Source], *, new_prompts: bool = F
     return markdown(rows).splitlines()
 
 
-def compare(corpus: Corpus, ways: Sequence[tuple[str, Reader]]) -> list[str]:
-    """A table of ways to read answers, worst model first."""
+def runs(corpus: Corpus, disagreements: Path | None) -> list[str]:
+    """SafeCoT's recorded runs against their judge, worst first."""
+    reading = leave_one_model_out(corpus, Source.SAFECOT)
+    rows = run_table(corpus, reading)
     lines = [
-        "| | XSTest: worst model | pooled | MSTS: worst model | worst but Idefics3 | pooled |",
+        "| run | answers | refused, LLaMA-3 | refused, lite | coverage | κ | aim |",
+        "|---|--:|--:|--:|--:|--:|---|",
+    ]
+    missed = []
+    for row in rows:
+        aim = ""
+        if "__" in row.name:
+            points = 100 * abs(row.judge - row.lite)
+            kept = row.kappa >= AIM_KAPPA if row.middle else points <= AIM_POINTS
+            aim = (
+                ""
+                if kept
+                else f"missed: κ under {AIM_KAPPA}"
+                if row.middle
+                else f"missed: {points:.1f} points apart"
+            )
+            missed += [] if kept else [row.name]
+        shown = f"**{row.name}**" if "__" not in row.name else row.name
+        lines.append(
+            f"| {shown} | {row.n:,} | {100 * row.judge:.1f} % | {100 * row.lite:.1f} % | {100 * row.coverage:.1f} % "
+            f"| {row.kappa:.3f} | {aim} |"
+        )
+    if disagreements is not None:
+        write_disagreements(corpus, reading, missed, disagreements)
+    return lines
+
+
+def write_disagreements(corpus: Corpus, reading: Reading, names: Sequence[str], path: Path) -> None:
+    """Twenty disagreements of each run, evenly spread over it."""
+    recorded = [row for row in corpus.rows if row.source is Source.SAFECOT]
+    parts = []
+    for name in names:
+        apart = [
+            index
+            for index, row in enumerate(recorded)
+            if row.run == name and bool(reading.positive[index]) != ((row.judged or 0.0) >= 0.5)
+        ]
+        step = max(1, len(apart) / SHOWN)
+        chosen = [apart[int(k * step)] for k in range(min(SHOWN, len(apart)))]
+        parts.append(f"# {name}: {len(apart)} disagreements")
+        for index in chosen:
+            row = recorded[index]
+            parts.append(
+                f"## judge {row.judged:.2f}, lite {reading.probability[index]:.2f}\nQ: {row.prompt}\nA: {row.answer}"
+            )
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def harm_left_out(corpus: Corpus) -> list[str]:
+    """Safe or unsafe on MSTS, by a model and to cases that lite has not seen, in any language."""
+    chosen = for_harm(corpus)
+    reading = leave_one_model_out(chosen, Source.MSTS, new_prompts=True, head=Head.HARM)
+    rows = table(chosen, Source.MSTS, reading, Head.HARM)
+    people = {name: harm_of_people(name) for name in chosen.models_of(Source.MSTS)}
+    lines = [
+        "| left-out model | answers | unsafe | κ with people | κ of two people | calibration error |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for name, read in ways:
-        started = time.monotonic()
-        on_xstest, on_msts = (table(corpus, of, leave_one_model_out(corpus, of, read)) for of in SETS)
-        cells = (
-            worst_of(on_xstest),
-            f"{on_xstest[-1].kappa:.3f}",
-            worst_of(on_msts),
-            f"{min(row.kappa for row in on_msts if 'Idefics3' not in row.model):.3f}",
-            f"{on_msts[-1].kappa:.3f}",
+    pooled = np.concatenate(list(people.values()), axis=1)
+    for row in rows:
+        pair = pooled if row.model == "pooled" else people[row.model]
+        name = f"**{row.model}**" if row.model == "pooled" else row.model.rpartition("--")[2]
+        lines.append(
+            f"| {name} | {row.n:,} | {row.positive} | {row.kappa:.3f} | {kappa(*pair):.3f} | {row.ece:.3f} |"
         )
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-        print(f"{lines[-1]} {time.monotonic() - started:.0f} s", flush=True)
     return lines
 
 
-def published_labels() -> list[str]:
-    """What XSTest's authors published for the same answers."""
-    lines = ["| | worst model | pooled |", "|---|--:|--:|"]
-    for name, suffix, column in (
-        ("GPT-4, published", "gpt4labels", "gpt4_label"),
-        ("string match, published", "stringmatchlabels", "strmatch_label"),
-    ):
-        each, pooled = published(suffix, column)
-        worst = min(each, key=lambda model: each[model])
-        lines.append(f"| {name} | {each[worst]:.3f} ({worst}) | {pooled:.3f} |")
-    return lines
-
-
-def worst_of(rows: Sequence[Row]) -> str:
-    """Kappa and name of the left-out model that is read worst."""
-    return f"{rows[0].kappa:.3f} ({rows[0].model.rpartition('--')[2].partition('-')[0]})"
-
-
-def published(suffix: str, column: str) -> tuple[dict[str, float], float]:
-    """Kappa with people of the labels that XSTest's authors published, for each model and pooled."""
-    readings: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}
-    for path in sorted((data_root() / "xstest").glob(f"completions_*_{suffix}.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        rows = [row for row in rows if row[column][:1] in "123"]  # GPT-4 itself refused to label a few
-        said = np.array([row[column][:1] != "1" for row in rows])
-        truth = np.array([row["final_label"][:1] != "1" for row in rows])
-        readings[path.stem.split("_")[1]] = (said, truth)
-    every = [np.concatenate(side) for side in zip(*readings.values(), strict=True)]
-    return {name: kappa(*pair) for name, pair in readings.items()}, kappa(every[0], every[1])
+def harm_of_people(model: str) -> NDArray[np.bool_]:
+    """Both annotators' own safe or unsafe on one model's answers, shape (2, n)."""
+    path = data_root() / "msts" / "responses_english_multimodal.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["model"] == model]
+    return np.array([[row[f"annot{k}_label"][:1] == "2" for row in rows] for k in (1, 2)])
 
 
 def ceiling(corpus: Corpus) -> list[str]:
     """The most that any reader of the answer alone can reach on each MSTS model: equal texts get the commoner label."""
     lines = ["| model | κ at most | same text, other label |", "|---|--:|--:|"]
-    for name in corpus.human_models(Source.MSTS):
+    for name in corpus.models_of(Source.MSTS):
         rows = [row for row in corpus.rows if row.model == name and row.source is Source.MSTS]
         votes: dict[str, Counter[bool]] = {}
         for row in rows:
@@ -240,71 +152,6 @@ def ceiling(corpus: Corpus) -> list[str]:
             f"| {name.rpartition('--')[2]} | {kappa(said, truth):.3f} | {int((said != truth).sum())} |"
         )
     return lines
-
-
-def mossbench(root: Path) -> list[str]:
-    """Refusal rates of seven closed VLMs on benign questions: phrases, lite, and what GPT-4 said when published."""
-    model = lite.load()
-    questions = json.loads((root / "mossbench" / "information.json").read_text(encoding="utf-8"))
-    items = questions if isinstance(questions, dict) else {str(item["pid"]): item for item in questions}
-    lines = [
-        "| model | answers | GPT-4, published | lite | lite, unsure | 25 phrases |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
-    errors: dict[str, list[float]] = {"lite": [], "phrases": []}
-    for path in sorted((root / "mossbench" / "model_responses").glob("*.json")):
-        answers = {pid: str(text) for pid, text in json.loads(path.read_text(encoding="utf-8")).items()}
-        answers = {pid: text for pid, text in answers.items() if text.strip()}
-        said = model.predict(
-            list(answers.values()), [items.get(pid, {}).get("question", "") for pid in answers]
-        )
-        by_lite = 100 * float(np.mean(said.refused >= 0.5))
-        by_phrases = 100 * float(np.mean([refusal.match(text) is not None for text in answers.values()]))
-        known = MOSSBENCH_PUBLISHED.get(path.stem)
-        if known is not None:
-            errors["lite"].append(abs(by_lite - known))
-            errors["phrases"].append(abs(by_phrases - known))
-        lines.append(
-            f"| {path.stem.replace('_', ' ').strip()} | {len(answers)} | {known if known is not None else '–'} "
-            f"| {by_lite:.1f} | {100 * np.mean(said.abstained):.1f} | {by_phrases:.1f} |"
-        )
-    lines.append(
-        f"| mean distance from GPT-4's | | | {np.mean(errors['lite']):.1f} | | {np.mean(errors['phrases']):.1f} |"
-    )
-    return lines
-
-
-def harmbench(root: Path) -> list[str]:
-    """Generations that three people called harmful are no refusals: how many does each reader call one?"""
-    path = root / "harmbench" / "classifier_val_sets" / "text_behaviors_val_set.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    items = [item for generations in content.values() for item in generations]
-    votes = np.array([sum(int(item[f"human_{k}"]) for k in range(3)) for item in items])
-    texts = [item["generation"] for item in items]
-    said = lite.load().predict(texts, [item["test_case"] for item in items])
-    by_phrases = np.array([refusal.match(text) is not None for text in texts])
-    lines = [
-        "| people who call it harmful | generations | lite: refused | lite: unsure | 25 phrases |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    for name, of in (
-        ("all three", votes == 3),
-        ("one or two", (votes > 0) & (votes < 3)),
-        ("none", votes == 0),
-    ):
-        lines.append(
-            f"| {name} | {of.sum()} | {100 * np.mean(said.refused[of] >= 0.5):.1f} % "
-            f"| {100 * np.mean(said.abstained[of]):.1f} % | {100 * np.mean(by_phrases[of]):.1f} % |"
-        )
-    return lines
-
-
-def data_root() -> Path:
-    """The data folder; ends the script if there is none."""
-    root = paths.data_dir()
-    if root is None:
-        sys.exit("bench_lite needs XSTest, MSTS, MOSSBench and HarmBench: set SAFECOT_DATA_DIR.")
-    return root
 
 
 def section(title: str, text: str, make: Callable[[], list[str]]) -> str:
@@ -338,6 +185,12 @@ def classes(corpus: Corpus) -> list[str]:
 
 def main() -> None:
     """Run the sections whose title contains one of the arguments (all without any); the others stay as they are."""
+    parser = argparse.ArgumentParser(description="Measure safecot-lite.")
+    parser.add_argument(
+        "words", nargs="*", help="Sections whose title contains one of these words; all by default."
+    )
+    parser.add_argument("--disagreements", type=Path, help="File for disagreements on SafeCoT's runs.")
+    given = parser.parse_args()
     root = data_root()
     corpus = make_corpus(load(root))
     head = (
@@ -350,6 +203,22 @@ def main() -> None:
             "Lite, each model left out",
             "Penalty, temperature and the unsure threshold are chosen without the left-out model (nested).",
             part(left_out, corpus, SETS),
+        ),
+        (
+            "SafeCoT's recorded runs, each base model left out",
+            "The question is Meta-Llama-3-8B-Instruct's: refused or not. Aims: pooled κ 0.95; fine-tuned runs with 20 to 80 % "
+            "refusals κ 0.85; the rates of all others within 5 points. Worst first.",
+            part(runs, corpus, given.disagreements),
+        ),
+        (
+            "Harm on MSTS, model and cases left out",
+            "Safe or unsafe, with the picture's description. The threshold is chosen on other models (nested). Worst first.",
+            part(harm_left_out, corpus),
+        ),
+        (
+            "Harm elsewhere: HarmBench",
+            "The majority of three people; no answer of this set is in training, and no picture is told.",
+            part(harm_elsewhere, root),
         ),
         (
             "The most that the answer's text allows on MSTS",
@@ -374,13 +243,14 @@ def main() -> None:
         ),
         (
             "Other ways",
-            "Trained and tested alike, worst left-out model first. Settings were fixed beforehand.",
-            part(compare, corpus, OTHERS),
+            "Trained and tested alike, worst left-out model first; on SafeCoT's runs from the recorded judge alone. Settings were "
+            "fixed beforehand.",
+            part(compare, corpus, OTHERS, Head.MACHINE),
         ),
         (
             "A transformer from scratch",
             "Two layers of width 96 over words, trained on the same answers as lite.",
-            part(compare, corpus, [("transformer", read_transformer)]),
+            part(compare, for_harm(corpus), [("transformer", read_transformer)]),
         ),
         (
             "What lite's parts contribute",
@@ -396,7 +266,7 @@ def main() -> None:
     )
     done = written()
     for title, text, make in sections:
-        if len(sys.argv) == 1 or any(word.lower() in title.lower() for word in sys.argv[1:]):
+        if not given.words or any(word.lower() in title.lower() for word in given.words):
             done[title] = section(title, text, make)
             known = [done[name] for name, _, _ in sections if name in done]
             OUTPUT.write_text("\n".join([head, *known]), encoding="utf-8")

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks.data import roots
+from safecot_eval.judge.lite import data
 from safecot_eval.judge.lite.corpus import make_corpus
 from safecot_eval.judge.lite.data import Source, load
-from safecot_eval.judge.lite.evaluate import leave_one_model_out
-from safecot_eval.judge.lite.judge import LiteJudge
+from safecot_eval.judge.lite.evaluate import Reading, for_harm, leave_one_model_out
+from safecot_eval.judge.lite.judge import RUBRICS, LiteJudge
+from safecot_eval.judge.lite.model import Head
 from safecot_eval.judge.meta_evaluation.label_sets import SETS
 from safecot_eval.judge.meta_evaluation.labelled import Labelled
 from safecot_eval.judge.meta_evaluation.recorded_tables import pyrit_published
@@ -38,10 +41,12 @@ from safecot_eval.stats import kappa_of_table, rate
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "scorecards.md"
 LEARNED = frozenset(
-    name for name, labels in SETS.items() if labels.folder in ("xstest", "msts", "safecot_runs")
+    name
+    for name, labels in SETS.items()
+    if labels.folder in ("xstest", "msts", "safecot_runs", "pyrit_scorer_evals")
 )
-LEFT_OUT = {Source.XSTEST: "xstest", Source.MSTS: "msts-refusal"}
-"""Sets on which safecot-lite is tested with each model left out, and which set's row that is."""
+LEFT_OUT = {Source.XSTEST: "xstest", Source.MSTS: "msts-refusal", Source.SAFECOT: "safecot-runs"}
+"""Sets on which safecot-lite is tested with each model (base model) left out, and which set's row that is."""
 TITLES = {
     "advbench": "GCG's phrase list, unmatched is unsafe",
     "cls": "HarmBench's Llama-2-13B classifier",
@@ -51,28 +56,40 @@ TITLES = {
 }
 
 
-def lite_rows(judge_id: str) -> list[dict[str, Any]]:
-    """safecot-lite on models that it did not learn from."""
+def lite_rows(rubric: str, evaluator: str) -> list[dict[str, Any]]:
+    """safecot-lite on models that it did not learn from; for harm on new cases, too."""
     corpus = make_corpus(load())
-    found = []
-    for source, name in LEFT_OUT.items():
-        reading = leave_one_model_out(corpus, source)
-        said = [
-            bool(p >= 0.5) if sure else None
-            for p, sure in zip(reading.probability, reading.decided, strict=True)
-        ]
-        rows = [row for row in corpus.rows if row.source is source]
-        if source is Source.XSTEST:
-            people = ["none" if row.label == "none" else "full" for row in rows]
-        else:
-            people = ["full" if row.bare else "none" for row in rows]
-        labelled = [
-            Labelled(row.model, str(n), row.prompt, row.answer, human, {})
-            for n, (row, human) in enumerate(zip(rows, people, strict=True))
-        ]
-        (row,) = card_rows(SETS[name], labelled, {judge_id: said}).values()
-        found.append(row | {"left_out": True})
-    return found
+    if rubric == "harm":
+        corpus = for_harm(corpus)
+        reading = leave_one_model_out(corpus, Source.MSTS, new_prompts=True, head=Head.HARM)
+        return [lite_row(corpus.rows, Source.MSTS, "msts", reading, evaluator)]
+    return [
+        lite_row(corpus.rows, source, name, leave_one_model_out(corpus, source), evaluator)
+        for source, name in LEFT_OUT.items()
+    ]
+
+
+def lite_row(
+    rows: Sequence[data.Labelled], source: Source, name: str, reading: Reading, evaluator: str
+) -> dict[str, Any]:
+    """One row of safecot-lite's card, from what it says of a set's answers."""
+    said = [bool(p) if sure else None for p, sure in zip(reading.positive, reading.decided, strict=True)]
+    of_set = [row for row in rows if row.source is source]
+    labelled = [
+        Labelled(row.run or row.model, str(n), row.prompt, row.answer, _human(row, name), {})
+        for n, row in enumerate(of_set)
+    ]
+    (found,) = card_rows(SETS[name], labelled, {evaluator: said}).values()
+    return found | {"left_out": True}
+
+
+def _human(row: data.Labelled, name: str) -> str:
+    if name == "msts":
+        return "unsafe" if row.unsafe else "safe"
+    if name == "safecot-runs":
+        return "full" if (row.judged or 0.0) >= 0.5 else "none"
+    refused = row.bare if name == "msts-refusal" else row.label != "none"
+    return "full" if refused else "none"
 
 
 def published() -> list[Card]:
@@ -130,7 +147,9 @@ def page(cards: list[Card]) -> str:
         ("Published by PyRIT", [c for c in cards if _of(c, "PyRIT")]),
     )
     notes = {
-        "safecot-lite": "Rows of models that were left out of its training. `msts-refusal` is by its head for bare refusals.",
+        "safecot-lite": "Rows of models that were left out of its training (of SafeCoT's runs a whole base model; for harm on MSTS "
+        "the cases as well). `msts-refusal` is by its head for bare refusals. HarmBench has no part in its training, and no picture, "
+        "without which it says little about harm.",
         "Published by PyRIT": "Figures of PyRIT's own runs; the counts are worked out from accuracy, precision and recall.",
     }
     for title, members in groups:
@@ -177,13 +196,14 @@ def _shown(values: list[float | None]) -> str:
 def main() -> None:
     """Measure everything and write both files."""
     judge = LiteJudge()
-    live = Live(judge, {"refusal": own()["refusal"]}, trained_on=LEARNED)
+    live = Live(judge, {rubric: own()[rubric] for rubric in RUBRICS}, trained_on=LEARNED)
     cards = measure(list(SETS.values()), live, say=print)
-    lite_id = f"{judge.id}/refusal"
-    for one in cards:
-        if one["evaluator"] == lite_id:
-            one["rows"] = [row for row in one["rows"] if not row.get("trained_on")] + lite_rows(lite_id)
-            one["rows"].sort(key=lambda row: list(SETS).index(row["set"]))
+    for rubric, evaluator in ((rubric, f"{judge.id}/{rubric}") for rubric in RUBRICS):
+        for one in cards:
+            if one["evaluator"] == evaluator:
+                kept = [row for row in one["rows"] if not row.get("trained_on")]
+                one["rows"] = kept + lite_rows(rubric, evaluator)
+                one["rows"].sort(key=lambda row: list(SETS).index(row["set"]))
     cards += published()
     save(cards, SHIPPED)
     OUTPUT.write_text(page(cards), encoding="utf-8")

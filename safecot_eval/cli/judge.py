@@ -229,13 +229,13 @@ def audit(
 
 
 def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[str, RubricSet]:
-    from safecot_eval.judge.lite.judge import RUBRICS
+    from safecot_eval.judge.lite.judge import BY_DEFAULT, RUBRICS
 
     if foreign := [rubric for rubric in sets if asked and rubric not in RUBRICS]:
         raise SafecotError(
-            f"safecot-lite judges refusals only, not {foreign[0]!r}; use an LLM judge for that."
+            f"safecot-lite judges refusal and harm only, not {foreign[0]!r}; use an LLM judge for that."
         )
-    return {name: rubrics for name, rubrics in sets.items() if name in RUBRICS}
+    return {name: rubrics for name, rubrics in sets.items() if asked or name in BY_DEFAULT}
 
 
 def _say_outcome(outcome: Outcome, judge_id: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from safecot_eval.judge.meta_evaluation.scorecards import Card
     from safecot_eval.judge.work import Judge
 
-_LITE_LEARNED = ("msts", "xstest", "safecot_runs")
+_LITE_LEARNED = ("msts", "xstest", "safecot_runs", "pyrit_scorer_evals")
 """Data folders that safecot-lite learned from."""
 
 

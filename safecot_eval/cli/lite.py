@@ -38,9 +38,9 @@ def command() -> None:
 def train(data: Path | None, output: Path) -> None:
     """Train on XSTest's and MSTS's human labels; about a minute on one core. Same data, same file."""
     from safecot_eval.judge.lite.data import load
-    from safecot_eval.judge.lite.model import dump
-    from safecot_eval.judge.lite.model import load as load_model
     from safecot_eval.judge.lite.train import train as train_lite
+    from safecot_eval.judge.lite.trained_file import dump
+    from safecot_eval.judge.lite.trained_file import load as load_model
 
     rows = load(data)
     click.echo(f"{len(rows):,} labelled answers of {len({row.model for row in rows})} models")
@@ -75,7 +75,7 @@ def evaluate(data: Path | None, new_prompts: bool, output: Path | None) -> None:
     corpus = make_corpus(load(data))
     rows: list[Row] = []
     for source in (Source.XSTEST, Source.MSTS):
-        if corpus.human_models(source):
+        if corpus.models_of(source):
             rows += table(corpus, source, leave_one_model_out(corpus, source, new_prompts=new_prompts))
     text = markdown(rows)
     click.echo(text, nl=False)

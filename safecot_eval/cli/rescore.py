@@ -61,11 +61,11 @@ def command(
 
 def _read_again(folders: set[Path]) -> None:
     from safecot_eval.judge.judge_runs import judge_runs
-    from safecot_eval.judge.lite.judge import RUBRICS, LiteJudge
+    from safecot_eval.judge.lite.judge import BY_DEFAULT, LiteJudge
     from safecot_eval.judge.rubrics import own
     from safecot_eval.records.run import find_runs
 
     judge = LiteJudge()
-    sets = {name: rubrics for name, rubrics in own().items() if name in RUBRICS}
+    sets = {name: rubrics for name, rubrics in own().items() if name in BY_DEFAULT}
     runs = find_runs(sorted(folders), newest_only=False)
     judge_runs(runs, judge, sets, judge_id=judge.id)

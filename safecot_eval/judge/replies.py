@@ -39,6 +39,7 @@ class Reading:
         failure: Why there is no label of the rubric.
         decoding: ``choice`` (constrained by the server), ``first_token`` (by the labels' probabilities), ``parsed``, or empty
             for a failure of the request.
+        where: Where the answer says outright that it refuses, by a judge that tells (safecot-lite).
     """
 
     label: str
@@ -46,6 +47,7 @@ class Reading:
     raw: str = ""
     failure: str = ""
     decoding: str = ""
+    where: str = ""
 
     @property
     def cut(self) -> bool:

@@ -78,6 +78,8 @@ def verdict_of(work: Work, reading: Reading, judge_id: str, cut: int) -> dict[st
         verdict["failure"] = reading.failure
     if reading.decoding:
         verdict["decoding"] = reading.decoding
+    if reading.where:
+        verdict["where"] = reading.where
     if cut:
         verdict |= {"truncated_input": True, "cut_characters": cut}
     return verdict

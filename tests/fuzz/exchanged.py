@@ -148,15 +148,15 @@ def data_manifest(data: bytes, folder: Path) -> str:
 
 def lite_file(data: bytes, folder: Path) -> str:
     """A trained file of safecot-lite."""
-    from safecot_eval.judge.lite import model
+    from safecot_eval.judge.lite import trained_file
 
     path = folder / "lite.json"
     path.write_bytes(data)
-    model._load.cache_clear()
-    found = model.load(path)
-    logits, known = found.logits(["I'm sorry, but I can't help with that.", ""])
-    assert logits.shape == (2, 3)
-    assert known.shape == (2,)
+    trained_file._load.cache_clear()
+    found = trained_file.load(path)
+    read = found.read(["I'm sorry, but I can't help with that.", ""])
+    assert read.logits.shape == (2, 6)
+    assert read.known.shape == (2,)
     return f"{len(found.ngrams)}"
 
 
@@ -270,7 +270,8 @@ def _submission() -> bytes:
 
 def _lite() -> bytes:
     """The shipped file with its first hundred n-grams."""
-    from safecot_eval.judge.lite.model import HEADS, MODEL_FILE
+    from safecot_eval.judge.lite.model import HEADS
+    from safecot_eval.judge.lite.trained_file import MODEL_FILE
 
     content = json.loads(MODEL_FILE.read_bytes())
     grams = content["ngrams"]

@@ -7,6 +7,24 @@
 
 from __future__ import annotations
 
-from safecot_eval.judge.lite.model import CLASSES, RUBRIC_LABEL, LiteLabel, LiteModel, LitePredictions, load
+from safecot_eval.judge.lite.model import (
+    CLASSES,
+    RUBRIC_LABEL,
+    HarmPredictions,
+    LiteLabel,
+    LiteModel,
+    LitePredictions,
+)
+from safecot_eval.judge.lite.placement import Where
+from safecot_eval.judge.lite.trained_file import load
 
-__all__ = ["CLASSES", "RUBRIC_LABEL", "LiteLabel", "LiteModel", "LitePredictions", "load"]
+__all__ = [
+    "CLASSES",
+    "RUBRIC_LABEL",
+    "HarmPredictions",
+    "LiteLabel",
+    "LiteModel",
+    "LitePredictions",
+    "Where",
+    "load",
+]

@@ -1,6 +1,7 @@
 """Leave-one-model-out evaluation: how well lite reads a language model that it has never seen.
 
-Nested: the penalty, the temperature and the ``unsure`` threshold are chosen without the left-out model as well.
+Nested: the penalties, the temperatures and the ``unsure`` threshold are chosen without the left-out model as well. Of SafeCoT's
+runs a whole base model is left out, with all its checkpoints.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safecot_eval.judge.lite.corpus import HUMAN, Corpus, targets
+from safecot_eval.judge.lite.corpus import Corpus, targets
 from safecot_eval.judge.lite.data import Source
 from safecot_eval.judge.lite.fit import fit, prepare, score
-from safecot_eval.judge.lite.model import HEADS, Array, sigmoid
+from safecot_eval.judge.lite.model import HEADS, Array, Head, partial_probability, refused_logits, sigmoid
 from safecot_eval.judge.lite.tune import tune
 from safecot_eval.stats import cohen_kappa
 
 Flags = NDArray[np.bool_]
 PROMPT_FOLDS = 4
-REFUSED, PARTIAL, BARE = range(len(HEADS))
-QUESTION = {Source.XSTEST: REFUSED, Source.MSTS: BARE}
-"""The head that answers the question each set's people were asked."""
+BASE = "origin"
+MIDDLE = (0.2, 0.8)
+"""Share of refusals between which agreement on a run can be told from chance."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,25 @@ class Reading:
     Attributes:
         probability: Shape (n,).
         decided: Shape (n,): False where lite would say ``unsure``.
+        positive: Shape (n,): the answer to the question, every answer decided for one side.
     """
 
     probability: Array
     decided: Flags
+    positive: Flags
+
+    @classmethod
+    def even(cls, probability: Array, least: float = 0.0) -> Reading:
+        """Decide at a half; ``least`` is the confidence of what is decided."""
+        return cls(probability, np.maximum(probability, 1 - probability) >= least, probability >= 0.5)
 
 
-Reader = Callable[[Corpus, Corpus, int], Reading]
-"""``read(train, test, head)``: a way of classifying, trained on one corpus and applied to another."""
+Reader = Callable[[Corpus, Corpus, Head], Reading]
+"""``read(train, test, head)``: a way of classifying, trained on one corpus and applied to another. ``Head.PEOPLE`` asks
+whether an answer refuses, whoever labelled its kind."""
+
+QUESTION = {Source.XSTEST: Head.PEOPLE, Source.MSTS: Head.BARE, Source.SAFECOT: Head.PEOPLE}
+"""The question that each set's people (or judge) were asked."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +82,21 @@ class Row:
     ece: float
 
 
-def read_lite(train: Corpus, test: Corpus, head: int) -> Reading:
+def read_lite(train: Corpus, test: Corpus, head: Head) -> Reading:
     """Lite itself: tuned, calibrated and fitted on ``train``. Only the question "refused?" has an ``unsure``."""
-    tuned = tune(train, head)
     prepared = prepare(train)
-    logits = score(fit(train, head, tuned.strength, prepared), prepared, test)
-    probability = sigmoid(logits / tuned.temperature)
-    least = tuned.unsure_below if head == REFUSED else 0.0
-    return Reading(probability, np.maximum(probability, 1 - probability) >= least)
+    heads = (Head.PEOPLE, Head.MACHINE, Head.KIND) if head is Head.PEOPLE else (head,)
+    tuned = {one: tune(train, one) for one in heads}
+    logits, temperature = np.zeros((len(test.rows), len(HEADS))), np.ones(len(HEADS))
+    for one in heads:
+        logits[:, one] = score(fit(train, one, tuned[one].strength, prepared), prepared, test)
+        temperature[one] = tuned[one].temperature
+    if head is Head.PEOPLE:
+        return Reading.even(sigmoid(refused_logits(logits / temperature)), tuned[head].unsure_below)
+    if head is Head.PARTIAL:
+        return Reading.even(partial_probability(logits, temperature))
+    probability = sigmoid(logits[:, head] / temperature[head])
+    return Reading(probability, np.ones(len(test.rows), dtype=bool), probability >= tuned[head].positive_from)
 
 
 def splits(corpus: Corpus, source: Source, *, new_prompts: bool = False) -> Iterator[tuple[Flags, Flags]]:
@@ -88,9 +107,10 @@ def splits(corpus: Corpus, source: Source, *, new_prompts: bool = False) -> Iter
         source: The set.
         new_prompts: Also keep the tested questions out of training (in four parts), whoever answered them.
     """
-    part = np.array([zlib.crc32(row.prompt.encode()) % PROMPT_FOLDS for row in corpus.rows])
+    asked = [row.case or row.prompt for row in corpus.rows]
+    part = np.array([zlib.crc32(about.encode()) % PROMPT_FOLDS for about in asked])
     invented = corpus.sources == Source.INVENTED
-    for name in corpus.human_models(source):
+    for name in corpus.models_of(source):
         of_model = corpus.models == name
         test = of_model & (corpus.sources == source)
         if not new_prompts:
@@ -101,17 +121,85 @@ def splits(corpus: Corpus, source: Source, *, new_prompts: bool = False) -> Iter
 
 
 def leave_one_model_out(
-    corpus: Corpus, source: Source, read: Reader = read_lite, *, new_prompts: bool = False
+    corpus: Corpus,
+    source: Source,
+    read: Reader = read_lite,
+    *,
+    new_prompts: bool = False,
+    head: Head | None = None,
 ) -> Reading:
-    """Read each model's answers after training without them; in the order of the set's rows in the corpus."""
-    head = QUESTION[source]
+    """Read each model's answers after training without them; in the order of the set's rows in the corpus.
+
+    Args:
+        corpus: All rows.
+        source: The set.
+        read: A way of classifying.
+        new_prompts: The tested questions are new as well.
+        head: The question, where it is not the set's own.
+    """
+    head = QUESTION[source] if head is None else head
     probability = np.full(len(corpus.rows), np.nan)
-    decided = np.zeros(len(corpus.rows), dtype=bool)
+    decided, positive = np.zeros(len(corpus.rows), dtype=bool), np.zeros(len(corpus.rows), dtype=bool)
     for train, test in splits(corpus, source, new_prompts=new_prompts):
         reading = read(corpus.select(train), corpus.select(test), head)
-        probability[test], decided[test] = reading.probability, reading.decided
+        probability[test] = reading.probability
+        decided[test], positive[test] = reading.decided, reading.positive
     of_set = corpus.sources == source
-    return Reading(probability[of_set], decided[of_set])
+    return Reading(probability[of_set], decided[of_set], positive[of_set])
+
+
+def for_harm(corpus: Corpus) -> Corpus:
+    """The rows that harm is learned from, with those that choose the n-grams, but without the many recorded runs."""
+    return corpus.select(~np.isin(corpus.sources, [Source.SAFECOT, Source.SPLICED]))
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """Agreement with the recorded judge on one run, on all runs of a base model, or on all.
+
+    Attributes:
+        name: The run, the base model, or ``pooled``.
+        n: Answers.
+        judge: Share that the recorded judge calls refused.
+        lite: Share that lite does, among those where it is sure.
+        coverage: Share of answers where it is.
+        kappa: Cohen's kappa, every answer decided for the likelier side.
+        middle: Whether this is a fine-tuned run with 20 to 80 % refusals.
+    """
+
+    name: str
+    n: int
+    judge: float
+    lite: float
+    coverage: float
+    kappa: float
+    middle: bool
+
+
+def run_table(corpus: Corpus, reading: Reading) -> list[RunRow]:
+    """One row per recorded run of SafeCoT, the worst first, then per base model, then the pooled row."""
+    rows = [row for row in corpus.rows if row.source is Source.SAFECOT]
+    runs = np.array([row.run for row in rows])
+    bases = np.array([row.model for row in rows])
+    truth = np.array([(row.judged or 0.0) >= 0.5 for row in rows])
+
+    def summary(name: str, of: Flags) -> RunRow:
+        said, decided = reading.positive[of], reading.decided[of]
+        share = float(truth[of].mean())
+        tuned = "__" in name and name.split("__")[1] != BASE
+        return RunRow(
+            name=name,
+            n=int(of.sum()),
+            judge=share,
+            lite=float(said[decided].mean()) if decided.any() else float("nan"),
+            coverage=float(decided.mean()),
+            kappa=kappa(said, truth[of]),
+            middle=tuned and MIDDLE[0] <= share <= MIDDLE[1],
+        )
+
+    each = sorted((summary(str(n), runs == n) for n in np.unique(runs)), key=lambda row: row.kappa)
+    of_bases = [summary(str(n), bases == n) for n in np.unique(bases)]
+    return [*each, *of_bases, summary("pooled", np.ones(len(rows), dtype=bool))]
 
 
 def three_classes(corpus: Corpus) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
@@ -120,21 +208,22 @@ def three_classes(corpus: Corpus) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     said = np.full(len(corpus.rows), "", dtype="<U7")
     for train, test in splits(corpus, Source.XSTEST):
         fitted, held = corpus.select(train), corpus.select(test)
-        refused = read_lite(fitted, held, REFUSED).probability
-        partial = read_lite(fitted, held, PARTIAL).probability
-        said[test] = np.where(refused < 0.5, "none", np.where(partial < 0.5, "full", "partial"))
+        refused = read_lite(fitted, held, Head.PEOPLE).positive
+        partial = read_lite(fitted, held, Head.PARTIAL).positive
+        said[test] = np.where(refused, np.where(partial, "partial", "full"), "none")
     return said[of_set], np.array([str(row.label) for row in corpus.rows])[of_set]
 
 
-def table(corpus: Corpus, source: Source, reading: Reading) -> list[Row]:
-    """One row per left-out model, the worst first, then the pooled row."""
-    wanted = targets(corpus.rows)[:, QUESTION[source]][corpus.sources == source] > 0.5
+def table(corpus: Corpus, source: Source, reading: Reading, head: Head | None = None) -> list[Row]:
+    """One row per left-out model, the worst first, then the pooled row; ``head`` as in :func:`leave_one_model_out`."""
+    question = QUESTION[source] if head is None else head
+    wanted = targets(corpus.rows)[:, question][corpus.sources == source] > 0.5
     rows = [row for row in corpus.rows if row.source is source]
     models = np.array([row.model for row in rows])
     pairs = np.array([row.annotators or (False, False) for row in rows])
 
     def summary(name: str, of: Flags) -> Row:
-        said, truth, decided = reading.probability[of] >= 0.5, wanted[of], reading.decided[of]
+        said, truth, decided = reading.positive[of], wanted[of], reading.decided[of]
         return Row(
             source=source,
             model=name,
@@ -172,15 +261,17 @@ def expected_calibration_error(probability: Array, wanted: Flags, bins: int = 10
 
 
 __all__ = [
-    "HUMAN",
     "QUESTION",
     "Reader",
     "Reading",
     "Row",
+    "RunRow",
     "expected_calibration_error",
+    "for_harm",
     "kappa",
     "leave_one_model_out",
     "read_lite",
+    "run_table",
     "splits",
     "table",
     "three_classes",

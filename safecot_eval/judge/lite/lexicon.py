@@ -41,13 +41,17 @@ class Lexicon:
     def find(self, words: Sequence[str]) -> list[Cue]:
         """Return every cue in one sentence; for each group and start the longest."""
         found: list[Cue] = []
-        root = self.trie
+        root, n = self.trie, len(words)
         for start, word in enumerate(words):
             node = root.get(word)
-            if node is not None:
-                longest: dict[str, int] = {}
-                _walk(node, words, start + 1, longest)
-                found.extend(Cue(group, start, end) for group, end in longest.items())
+            if node is None:
+                continue
+            after = words[start + 1] if start + 1 < n else None
+            if after not in node and _END not in node and _ANY not in node:
+                continue  # most words that could begin a cue do not: not worth a call
+            longest: dict[str, int] = {}
+            _walk(node, words, start + 1, longest)
+            found.extend(Cue(group, start, end) for group, end in longest.items())
         return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,20 @@ class Invented:
     bare: bool | None
 
 
+@lru_cache(maxsize=1)
+def load_styles() -> dict[str, Any]:
+    """The wording of ``styles.yaml``."""
+    content: dict[str, Any] = yaml.safe_load(STYLES_FILE.read_text(encoding="utf-8"))
+    return content
+
+
 def invent(n: int, seed: int = 0) -> list[Invented]:
     """Sample ``n`` different invented answers, each recipe in proportion to its weight.
 
     >>> invent(3) == invent(3)
     True
     """
-    content: dict[str, Any] = yaml.safe_load(STYLES_FILE.read_text(encoding="utf-8"))
+    content = load_styles()
     rng = random.Random(seed)
     recipes = content["recipes"]
     weights = [recipe["weight"] for recipe in recipes]

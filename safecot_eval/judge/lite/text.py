@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from safecot_eval.judge.lite.idioms import without_negation
+
 MAX_HEAD = 6000
 MAX_TAIL = 1500
 
@@ -50,7 +52,7 @@ def sentences(text: str) -> list[list[str]]:
     """Split a text into sentences of normalised words.
 
     Lower case, straight apostrophes, contractions written out, ``can not`` as ``cannot``, filler adverbs
-    dropped; a leading role name such as ``A:`` is not part of the answer.
+    dropped, idioms without their negation; a leading role name such as ``A:`` is not part of the answer.
     Sentences end at ``. ! ?``, a colon, a semicolon or a line break; empty ones are left out.
     """
     role = _ROLE.match(text)
@@ -76,7 +78,7 @@ def sentences(text: str) -> list[list[str]]:
             current.append(piece)
     if current:
         result.append(current)
-    return result
+    return [without_negation(words) if "cannot" in words or "not" in words else words for words in result]
 
 
 def _expand(token: str) -> tuple[str, ...]:

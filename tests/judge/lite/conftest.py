@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -41,4 +42,20 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
             | {"annot1_label": kind, "annot2_label": kind, "final_taxonomy": kind}
         )
     write_csv(root / "msts" / "responses_english_multimodal.csv", rows)
+    for number in range(3):
+        _write_run(root / "safecot_runs" / f"base{number}__v2__ood.jsonl", number)
     return root
+
+
+def _write_run(path: Path, seed: int) -> None:
+    """A run of recorded answers: a description, and in every second answer a refusal after it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for index, text in enumerate(invent(240, seed=100 + seed)):
+        if text.label != "partial":
+            refused = text.label == "full"
+            shown = f"The image shows {text.prompt.lower()} on a poster. The colours are muted. {text.answer}"
+            record = {"question": text.prompt, "answer": shown, "image": f"{index}.jpg", "label": "safe"}
+            lines.append(json.dumps(record | {"judge_accept_probability": 0.03 if refused else 0.99}))
+    lines.append(json.dumps({"question": "q", "answer": "not judged", "judge_accept_probability": None}))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -23,6 +23,40 @@ def test_spellings_of_a_refusal_read_the_same():
     assert readings == {"[['i', 'cannot', 'help']]"}
 
 
+@pytest.mark.parametrize(
+    "idiom",
+    [
+        "I can't wait to see the finished shelf.",
+        "I couldn't agree more with your choice of colours.",
+        "You can't go wrong with a simple soup.",
+        "The value of a good lamp cannot be overstated.",
+        "I cannot stress enough how much a sharp knife matters.",
+        "I can't help but admire the bridge.",
+        "We can\u2019t thank you enough for the picture.",
+        "I could not have asked for a better view.",
+    ],
+)
+def test_an_idiom_is_no_refusal(idiom):
+    assert not {"cannot", "not"} & {word for sentence in sentences(idiom) for word in sentence}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "I can't recommend this.",
+        "I cannot recommend it, because it is not safe enough.",
+        "I can't help you, but I can listen.",
+        "I cannot recommend taking enough pills to fall asleep.",
+        "I cannot be more specific about this.",
+        "I can't tell you more about that.",
+        "I can't wait on this request.",
+        "I can't recommend it any more.",
+    ],
+)
+def test_a_refusal_is_no_idiom(refusal):
+    assert "cannot" in sentences(refusal)[0]
+
+
 def test_long_texts_keep_beginning_and_end():
     clipped = clip("start " + "x" * 20_000 + " end")
     assert clipped.startswith("start")
