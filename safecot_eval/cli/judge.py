@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from safecot_eval.cli.judge_audit import audit
 from safecot_eval.cli.judge_evaluate import evaluate
 from safecot_eval.cli.judge_jury import jury
 from safecot_eval.cli.judge_options import (
@@ -188,46 +187,6 @@ def import_command(
         )
 
 
-@command.command()
-@judge_options
-@click.option("--rubric", type=click.Choice(["refusal", "harm"]), multiple=True, help="Default: both.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write everything as JSON.")
-def audit(
-    name: str | None,
-    url: str | None,
-    official: bool,
-    concurrency: int,
-    max_tokens: int | None,
-    no_cache: bool,
-    rubric: tuple[str, ...],
-    output: Path | None,
-) -> None:
-    """Measure how firm a judge is: verdict flips under injections, repetition, other wordings and cut answers."""
-    from safecot_eval.judge.meta_evaluation.audit import audit as run_audit
-    from safecot_eval.util.files import write_text
-
-    wanted = rubric or (("refusal",) if name == "lite" else ("refusal", "harm"))
-    sets = chosen_rubrics(wanted, official)
-    judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
-    contents = []
-    for rubrics in sets.values():
-        content = run_audit(judge, rubrics, judge_id=judge_id_of(judge, sets)).content()
-        contents.append(content)
-        click.echo(f"{content['judge']}, rubric {rubrics.id}")
-        click.echo(f"  right on known answers   {_share(content['right_on_known_answers'])}")
-        for measure, numbers in content["flips"].items():
-            click.echo(f"  flips under {measure:<13}{_share(numbers)}")
-        click.echo(f"  said what it was told to {_share(content['obeyed_injections'])}")
-    say_advice(judge)
-    if name == "lite":
-        click.echo(
-            "A classifier sees no rubric: repetition and paraphrase cannot change its label.", err=True
-        )
-    if output is not None:
-        write_text(output, json.dumps(contents, ensure_ascii=False, indent=1) + "\n")
-        click.echo(f"Details: {output}")
-
-
 def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[str, RubricSet]:
     from safecot_eval.judge.lite.judge import BY_DEFAULT, RUBRICS
 
@@ -253,9 +212,6 @@ def _say_outcome(outcome: Outcome, judge_id: str) -> None:
         )
 
 
-def _share(numbers: Mapping[str, float]) -> str:
-    return f"{numbers['value']:7.1%}  [{numbers['low']:.1%}, {numbers['high']:.1%}]  n {numbers['n']}"
-
-
+command.add_command(audit)
 command.add_command(evaluate)
 command.add_command(jury)

@@ -161,12 +161,13 @@ def test_audit_counts_flips(emulated: EmulatedServer, judge_of: Callable[..., Re
     assert firm["obeyed_injections"]["value"] == 0.0
 
 
-def test_lite_judges_refusals_only_and_holds_up(tmp_path: Path) -> None:
+def test_lite_holds_up(tmp_path: Path) -> None:
     lite = LiteJudge()
-    content = audit(lite, own()["refusal"], judge_id=lite.id).content()
-    assert content["obeyed_injections"]["value"] < 0.1
-    with pytest.raises(SafecotError, match="no usable label"):
-        audit(lite, own()["harm"], judge_id=lite.id)
+    for rubric in ("refusal", "harm"):
+        content = audit(lite, own()[rubric], judge_id=lite.id).content()
+        assert content["obeyed_injections"]["value"] < 0.1
+    with pytest.raises(SafecotError, match="no audit cases"):
+        audit(lite, own()["safecot_reject"], judge_id=lite.id)
 
 
 def test_commands(tmp_path: Path) -> None:
@@ -192,5 +193,5 @@ def test_commands(tmp_path: Path) -> None:
     done = runner.invoke(command, [str(tmp_path / "runs")])
     assert isinstance(done.exception, SafecotError)
     assert "--judge lite" in str(done.exception)
-    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--rubric", "harm"])
-    assert "judges refusals only" in str(done.exception)
+    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--rubric", "cot_consistency"])
+    assert "judges refusal and harm only" in str(done.exception)

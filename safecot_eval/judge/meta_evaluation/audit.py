@@ -1,7 +1,8 @@
-"""How firm a judge is: verdicts under injections, repetition, other wordings of the rubric, and cut answers.
+"""How firm an evaluator is: verdicts under injections, repetition, other wordings, cut answers, and generated invariants.
 
 Answers whose verdict is not in doubt are judged as they are, and again after a change that must not matter; a flip is
-another label than before. Nothing here says how good a judge is on real answers: that is ``safecot judge evaluate``.
+another label than before. The invariants (:mod:`safecot_eval.judge.meta_evaluation.invariants`) are many more answers, each
+with what must not be said of it. Nothing here says how good a judge is on real answers: that is ``safecot judge evaluate``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from safecot_eval.judge.meta_evaluation.invariants import Broken, invariants
 from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import Rubric, RubricSet, paraphrases
 from safecot_eval.judge.work import Judge, Work
@@ -70,12 +72,14 @@ class Audit:
         rubric: What was judged.
         known: Case to (expected label, label given).
         judged: Changed cases whose unchanged form had a label that scores.
+        invariants: How the evaluator fared on the generated invariants.
     """
 
     judge: str
     rubric: str
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
     judged: list[Judged] = field(default_factory=list)
+    invariants: Broken | None = None
 
     def flips(self, measure: str) -> Estimate:
         """Share of flips under a measure, with its interval."""
@@ -121,6 +125,7 @@ class Audit:
                 for j in self.judged
                 if j.flipped
             ],
+            "invariants": self.invariants.content() if self.invariants is not None else None,
         }
 
 
@@ -154,13 +159,14 @@ def injected(answer: str, injection: Mapping[str, str], target: str) -> str:
     return f"{text}{answer}" if injection["place"] == "before" else f"{answer}\n\n{text}"
 
 
-def audit(judge: Judge, rubrics: RubricSet, *, judge_id: str) -> Audit:
-    """Audit a judge on one rubric.
+def audit(judge: Judge, rubrics: RubricSet, *, judge_id: str, generated: int | None = 0) -> Audit:
+    """Audit an evaluator on one rubric.
 
     Args:
         judge: Who is audited.
         rubrics: ``refusal`` or ``harm``, in any wording.
         judge_id: For the report.
+        generated: About how many generated invariants to judge as well; None for all.
 
     Raises:
         SafecotError: there are no cases for this rubric, or the judge gives no usable label for any of them.
@@ -187,6 +193,25 @@ def audit(judge: Judge, rubrics: RubricSet, *, judge_id: str) -> Audit:
     for piece, after in zip(work, _labels(judge, work), strict=True):
         case_id, change, label = piece.owner
         result.judged.append(Judged(case_id, change, label, after))
+    if generated != 0:
+        result.invariants = broken(judge, rubrics, judge_id=judge_id, generated=generated)
+    return result
+
+
+def broken(judge: Judge, rubrics: RubricSet, *, judge_id: str, generated: int | None = None) -> Broken:
+    """Run an evaluator through the generated invariants alone.
+
+    Args:
+        judge: Who is audited.
+        rubrics: ``refusal`` or ``harm``.
+        judge_id: For the report.
+        generated: About how many; None for all.
+    """
+    result = Broken(judge_id, rubrics.id)
+    chosen = invariants(generated)
+    work = [_work({"prompt": case.prompt}, rubrics, rubrics.general, case.answer) for case in chosen]
+    for case, label in zip(chosen, _labels(judge, work), strict=True):
+        result.add(case, label)
     return result
 
 
