@@ -10,7 +10,7 @@ from typing import Any
 
 from safecot_eval import __version__
 from safecot_eval.aggregate.comparisons import pair_views
-from safecot_eval.aggregate.evaluators import judge_views
+from safecot_eval.aggregate.evaluators import evaluators, judge_views
 from safecot_eval.aggregate.leaderboard import (
     category_cells,
     cells,
@@ -23,12 +23,13 @@ from safecot_eval.aggregate.leaderboard import (
 from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all
-from safecot_eval.aggregate.standings import ranks
+from safecot_eval.aggregate.standings import rank_views
 from safecot_eval.records.run import Run
 from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import IntervalMethod
 from safecot_eval.submissions.submitted import gather
 from safecot_eval.util.errors import SafecotError
+from safecot_reports.families import chains, family
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import select_samples
 
@@ -104,6 +105,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     if options.baseline is not None and options.baseline not in models:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
     compared = pair_views(tables, options.baseline)
+    ranked = rank_views(tables)
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -113,6 +115,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
             {
                 "name": name,
                 "reference": name in _BASELINES,
+                "family": family(name),
                 "training": trained.get(name),
                 "in_distribution": (trained.get(name) or {}).get("in_distribution_benchmarks") or [],
                 "in_distribution_categories": (trained.get(name) or {}).get("in_distribution_categories")
@@ -120,11 +123,14 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
             }
             for name in models
         ],
+        "chains": chains({name: trained.get(name) for name in models}),
         "tasks": tasks(tables),
+        "evaluators": evaluators(tables),
         "cells": of_tasks + pooled(of_tasks),
         "categories": of_categories,
         "pairs": compared["pairs"],
-        "ranks": compared["ranks"] + ranks(tables),
+        "ranks": compared["ranks"] + ranked["ranks"],
+        "spreads": ranked["spreads"],
         **judge_views(tables),
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},

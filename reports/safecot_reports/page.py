@@ -13,7 +13,18 @@ import jinja2
 from safecot_reports.build import to_json
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("core.js", "standings.js", "overview.js", "charts.js", "views.js", "samples.js", "main.js")
+_STYLES = ("style.css", "page.css")
+_SCRIPTS = (
+    "core.js",
+    "texts.js",
+    "standings.js",
+    "overview.js",
+    "charts.js",
+    "compare.js",
+    "views.js",
+    "samples.js",
+    "main.js",
+)
 _COMPRESS_FROM = 400_000
 
 
@@ -24,7 +35,7 @@ def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
         data: What :func:`safecot_reports.build.build` returned.
         connect: Allow the page to fetch sample shards from its own site (``--split``).
     """
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _STYLES)
     code = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{code}\n}})();\n'
     policy = (

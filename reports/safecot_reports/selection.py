@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from safecot_eval.aggregate.columns import STATUSES, Columns, Labels
 from safecot_eval.aggregate.reading import record_at
-from safecot_eval.records.evaluator import Kind
+from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Record
 from safecot_eval.scoring.refusal import Where
@@ -38,9 +38,12 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
     if not run.has_texts:
         return
     shown = {str(one): labels for one, labels in table.evaluators.items() if one.kind is not Kind.ALTERNATIVE}
-    for row in np.argsort(table.ids, kind="stable")[:count]:
+    chosen = np.argsort(table.ids, kind="stable")[:count]
+    said = _said(run, {int(table.ids[row]) for row in chosen}) if len(chosen) else {}
+    for row in chosen:
         record = record_at(run, int(table.offset[row]))["safecot"]
         found = record["refusal"]
+        words = _words(record["verdicts"]) | said.get(int(table.ids[row]), {})
         yield {
             "id": record["sample_id"],
             "item": str(record["item_id"]),
@@ -56,7 +59,30 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
             "phrase": found["phrase"],
             "span": _span_in_answer(record),
             "labels": {name: _label(labels, int(labels.codes[row])) for name, labels in shown.items()},
+            "said": {name: text for name, text in words.items() if name in shown},
         }
+
+
+def _said(run: Run, ids: set[int]) -> dict[int, dict[str, str]]:
+    """What judges and annotators wrote beside their labels, by sample id and evaluator."""
+    found: dict[int, dict[str, str]] = {}
+    for verdict in run.verdicts():
+        try:
+            sample = int(verdict["sample_id"], 16)
+        except ValueError:
+            continue
+        if sample in ids and (words := _words([verdict])):
+            found.setdefault(sample, {}).update(words)
+    return found
+
+
+def _words(verdicts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Judges' own words, if they are more than the label."""
+    return {
+        str(Evaluator.of_verdict(v["judge"], v["rubric"], str(v.get("rubric_hash") or ""))): _cut(v["raw"])
+        for v in verdicts
+        if isinstance(v.get("raw"), str) and v["raw"].strip() and v["raw"].strip() != v["label"]
+    }
 
 
 def _label(labels: Labels, code: int) -> str | None:

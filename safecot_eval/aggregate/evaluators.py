@@ -36,6 +36,26 @@ def judge_views(tables: Sequence[Columns]) -> dict[str, Any]:
     }
 
 
+def evaluators(tables: Sequence[Columns]) -> dict[str, dict[str, Any]]:
+    """Everyone who labelled: by the spelling, what it is and what its labels say.
+
+    Returns:
+        ``kind``, ``name``, ``rubric``, ``outcome`` (what a yes means: ``refused``, ``unsafe`` …) and ``yes`` (label to
+        True or False; labels that say neither are absent).
+    """
+    every = {one for table in tables for one in table.evaluators}
+    return {
+        str(one): {
+            "kind": one.kind.value,
+            "name": one.name,
+            "rubric": one.rubric,
+            "outcome": one.outcome,
+            "yes": dict(one.by_label),
+        }
+        for one in sorted(every, key=str)
+    }
+
+
 def against_people(
     tables: Sequence[Columns], human: str, rubric: str
 ) -> tuple[list[str], list[bool | None], dict[str, list[bool | None]]]:

@@ -1,4 +1,4 @@
-"""Ranks on the balanced rate, for any number of models: what paired tests leave open to each, per task and over all tasks.
+"""Paired differences and ranks for any number of models, per task and over all tasks.
 
 A model's balanced rate is half its CRR and half its CAR. Every answer moves it by a known amount (its influence, zero if
 unscored), so that the variance of any two models' difference comes out of one product of influences, summed within
@@ -8,7 +8,7 @@ source questions: linearisation, as for the ratio estimators of survey sampling 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,14 @@ from safecot_eval.records.samples import Expectation
 from safecot_eval.stats import holm, rank_ranges
 
 METRIC = "balanced"
+HALVES = {
+    METRIC: (Expectation.REFUSE, Expectation.ANSWER),
+    "crr": (Expectation.REFUSE,),
+    "car": (Expectation.ANSWER,),
+}
+"""The rates that are compared: over which items they are."""
+ALL_METRICS_UP_TO = 60
+"""Models up to which the differences of all these rates are told; above, those of the balanced rate alone."""
 SIGNIFICANT = 0.05
 Floats = NDArray[np.float64]
 
@@ -45,57 +53,85 @@ class Standing:
     least: Floats
 
 
-def ranks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
-    """Rank ranges of all models on every task that has both halves, and over all tasks together.
+def rank_views(tables: Sequence[Columns]) -> dict[str, list[dict[str, Any]]]:
+    """Rank ranges of all models on the balanced rate, and how far any two models' difference is certain.
 
     Args:
         tables: The runs.
 
     Returns:
-        One dict per model, task (or ``pooled``) and evaluator: ``from``, ``to``, ``of``; p values are Holm-adjusted over all
-        pairs of a task and evaluator. Over all tasks, models that ran every task are ranked.
+        ``ranks``: one dict per model, task (or ``pooled``) and evaluator: ``from``, ``to``, ``of``; p values are
+        Holm-adjusted over all pairs of a task and evaluator. Over all tasks, models that ran every task are ranked.
+        ``spreads``: one dict per task, evaluator and metric: ``models`` (K of them), their ``rates``, and ``sd``, the
+        standard deviations of all K (K - 1) / 2 differences in hundredths of a point, row by row above the diagonal.
     """
+    ranks: list[dict[str, Any]] = []
+    spreads: list[dict[str, Any]] = []
+    for metric, halves in HALVES.items():
+        for task, evaluator, standing in standings(tables, halves):
+            if metric == METRIC:
+                ranks += _rows(standing, task, evaluator)
+            elif len(standing.models) > ALL_METRICS_UP_TO:
+                continue
+            spreads.append(
+                {"task": task, "evaluator": str(evaluator), "metric": metric}
+                | {
+                    "models": list(standing.models),
+                    "rates": [round(float(rate), 5) for rate in standing.rates],
+                    "sd": np.rint(1e4 * deviations(standing)[np.triu_indices(len(standing.models), 1)])
+                    .astype(int)
+                    .tolist(),
+                }
+            )
+    return {"ranks": ranks, "spreads": spreads}
+
+
+def standings(
+    tables: Sequence[Columns], halves: Sequence[Expectation]
+) -> Iterator[tuple[str, Evaluator, Standing]]:
+    """Every task and evaluator of at least two models, and after them all tasks together (``pooled``)."""
     columns: defaultdict[tuple[str, Evaluator, Key], list[Columns]] = defaultdict(list)
     for table in tables:
         for evaluator, labels in table.evaluators.items():
             counts = evaluator.outcome == "refused" and evaluator.kind is not Kind.ALTERNATIVE
             if counts and not labels.unequal:
                 columns[table.task, evaluator, table.key].append(table)
-    found: list[dict[str, Any]] = []
     by_evaluator: defaultdict[Evaluator, dict[str, Standing]] = defaultdict(dict)
     apart = {task for task, _, _ in columns if len({key for name, _, key in columns if name == task}) > 1}
     for (task, evaluator, _), runs in sorted(
         columns.items(), key=lambda entry: (entry[0][0], str(entry[0][1]))
     ):
-        standing = standing_of(runs, evaluator)
+        standing = standing_of(runs, evaluator, halves)
         if standing is None:
             continue
-        found += _rows(standing, task, evaluator)
+        yield task, evaluator, standing
         if task not in apart and not registry.also_refuse(task):
             by_evaluator[evaluator][task] = standing
-    for evaluator, standings in by_evaluator.items():
-        if len(standings) > 1 and (joined := together(list(standings.values()))) is not None:
-            found += _rows(joined, POOLED, evaluator)
-    return found
+    for evaluator, found in by_evaluator.items():
+        if len(found) > 1 and (joined := together(list(found.values()))) is not None:
+            yield POOLED, evaluator, joined
 
 
-def standing_of(runs: Sequence[Columns], evaluator: Evaluator) -> Standing | None:
-    """Rates and influences of the models that were scored on both halves; None for fewer than two of them."""
+def standing_of(
+    runs: Sequence[Columns], evaluator: Evaluator, halves: Sequence[Expectation] = HALVES[METRIC]
+) -> Standing | None:
+    """Rates and influences of the models that were scored on all ``halves``; None for fewer than two of them."""
     clusters = {name: place for place, name in enumerate(sorted({c for run in runs for c in _clusters(run)}))}
     models, rates, influence, least = [], [], [], []
     for run in runs:
         refused = run.outcomes(evaluator)
         row, rate, floor = np.zeros(len(clusters)), 0.0, 0.0
         places = np.array([clusters[name] for name in _clusters(run)])
-        for expectation, right in ((Expectation.REFUSE, refused), (Expectation.ANSWER, 1 - refused)):
+        for expectation in halves:
+            right = refused if expectation is Expectation.REFUSE else 1 - refused
             scored = run.expects(expectation) & ~np.isnan(right)
             n = int(scored.sum())
             if not n:
                 break
             mean = float(right[scored].mean())
-            rate += mean / 2
-            np.add.at(row, places[scored], (right[scored] - mean) / (2 * n))
-            floor += 1 / (4 * (n + 1) ** 2)
+            rate += mean / len(halves)
+            np.add.at(row, places[scored], (right[scored] - mean) / (len(halves) * n))
+            floor += 1 / (len(halves) * (n + 1)) ** 2
         else:
             models.append(run.model)
             rates.append(rate)
@@ -128,14 +164,21 @@ def together(standings: Sequence[Standing]) -> Standing | None:
     )
 
 
-def p_values(standing: Standing) -> Floats:
-    """Two-sided p values of all pairs, shape (K, K), not adjusted."""
+def deviations(standing: Standing) -> Floats:
+    """Standard deviations of the differences of all pairs, shape (K, K)."""
     product = standing.influence @ standing.influence.T
     own = np.diag(product)
     clusters = max(standing.influence.shape[1], 2)
     variance = (own[:, None] + own[None, :] - 2 * product) * clusters / (clusters - 1)
-    variance = np.maximum(variance, np.maximum(standing.least[:, None], standing.least[None, :]))
-    z = np.abs(standing.rates[:, None] - standing.rates[None, :]) / np.sqrt(variance)
+    found: Floats = np.sqrt(
+        np.maximum(variance, np.maximum(standing.least[:, None], standing.least[None, :]))
+    )
+    return found
+
+
+def p_values(standing: Standing) -> Floats:
+    """Two-sided p values of all pairs, shape (K, K), not adjusted."""
+    z = np.abs(standing.rates[:, None] - standing.rates[None, :]) / deviations(standing)
     p: Floats = 2 * ndtr(-z)
     return p
 

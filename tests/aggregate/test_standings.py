@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from safecot_eval.aggregate.columns import Columns, Key, Labels
-from safecot_eval.aggregate.standings import p_values, rank, ranks, standing_of, together
+from safecot_eval.aggregate.standings import p_values, rank, rank_views, standing_of, together
 from safecot_eval.records.evaluator import PHRASE_LABELS, Evaluator
 
 PHRASES = Evaluator.parse("template:toy@12345678")
@@ -85,7 +85,7 @@ def test_a_hundred_models_in_order() -> None:
     for k in range(100):
         correct = draw.random(2000) < 0.5 + 0.0049 * k
         runs.append(run_of(f"m{k:03}", np.where(correct, right, ~right).astype(int)))
-    found = {row["model"]: (row["from"], row["to"]) for row in ranks(runs)}
+    found = {row["model"]: (row["from"], row["to"]) for row in rank_views(runs)["ranks"]}
     assert len(found) == 100
     assert found["m000"][0] > 60
     assert found["m099"][0] == 1
@@ -121,10 +121,24 @@ def test_over_tasks_those_that_ran_all() -> None:
     )
     assert joined is not None
     assert joined.models == ("a", "b", "c")
-    assert {row["model"] for row in ranks(runs) if row["task"] == "pooled"} == {"a", "b", "c"}
+    assert {row["model"] for row in rank_views(runs)["ranks"] if row["task"] == "pooled"} == {"a", "b", "c"}
     alone = [
         standing_of([r for r in runs if r.task == task and r.model != "d"], PHRASES)
         for task in ("safecot_a", "safecot_b")
     ]
     rates = np.mean([one.rates for one in alone if one], axis=0)
     assert joined.rates.tolist() == pytest.approx(rates.tolist())
+
+
+def test_spreads_are_those_of_the_ranks_for_every_pair() -> None:
+    rng = np.random.default_rng(5)
+    runs = [run_of(name, rng.random(200) < rate) for name, rate in (("a", 0.7), ("b", 0.5), ("c", 0.4))]
+    found = {row["metric"]: row for row in rank_views(runs)["spreads"]}
+    assert set(found) == {"balanced", "crr", "car"}
+    standing = standing_of(runs, PHRASES)
+    assert standing is not None
+    balanced = found["balanced"]
+    p = p_values(standing)
+    for number, (i, j) in enumerate([(0, 1), (0, 2), (1, 2)]):
+        z = abs(balanced["rates"][i] - balanced["rates"][j]) / (balanced["sd"][number] / 1e4)
+        assert math.erfc(z / math.sqrt(2)) == pytest.approx(p[i, j], abs=0.02)

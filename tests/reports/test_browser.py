@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def test_every_view_renders_without_errors_and_passes_axe(browser: Any, page: Pa
     assert watched.problems == []
 
 
-@pytest.mark.parametrize("width", [360, 1280, 1920])
+@pytest.mark.parametrize("width", [360, 1920])
 def test_no_view_is_wider_than_the_window(browser: Any, page: Path, width: int) -> None:
     watched = Watched(browser, page, viewport={"width": width, "height": 900})
     for view in VIEWS:
@@ -172,23 +171,109 @@ def test_tabs_move_with_the_arrow_keys(browser: Any, page: Path) -> None:
 def test_texts_are_absent_until_asked_for_and_go_on_escape(browser: Any, page: Path) -> None:
     shown = Watched(browser, page).show("samples")
     assert "what should I do" not in shown.locator("#panel").inner_text()
-    first = shown.locator("article.sample button").first
-    first.focus()
-    shown.keyboard.press("Enter")
-    assert "what should I do" in shown.locator("article.sample").first.inner_text()
+    shown.locator(".item .reveal").press("Enter")
+    assert "what should I do" in shown.locator(".item .prompt").inner_text()
+    assert shown.evaluate("document.activeElement.className") == "plain reveal"
+    shown.keyboard.press("j")
+    assert shown.locator(".item pre").count() == 0, "another item is concealed again"
+    shown.keyboard.press("o")
+    assert shown.locator(".item pre").count() > 4
     shown.keyboard.press("Escape")
-    assert shown.locator("article.sample pre").count() == 0
+    assert shown.locator(".item pre").count() == 0
     shown.locator("#reveal-all").click()
-    assert shown.locator("article.sample pre").count() > 10
+    shown.keyboard.press("k")
+    assert shown.locator(".item pre").count() > 4
 
 
-def test_searching_samples_finds_them(browser: Any, page: Path) -> None:
+def test_the_reader_shows_one_item_of_all_models_and_its_link_leads_back(
+    browser: Any, page: Path, data: dict[str, Any]
+) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show("samples")
+    models = [model["name"] for model in data["models"]]
+    assert shown.locator(".answer h4").all_inner_texts() == sorted(models)
+    first = shown.locator(".line[aria-selected=true]").inner_text()
+    shown.keyboard.press("j")
+    shown.keyboard.press("j")
+    shown.keyboard.press("k")
+    chosen = shown.locator(".line[aria-selected=true]")
+    assert chosen.get_attribute("aria-posinset") == "2"
+    assert chosen.inner_text() != first
+    address, heading = shown.evaluate("location.href"), shown.locator(".item h3").inner_text()
+    shown.goto("about:blank")
+    shown.goto(address)
+    assert shown.locator(".item h3").inner_text() == heading
+    shown.locator(".items").press("End")
+    assert shown.locator(".line[aria-selected=true]").get_attribute("aria-posinset") == str(
+        len({s["id"] for s in data["samples"]})
+    )
+    assert watched.problems == []
+
+
+def test_filters_find_disputed_items_and_words(browser: Any, page: Path, data: dict[str, Any]) -> None:
     shown = Watched(browser, page).show("samples")
-    shown.locator("select[data-state=s-label]").select_option("refused")
-    shown.wait_for_function("document.querySelector('article.sample')")
-    labels = shown.locator("article.sample").all_inner_texts()
-    assert labels
-    assert all("phrase list gcg25: refused" in text for text in labels)
+    yes = {who: about["yes"] for who, about in data["evaluators"].items() if about["outcome"] == "refused"}
+
+    def disputed(sample: dict[str, Any]) -> bool:
+        return len({yes[w][v] for w, v in sample["labels"].items() if w in yes and v in yes[w]}) > 1
+
+    count = len({s["id"] for s in data["samples"] if disputed(s)})
+    shown.locator("select[data-state=s-label]").select_option("differ")
+    assert f"{count} of 50 items match" in shown.locator("#panel").inner_text()
+    assert shown.locator(".answer .tag.warn", has_text="evaluators disagree").count() >= 1
+    shown.locator("select[data-state=s-label]").select_option("")
+    item = data["samples"][7]["item"]
+    shown.keyboard.press("/")
+    shown.locator("input[type=search]").fill(f"Question {item}: what")
+    shown.locator("[role=status]", has_text="1 of 50 items").wait_for()
+    assert shown.locator(".item h3").inner_text() == f"Item {item}"
+
+
+def test_two_models_are_compared_in_words_and_item_by_item(
+    browser: Any, page: Path, data: dict[str, Any]
+) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show("compare&a=Alpha&b=Beta")
+    spread = next(
+        r for r in data["spreads"] if r["metric"] == "balanced" and r["evaluator"].startswith("template:")
+    )
+    shown.locator("select[data-state=ruler]").select_option(spread["evaluator"])
+    difference = 100 * (
+        spread["rates"][spread["models"].index("Alpha")] - spread["rates"][spread["models"].index("Beta")]
+    )
+    said = f"{abs(difference):.1f}"
+    assert said in shown.locator(".tie").inner_text()
+    pair = next(
+        p
+        for p in data["pairs"]
+        if (p["a"], p["b"], p["metric"], p["evaluator"]) == ("Alpha", "Beta", "crr", spread["evaluator"])
+    )
+    row = shown.locator(".sides tr", has_text="Refuses harmful").inner_text()
+    assert f"{100 * abs(pair['diff']):.1f}" in row
+    only = shown.locator(".pair")
+    assert only.count() > 0
+    assert only.first.locator(".answer h4").all_inner_texts() == ["Alpha", "Beta"]
+    assert shown.locator(".pair pre").count() == 0
+    only.first.locator(".reveal").press("Enter")
+    assert only.first.locator(".prompt pre, .answer > pre").count() == 3
+    only.first.locator("a").click()
+    assert shown.locator("[role=tab][aria-selected=true]").get_attribute("id") == "tab-samples"
+    assert watched.problems == []
+
+
+def test_words_that_differ_are_marked(browser: Any, page: Path) -> None:
+    shown = Watched(browser, page).show("standings")
+    # The functions are the page's own and not reachable from outside; the same source is run here beside them.
+    source = (Path(__file__).parents[2] / "reports/safecot_reports/templates/texts.js").read_text()
+    body = source[source.index("const WORDS_UP_TO") : source.index("// Neighbouring words")]
+    found = shown.evaluate(
+        f"""() => {{ {body}
+        return [["a b c d", "a x c d"], ["one two", "three four"], ["", "a"]].map(([p, q]) => {{
+            const d = differing(p, q);
+            return d && d.map(([words, only]) => [...only].map((i) => words[i]));
+        }}); }}"""
+    )
+    assert found == [[["b"], ["x"]], None, [[], ["a"]]]
 
 
 def test_a_hostile_corpus_is_inert_and_shown_as_text(browser: Any, tmp_path: Path) -> None:
@@ -205,7 +290,8 @@ def test_a_hostile_corpus_is_inert_and_shown_as_text(browser: Any, tmp_path: Pat
     for view in VIEWS:
         shown = watched.show(view)
         assert shown.evaluate("window.hit") is None
-        assert shown.locator("#panel script, #panel img, #panel a").count() == 0
+        assert shown.locator("#panel script, #panel img").count() == 0
+        assert shown.locator('#panel a:not([href^="#view="])').count() == 0
     shown = watched.show("samples")
     shown.locator("#reveal-all").click()
     text = shown.locator("#panel").inner_text()
@@ -214,19 +300,6 @@ def test_a_hostile_corpus_is_inert_and_shown_as_text(browser: Any, tmp_path: Pat
     assert "\u202e" not in text
     assert "\u27e8U+202E\u27e9" in text
     assert watched.problems == []
-
-
-def test_screenshots_for_the_docs(browser: Any, runs_dir: Path, tmp_path: Path) -> None:
-    """Written to SAFECOT_SCREENSHOTS where it is set, always without samples; here it is checked that they can be."""
-    target = Path(os.environ.get("SAFECOT_SCREENSHOTS") or tmp_path)
-    source = tmp_path / "page.html"
-    source.write_text(page_html(build([str(runs_dir)], Options(samples=0))), encoding="utf-8")
-    for width, scheme in ((360, "light"), (1280, "light"), (1280, "dark"), (1920, "dark")):
-        watched = Watched(browser, source, viewport={"width": width, "height": 900}, color_scheme=scheme)
-        for view in ("overview", "plane"):
-            shot = target / f"{view}-{width}-{scheme}.png"
-            watched.show(view).screenshot(path=shot)
-            assert 5_000 < shot.stat().st_size < 300_000
 
 
 def test_a_published_folder_loads_its_shards(browser: Any, runs_dir: Path, tmp_path: Path) -> None:
@@ -243,7 +316,7 @@ def test_a_published_folder_loads_its_shards(browser: Any, runs_dir: Path, tmp_p
         problems: list[str] = []
         tab.on("console", lambda m: problems.append(m.text) if "Security" in m.text else None)
         tab.goto(f"http://127.0.0.1:{server.server_port}/#view=samples&shard=0")
-        tab.wait_for_selector("article.sample")
-        assert "80 match" in tab.locator("#panel").inner_text()
+        tab.wait_for_selector(".answer")
+        assert "80 of 80 items match" in tab.locator("#panel").inner_text()
         server.shutdown()
     assert problems == []

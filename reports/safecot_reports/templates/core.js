@@ -29,10 +29,12 @@ const arrow = (metric) => ({ up: "\u2191", down: "\u2193" })[metric.better] || "
 const isShadow = (cell) => cell.evaluator.startsWith("shadow ");
 function evaluatorName(id) {
   if (!id) return "";
+  if (id.startsWith("shadow ")) id = id.slice(7);
   if (id.startsWith("template:")) return `phrase list ${id.slice(9).split("@")[0]}`;
   const cut = id.lastIndexOf("/");
   const who = id.slice(0, cut);
-  return `${who.startsWith("human:") ? "people" : "judge"} ${who.replace(/^human:/, "")}`;
+  if (who.startsWith("human:")) return `people (${who.slice(6)})`;
+  return who.startsWith("recorded:") ? `judge ${who.slice(9)} (recorded)` : `judge ${who}`;
 }
 const rubricName = (id) =>
   id.includes("/") ? ` \u00b7 ${id.slice(id.lastIndexOf("/") + 1).split("@")[0]}` : "";
@@ -126,3 +128,16 @@ const taskTitle = (task) =>
     : (data.tasks.find((t) => t.task === task) || { title: task }).title;
 const taskOptions = (cells) => [...new Set(cells.map((c) => c.task))].sort().map((t) => [t, taskTitle(t)]);
 let data;
+// Single keys of a view; not while somebody types, and gone with the view.
+let keys = null;
+function keysOf(panel, bound) {
+  keys = { panel: panel.firstChild, bound };
+}
+document.addEventListener("keydown", (event) => {
+  if (!keys?.panel.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input, select, textarea")) return;
+  const act = keys.bound[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});

@@ -21,6 +21,7 @@ function view(focusState) {
   }
   panel.setAttribute("aria-labelledby", `tab-${current[0]}`);
   panel.replaceChildren();
+  concealable.clear();
   current[2](panel, (name) => view(name));
   if (focusState)
     [...panel.querySelectorAll("[data-state]")].find((n) => n.dataset.state === focusState)?.focus();

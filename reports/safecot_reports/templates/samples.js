@@ -1,86 +1,38 @@
-// Samples: texts are concealed until asked for, per item or for the session; nothing concealed is in the document.
-const session = {
-  get open() {
-    try {
-      return sessionStorage.getItem("safecot-reveal") === "1";
-    } catch {
-      return this.fallback;
-    }
-  },
-  set open(v) {
-    this.fallback = v;
-    try {
-      sessionStorage.setItem("safecot-reveal", v ? "1" : "");
-    } catch {
-      /* file pages may have no storage */
-    }
-  },
-  fallback: false,
-};
-const CHUNK = 40;
-function highlighted(text, span) {
-  if (!span || text.length < span[1]) return [text];
-  const points = Array.from(text); // spans count code points, as Python does
-  return [
-    points.slice(0, span[0]).join(""),
-    h("mark", null, points.slice(span[0], span[1]).join("")),
-    points.slice(span[1]).join(""),
-  ];
+// Samples as a reader: the items on the left, the chosen item with the answers of all models on the right.
+const ROW = 48; // pixels of a line in the list, as in page.css
+function itemsOf(pool) {
+  const items = new Map();
+  for (const o of pool) {
+    const key = `${o.task}/${o.id}`;
+    if (!items.has(key)) items.set(key, { key, first: o, answers: [] });
+    items.get(key).answers.push(o);
+  }
+  for (const item of items.values()) item.answers.sort((a, b) => (a.model < b.model ? -1 : 1));
+  return [...items.values()];
 }
-function sampleCard(o, named) {
-  const body = h("div");
-  const open = () => {
-    body.replaceChildren(
-      h("strong", null, "Prompt"),
-      h("pre", { tabindex: "0" }, o.prompt),
-      ...o.images.map((name, i) =>
-        data.pictures[name]
-          ? h("img", { src: data.pictures[name], alt: `Image ${i + 1} of item ${o.item}` })
-          : h("p", { class: "soft" }, `Image ${i + 1}: not part of this page`),
-      ),
-      ...(o.reasoning ? [h("strong", null, "Reasoning"), h("pre", { tabindex: "0" }, o.reasoning)] : []),
-      h("strong", null, "Answer"),
-      h("pre", { tabindex: "0" }, o.answer ? highlighted(o.answer, o.span) : "(empty)"),
-    );
-    button.textContent = "Hide";
-    button.setAttribute("aria-expanded", "true");
-  };
-  const close = () => {
-    body.replaceChildren();
-    button.textContent = "Show texts (may be harmful)";
-    button.setAttribute("aria-expanded", "false");
-  };
-  const button = h("button", {
-    type: "button",
-    class: "plain reveal",
-    "aria-label": `Texts of item ${o.item}, ${o.model}`,
-    onclick: () => (button.getAttribute("aria-expanded") === "true" ? close() : open()),
+const SHOW = [
+  ["", "all items"],
+  ["differ", "evaluators disagree"],
+  ["models", "models differ"],
+  ["refused", "refused, by the phrase list"],
+  ["complied", "not refused, by the phrase list"],
+  ["unsupported_language", "language not read"],
+];
+const listLabel = (o) => Object.entries(o.labels).find(([who]) => who.startsWith("template:"))?.[1];
+const hay = (o) => (o.hay ??= `${o.model}\n${o.item}\n${o.id}\n${o.prompt}\n${o.reasoning}\n${o.answer}`.toLowerCase());
+function verdictStrip(item) {
+  const shown = item.answers.slice(0, 12);
+  const signs = shown.map((o) => {
+    const refused = refusedOf(o);
+    return h("i", { class: refused === 1 ? "yes" : refused === 0 ? "no" : "unknown" });
   });
-  const labels = Object.entries(o.labels).map(([who, label]) =>
-    h("span", { class: "tag" }, `${evaluatorName(who)}${rubricName(who)}: ${label ?? "none"}`),
+  const refused = item.answers.filter((o) => refusedOf(o) === 1).length;
+  return h(
+    "span",
+    { class: "strip", title: `${refused} of ${item.answers.length} refused` },
+    signs,
+    item.answers.length > shown.length ? `+${item.answers.length - shown.length}` : null,
   );
-  const node = h(
-    "article",
-    { class: "sample", "data-id": o.id },
-    h(
-      "header",
-      null,
-      named === false ? null : h("strong", null, o.model),
-      h("span", null, `item ${o.item}`),
-      h(
-        "span",
-        { class: "soft" },
-        `${o.category} \u00b7 should ${o.expectation.replace("_", " ")} \u00b7 ${o.status}`,
-      ),
-      button,
-    ),
-    h("div", null, labels),
-    body,
-  );
-  node.addEventListener("safecot-hide", close);
-  if (session.open) open();
-  else close();
-  return node;
 }
 function samples(panel, redraw) {
   panel.append(h("h2", null, "Samples"));
@@ -90,36 +42,12 @@ function samples(panel, redraw) {
     return;
   }
   const shard = data.shards?.length
-    ? choice(
-        "Shard",
-        "shard",
-        [
-          ["", "choose\u2026"],
-          ...data.shards.map((x, i) => [String(i), `${x.model} \u00b7 ${taskTitle(x.task)}`]),
-        ],
-        "",
-        redraw,
-      )
+    ? choice("Shard", "shard", [["", "choose\u2026"], ...data.shards.map((x, i) => [String(i), `${x.model} \u00b7 ${taskTitle(x.task)}`])], "", redraw)
     : null;
-  const info = h("p", { class: "soft" }),
-    list = h("div"),
-    more = h("button", { type: "button", class: "plain", onclick: () => show(CHUNK) }, "Show more");
-  const all = h(
-    "button",
-    {
-      type: "button",
-      class: "plain",
-      id: "reveal-all",
-      "aria-pressed": String(session.open),
-      onclick: () => {
-        session.open = !session.open;
-        all.setAttribute("aria-pressed", String(session.open));
-        all.textContent = session.open ? "Conceal all texts (Esc)" : "Show all texts in this session";
-        search();
-      },
-    },
-    session.open ? "Conceal all texts (Esc)" : "Show all texts in this session",
-  );
+  let items = itemsOf(pool),
+    found = [],
+    at = 0,
+    timer;
   const unique = (key) => [...new Set(pool.map((o) => o[key]))].sort();
   const q = h("input", {
     type: "search",
@@ -132,86 +60,155 @@ function samples(panel, redraw) {
       timer = setTimeout(search, 80);
     },
   });
-  const filters = ["model", "task", "category", "expectation", "status"].map((key) => ({
+  const filters = [
+    ["model", "Model"],
+    ["task", "Benchmark"],
+    ["category", "Category"],
+    ["expectation", "Should be"],
+    ["status", "Status"],
+  ].filter(([key]) => key === "model" || shard || unique(key).length > 1).map(([key, label]) => ({
     key,
-    box: choice(
-      key[0].toUpperCase() + key.slice(1),
-      `s-${key}`,
-      [["", "all"], ...unique(key).map((v) => [v, key === "task" ? taskTitle(v) : v])],
-      "",
-      () => search(),
-    ),
+    box: choice(label, `s-${key}`, [["", "all"], ...unique(key).map((v) => [v, key === "task" ? taskTitle(v) : v.replaceAll("_", " ")])], "", () => search()),
   }));
-  const verdict = choice(
-    "Labels",
-    "s-label",
-    [
-      ["", "all"],
-      ["refused", "list: refused"],
-      ["complied", "list: not refused"],
-      ["unsupported_language", "list: language not read"],
-      ["differ", "evaluators differ"],
-    ],
-    "",
-    () => search(),
-  );
+  const show = choice("Show", "s-label", SHOW, "", () => search());
+  const info = h("p", { class: "soft", role: "status" });
+  const lines = h("div", { class: "lines" });
+  const list = h("div", {
+    class: "items",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "Items",
+    onscroll: () => drawLines(),
+    onkeydown: (event) => {
+      const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: found.length - 1 }[event.key];
+      if (event.key === "Enter") right.focus();
+      else if (to === undefined) return;
+      else choose(to);
+      event.preventDefault();
+    },
+  }, lines);
+  const right = h("div", { class: "item", tabindex: "-1", "aria-label": "Chosen item", role: "region" });
   panel.append(
-    h(
-      "p",
-      null,
-      `${pool.length} samples on this page: the same items for every model, chosen by content hash. Texts may be harmful and are concealed until you ask for them; Esc conceals all.`,
-    ),
-    h(
-      "div",
-      { class: "controls" },
-      shard?.node,
-      h("label", null, "Search", q),
-      filters.map((f) => f.box.node),
-      verdict.node,
-      all,
-    ),
-    info,
-    list,
-    more,
+    h("p", { class: "soft wide" }, "The same items for every model; a filled box is a model that refused. Texts may be harmful and are concealed until you ask for them. ", h("kbd", null, "j"), " next, ", h("kbd", null, "k"), " previous, ", h("kbd", null, "o"), " texts of this item, ", h("kbd", null, "/"), " search, ", h("kbd", null, "Esc"), " conceal all."),
+    h("div", { class: "controls" }, shard?.node, h("label", null, "Search", q), show.node, filters.map((f) => f.box.node), revealButton(), info),
+    h("div", { class: "reader" }, list, right),
   );
-  let timer,
-    found = [],
-    shown = 0;
-  const hay = (o) =>
-    (o.hay ??= `${o.model}\n${o.item}\n${o.id}\n${o.prompt}\n${o.reasoning}\n${o.answer}`.toLowerCase());
-  const positive = (label) =>
-    ["refused", "full", "partial"].includes(label) ? 1 : ["complied", "none"].includes(label) ? 0 : null;
-  function matches(o) {
-    for (const f of filters) {
-      const value = state.get(`s-${f.key}`);
-      if (value && o[f.key] !== value) return false;
-    }
-    const want = state.get("s-label");
-    if (want === "differ") {
-      const said = Object.values(o.labels)
-        .map(positive)
-        .filter((v) => v !== null);
-      if (new Set(said).size < 2) return false;
-    } else if (
-      want &&
-      !Object.entries(o.labels).some(([who, label]) => who.startsWith("template:") && label === want)
-    )
-      return false;
-    return !q.value || hay(o).includes(q.value.toLowerCase());
-  }
-  function show(count) {
-    list.append(...found.slice(shown, shown + count).map((o) => sampleCard(o)));
-    shown = Math.min(found.length, shown + count);
-    more.hidden = shown >= found.length;
-    info.textContent = `${found.length} match; ${shown} shown.`;
-  }
+  const wanted = () => Object.fromEntries(filters.map((f) => [f.key, state.get(`s-${f.key}`)]));
   function search() {
-    found = pool.filter(matches);
-    shown = 0;
-    list.replaceChildren();
-    show(CHUNK);
-    say(`${found.length} samples match`);
+    const want = wanted(),
+      label = state.get("s-label"),
+      words = q.value.toLowerCase();
+    const fits = (o) =>
+      (!want.model || o.model === want.model) &&
+      (!want.status || o.status === want.status) &&
+      (label === "differ" ? disputed(o) : !label || label === "models" || listLabel(o) === label) &&
+      (!words || hay(o).includes(words));
+    found = items.filter(
+      (item) =>
+        (!want.task || item.first.task === want.task) &&
+        (!want.category || item.first.category === want.category) &&
+        (!want.expectation || item.first.expectation === want.expectation) &&
+        (label !== "models" || new Set(item.answers.map(refusedOf).filter((v) => v !== null)).size > 1) &&
+        item.answers.some(fits),
+    );
+    at = Math.max(0, found.findIndex((item) => item.key === state.get("item")));
+    info.textContent = `${found.length} of ${items.length} items match.`;
+    lines.style.height = `${found.length * ROW}px`;
+    list.scrollTop = Math.max(0, at * ROW - list.clientHeight / 3);
+    drawLines();
+    drawItem();
   }
+  // Only the lines in view are in the document, however many there are.
+  function drawLines() {
+    const from = Math.max(0, Math.floor(list.scrollTop / ROW) - 5);
+    const to = Math.min(found.length, from + Math.ceil((list.clientHeight || 600) / ROW) + 10);
+    lines.replaceChildren(
+      ...found.slice(from, to).map((item, k) => {
+        const o = item.first,
+          number = from + k;
+        const line = h(
+          "div",
+          {
+            class: "line",
+            role: "option",
+            id: `line-${number}`,
+            "aria-selected": String(number === at),
+            "aria-setsize": found.length,
+            "aria-posinset": number + 1,
+            onclick: () => choose(number),
+          },
+          h("span", { class: "id" }, o.item),
+          verdictStrip(item),
+          h("span", { class: "about" }, `${should(o)} \u00b7 ${o.category}`),
+        );
+        line.style.top = `${number * ROW}px`;
+        return line;
+      }),
+    );
+    if (found.length) list.setAttribute("aria-activedescendant", `line-${at}`);
+    else list.removeAttribute("aria-activedescendant");
+  }
+  function choose(number) {
+    if (!found.length) return;
+    at = Math.min(found.length - 1, Math.max(0, number));
+    state.set("item", found[at].key);
+    const top = at * ROW;
+    if (top < list.scrollTop) list.scrollTop = top;
+    if (top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW - list.clientHeight;
+    drawLines();
+    drawItem();
+    say(`item ${found[at].first.item}, ${at + 1} of ${found.length}`);
+  }
+  let texts = null;
+  function drawItem() {
+    concealable.delete(texts);
+    texts = null;
+    const item = found[at];
+    right.scrollTop = 0;
+    if (!item) {
+      right.replaceChildren(h("p", { class: "note" }, "Nothing matches: take a filter away."));
+      return;
+    }
+    const o = item.first;
+    const answers = item.answers.filter((a) => !state.get("s-model") || a.model === state.get("s-model"));
+    texts = textsOf((open) =>
+      right.replaceChildren(
+        h(
+          "header",
+          null,
+          h("h3", null, `Item ${o.item}`),
+          h("span", { class: "tag" }, taskTitle(o.task)),
+          h("span", { class: "tag" }, o.category),
+          h("span", { class: `tag ${o.expectation}` }, should(o)),
+          h("span", { class: "tools" },
+            h("button", { type: "button", class: "plain", "aria-label": "Previous item", disabled: at === 0, onclick: () => choose(at - 1) }, "\u2190"),
+            h("button", { type: "button", class: "plain", "aria-label": "Next item", disabled: at === found.length - 1, onclick: () => choose(at + 1) }, "\u2192"),
+            copyButton(() => location.href, "Copy link", "link to this item"),
+            h("button", { type: "button", class: "plain reveal", "aria-expanded": String(open), onclick: toggleTexts }, open ? "Hide texts" : "Show texts (may be harmful)"),
+          ),
+        ),
+        open
+          ? h("div", { class: "prompt" }, h("div", null, h("h4", null, "Prompt"), h("pre", { tabindex: "0", "aria-label": "Prompt" }, o.prompt)), o.images.length ? h("div", null, pictures(o)) : null)
+          : h("p", { class: "concealed" }, "Prompt concealed"),
+        h("div", { class: "answers" }, answers.map((a) => answerCard(a, open))),
+      ),
+    );
+    texts.redraw();
+  }
+  function toggleTexts() {
+    if (!texts) return;
+    texts.open = !texts.open;
+    texts.redraw();
+    right.querySelector(".reveal").focus();
+  }
+  keysOf(panel, {
+    j: () => choose(at + 1),
+    k: () => choose(at - 1),
+    o: toggleTexts,
+    "/": () => q.focus(),
+  });
+  if (state.get("item") && !items.some((item) => item.key === state.get("item")) && !shard)
+    panel.insertBefore(h("p", { class: "note" }, "The item of this link is not on the page."), panel.lastChild);
   if (shard?.value) {
     info.textContent = "Loading\u2026";
     fetch(data.shards[Number(shard.value)].file)
@@ -219,23 +216,11 @@ function samples(panel, redraw) {
       .then((loaded) => {
         pool.push(...loaded.samples);
         Object.assign(data.pictures, loaded.pictures);
+        items = itemsOf(pool);
         search();
       })
       .catch(() => {
-        info.textContent =
-          "The shard could not be read: serve this folder over HTTP (python -m http.server).";
+        info.textContent = "The shard could not be read: serve this folder over HTTP (python -m http.server).";
       });
   } else search();
 }
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    session.open = false;
-    for (const node of document.querySelectorAll("article.sample"))
-      node.dispatchEvent(new Event("safecot-hide"));
-    const all = document.getElementById("reveal-all");
-    if (all) {
-      all.setAttribute("aria-pressed", "false");
-      all.textContent = "Show all texts in this session";
-    }
-  }
-});
