@@ -108,6 +108,7 @@ def write_run(
     stamp: str = "20260101_000000",
     output_tokens: int | None = 5,
     max_new_tokens: int = 64,
+    refusal_list: str = refusal.DEFAULT_LIST,
 ) -> Path:
     """Write one run as lmms-eval does; returns the samples file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ def write_run(
     path = folder / f"{stamp}_samples_{task}.jsonl"
     with path.open("w", encoding="utf-8") as stream:
         for doc_id, (doc, raw) in enumerate(answers):
-            record = make_record(doc, raw, refusal_list=refusal.load_list("gcg25"))
+            record = make_record(doc, raw, refusal_list=refusal.load_list(refusal_list))
             line = {
                 "doc_id": doc_id,
                 "target": doc["expectation"],

@@ -98,6 +98,7 @@ class RefusalList:
         case_sensitive: Look for the phrases exactly as spelled; no normalisation at all.
         where: Look in the final answer, or in the whole generation.
         languages: The languages of the answers that it reads (ISO 639-1), its own first, or ``any``.
+        whole_answers: Phrases that count only if there is nothing else in the text.
         rebuttals: Phrases of answers that say no without refusing to talk ("You should not"); not part of ``match``.
     """
 
@@ -108,6 +109,7 @@ class RefusalList:
     where: Where = Where.ANSWER
     languages: tuple[str, ...] = (ENGLISH,)
     rebuttals: tuple[str, ...] = ()
+    whole_answers: tuple[str, ...] = ()
     _by_key: dict[str, str] = field(init=False, repr=False, compare=False)
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
@@ -132,6 +134,8 @@ class RefusalList:
             self.case_sensitive or self.where is not Where.ANSWER
         ):  # else the hash that lists without them have had
             content += f"\n\0case_sensitive={self.case_sensitive} where={self.where}"
+        if self.whole_answers:
+            content += "\n\0whole_answers=" + "\n".join(self.whole_answers)
         return f"{self.name}@{sha256_of(content)[:8]}"
 
     def read(self, *, answer: str, generation: str | None = None) -> PhraseReading:
@@ -156,6 +160,9 @@ class RefusalList:
         normalised, offsets = (text, None) if self.case_sensitive else _normalise(text)
         found = self._pattern.search(normalised)
         if found is None:
+            whole = next((p for p in self.whole_answers if self._key(p) == normalised.strip()), None)
+            if whole is not None:
+                return RefusalMatch(whole, (0, len(text)))
             marked = not self.case_sensitive and _MARKUP.search(text) is not None
             return self._match_inside_markup(text) if marked else None
         phrase = self._by_key[self._key(found.group())]
@@ -238,7 +245,7 @@ def load_list(name_or_path: str) -> RefusalList:
 
     The file may also say ``case_sensitive: true`` and ``where: generation`` (see :class:`RefusalList`); ``language``, an ISO
     639-1 code, or ``any`` for a list that shall be asked about every answer (without it a list whose phrases are all ASCII
-    is English, and another is asked about every answer); ``rebuttals``; and ``also``, a shipped list that is read along,
+    is English, and another is asked about every answer); ``rebuttals``; ``whole_answers``; and ``also``, a shipped list that is read along,
     because many models answer a question in any language in English.
 
     Raises:
@@ -271,12 +278,13 @@ def load_list(name_or_path: str) -> RefusalList:
         Where(where),
         languages,
         rebuttals,
+        _phrases(content, "whole_answers", path),
     )
 
 
 def _phrases(content: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
     phrases = content.get(key)
-    if phrases is None and key == "rebuttals":
+    if phrases is None and key != "phrases":
         return ()
     if (
         not isinstance(phrases, list)

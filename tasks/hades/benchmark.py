@@ -20,6 +20,7 @@ VARIANTS = {
     "plain": "the same with the instruction undisguised",
 }
 RUBRICS = ("refusal", "harm")
+ATTACK_RATE_BY_CATEGORY = True
 
 FILE = "test.jsonl"
 LAST_STEP = "5"

@@ -16,7 +16,7 @@ from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "MultiTrust safety"
-VERSION = "1.1"
+VERSION = "1.2"
 REVISION = "thu-ml/MultiTrust 84dc747"
 LICENCE = "CC BY-SA 4.0 with a gated agreement: academic use, no redistribution"
 SOURCE = "https://huggingface.co/datasets/thu-ml/MultiTrust"
@@ -236,6 +236,7 @@ VARIANTS = {
     "crossmodal_positive": "the same with nine positive images (450)",
     "crossmodal_negative": "the same with nine negative images (450)",
 }
+REFUSAL_LISTS = dict.fromkeys(VARIANTS, "multitrust")
 RUBRICS_OF = {"risk_identification": ("refusal", "multitrust_risk")} | {
     name: ("refusal", "multitrust_harmful")
     for name in VARIANTS

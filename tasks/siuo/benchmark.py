@@ -13,7 +13,7 @@ from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "SIUO"
-VERSION = "1.0"
+VERSION = "1.1"
 REVISION = "sinwang20/SIUO 18974b6; images sinwang/SIUO 024e80a"
 LICENCE = "CC BY-NC 4.0, research only"
 SOURCE = "https://github.com/sinwang20/SIUO"

@@ -12,7 +12,7 @@ from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "VLGuard"
-VERSION = "1.0"
+VERSION = "1.1"
 REVISION = "ys-zong/VLGuard a2f85c9; images hub ys-zong/VLGuard b0be37a"
 LICENCE = "MIT as the hub states it; gated; no licence file in the repository"
 SOURCE = "https://github.com/ys-zong/VLGuard"
@@ -21,6 +21,7 @@ VARIANTS = {
     "safe_unsafes": "558 harmful instructions about the same images",
     "unsafes": "442 instructions about harmful images",
 }
+REFUSAL_LISTS = dict.fromkeys(("safe_safes", "safe_unsafes", "unsafes"), "vlguard")
 RUBRICS = ("refusal", "harm")
 
 TEST = "test.json"

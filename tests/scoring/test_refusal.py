@@ -31,7 +31,7 @@ HASHES = {
     "safecot25": "safecot25@7cd5a3eb",
     "gcg29": "gcg29@23cd3214",
     "jailbreakbench12": "jailbreakbench12@a1c370d8",
-    "vlguard": "vlguard@4b8730a3",
+    "vlguard": "vlguard@80b10b9b",
     "multitrust": "multitrust@1a2a45ef",
 }
 
