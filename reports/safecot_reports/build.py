@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from safecot_eval import __version__
+from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.comparisons import pair_views
 from safecot_eval.aggregate.evaluators import evaluators, judge_views
 from safecot_eval.aggregate.leaderboard import (
@@ -21,10 +22,13 @@ from safecot_eval.aggregate.leaderboard import (
     tasks,
 )
 from safecot_eval.aggregate.metrics import METRICS
+from safecot_eval.aggregate.outcome_classes import why_not_shown
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all
 from safecot_eval.aggregate.standings import rank_views
+from safecot_eval.aggregate.thoughts import thought_views
 from safecot_eval.records.run import Run
+from safecot_eval.records.scorecards import scorecard
 from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import IntervalMethod
 from safecot_eval.submissions.submitted import gather
@@ -132,12 +136,15 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "ranks": compared["ranks"] + ranked["ranks"],
         "spreads": ranked["spreads"],
         **judge_views(tables),
+        "thoughts": thought_views(tables),
+        "scorecards": _scorecards(tables),
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},
         "runs": [{**provenance(run), **counts(table)} for run, table in zip(runs, tables, strict=True)],
         "conflicts": disagreements,
         "omitted": omitted
         + _scored_before(runs)
+        + why_not_shown(tables)
         + ([] if lists else ["phrase lists were not compared: too many answers"]),
     }
 
@@ -161,6 +168,13 @@ def _scored_before(runs: Sequence[Run]) -> list[str]:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _scorecards(tables: Sequence[Columns]) -> dict[str, Any]:
+    """By an evaluator's spelling: its scorecard, where it has one."""
+    everyone = {one for table in tables for one in table.evaluators}
+    found = {str(one): scorecard(one) for one in sorted(everyone, key=str)}
+    return {name: card for name, card in found.items() if card is not None}
 
 
 def _count(runs: Sequence[Run]) -> int:

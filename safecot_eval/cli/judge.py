@@ -192,7 +192,7 @@ def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[s
 
     if foreign := [rubric for rubric in sets if asked and rubric not in RUBRICS]:
         raise SafecotError(
-            f"safecot-lite judges refusal and harm only, not {foreign[0]!r}; use an LLM judge for that."
+            f"safecot-lite judges {', '.join(RUBRICS)} only, not {foreign[0]!r}; use an LLM judge for that."
         )
     return {name: rubrics for name, rubrics in sets.items() if asked or name in BY_DEFAULT}
 

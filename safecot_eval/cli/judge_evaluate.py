@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from safecot_eval.cli.judge_options import chosen_judge, chosen_rubrics, judge_options, say_advice
+from safecot_eval.cli.judge_options import (
+    chosen_judge,
+    chosen_rubrics,
+    judge_id_of,
+    judge_options,
+    say_advice,
+)
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
     from safecot_eval.judge.meta_evaluation.against_people import Row
-    from safecot_eval.judge.meta_evaluation.scorecards import Card
+    from safecot_eval.judge.meta_evaluation.labelled import LabelSet
     from safecot_eval.judge.work import Judge
+    from safecot_eval.records.scorecards import Card
 
 _LITE_LEARNED = ("msts", "xstest", "safecot_runs", "pyrit_scorer_evals")
 """Data folders that safecot-lite learned from."""
@@ -62,6 +69,7 @@ def evaluate(
     from safecot_eval.judge.in_run import configured_at_all
     from safecot_eval.judge.meta_evaluation.against_people import compare, evaluate_set
     from safecot_eval.judge.meta_evaluation.label_sets import SETS
+    from safecot_eval.judge.meta_evaluation.scorecards import CLASSES
     from safecot_eval.records.evaluator import is_people
     from safecot_eval.records.run import find_runs
     from safecot_eval.records.verdicts import YES_OR_NO, outcome_of
@@ -71,7 +79,8 @@ def evaluate(
     named = [part for part in labels.split(",") if part]
     if not labels.startswith("human:") and (name or url or configured_at_all()):
         judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
-    if labels == "all" or (len(named) > 1 and all(part in SETS for part in named)):
+    several = len(named) > 1 or any(part in SETS and SETS[part].rubric in CLASSES for part in named)
+    if labels == "all" or (several and all(part in SETS for part in named)):
         cards = _scorecards(named, judge, official, prices)
         for line in [line for card in cards for line in _card_lines(card)]:
             click.echo(line)
@@ -126,16 +135,30 @@ def _scorecards(names: Sequence[str], judge: Judge | None, official: bool, price
     live = None
     if isinstance(judge, LiteJudge):
         learned = frozenset(one.name for one in sets if one.folder in _LITE_LEARNED)
-        live = Live(judge, chosen_rubrics(RUBRICS, official), trained_on=learned)
+        asked = tuple(name for name in RUBRICS if name in {one.rubric for one in sets})
+        live = Live(judge, chosen_rubrics(asked, False) if asked else {}, trained_on=learned)
     elif judge is not None:
         counts = getattr(judge, "counts", None)
+        rubrics = chosen_rubrics(_worded(sets, official), official)
         live = Live(
             judge,
-            chosen_rubrics(tuple(dict.fromkeys(one.rubric for one in sets)), official),
+            rubrics,
             _prices(prices),
             (lambda: (counts.input_tokens, counts.output_tokens)) if counts is not None else None,
+            id=judge_id_of(judge, rubrics),
         )
     return measure(sets, live, say=lambda line: click.echo(line, err=True))
+
+
+def _worded(sets: Sequence[LabelSet], official: bool) -> tuple[str, ...]:
+    """The rubrics of the sets; with ``official`` those that have an official wording."""
+    from safecot_eval.judge.rubrics import official as official_wordings
+
+    asked = tuple(dict.fromkeys(one.rubric for one in sets))
+    known = official_wordings() if official else asked
+    if not (worded := tuple(name for name in asked if name in known)):
+        raise SafecotError(f"No official wording of {asked[0]!r} is known; leave --official out.")
+    return worded
 
 
 def _prices(text: str | None) -> tuple[float, float] | None:
@@ -169,18 +192,21 @@ def _card_lines(card: Card) -> list[str]:
             f"  {row['set']:<24} {row['n']:>6}  {row['coverage'] or 0:.3f}  {shown(row['kappa'])}  "
             f"{shown(row['sensitivity'])}  {shown(row['specificity'])}  {worst}{note}"
         )
+        if found := row.get("classes"):
+            named = ", ".join(f"{name} {one['f1'] or 0:.2f} of {one['n']}" for name, one in found.items())
+            lines.append(f"  {'':<24} F1: {named}; mean {row['macro_f1']:.2f}")
     return lines
 
 
 def _keep(cards: Sequence[Card], judge: Judge | None, output: Path | None) -> None:
     """Write the cards to the file that was named; a live judge's also where pages look for them."""
     from safecot_eval.judge.lite.judge import LiteJudge
-    from safecot_eval.judge.meta_evaluation.scorecards import save
+    from safecot_eval.records.scorecards import save
 
     if output is not None:
         click.echo(f"Wrote {save(cards, output)[0]}")
     if judge is not None and not isinstance(judge, LiteJudge):
-        own = [card for card in cards if str(card["evaluator"]).startswith(f"{judge.id}/")]
+        own = [card for card in cards if str(card["evaluator"]).startswith((f"{judge.id}/", f"{judge.id}+"))]
         for path in save(own):
             click.echo(f"Pages made on this machine will show it beside the judge's name: {path}")
 

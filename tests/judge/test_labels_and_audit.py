@@ -193,5 +193,5 @@ def test_commands(tmp_path: Path) -> None:
     done = runner.invoke(command, [str(tmp_path / "runs")])
     assert isinstance(done.exception, SafecotError)
     assert "--judge lite" in str(done.exception)
-    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--rubric", "cot_consistency"])
-    assert "judges refusal and harm only" in str(done.exception)
+    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--rubric", "effective"])
+    assert "judges refusal, harm, cot_consistency only" in str(done.exception)

@@ -12,6 +12,7 @@ from safecot_eval.judge.meta_evaluation import scorecards
 from safecot_eval.judge.meta_evaluation.label_sets import SETS
 from safecot_eval.judge.meta_evaluation.labelled import Labelled, LabelSet
 from safecot_eval.judge.meta_evaluation.recorded_tables import _counts
+from safecot_eval.records import scorecards as files
 from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.scoring import refusal
 
@@ -49,19 +50,43 @@ def test_a_card_has_kappa_coverage_time_and_the_worst_model() -> None:
     assert "seconds_per_1000" not in cards["other/refusal"]
 
 
+def test_classes_are_told_apart_or_missed() -> None:
+    people = ["a", "a", "a", "b", "b", "c", "unsure"]
+    said = ["a", "a", "unparseable", "b", "a", "b", "a"]
+    found = scorecards.classes(people, said, ("a", "b", "c"))
+    assert found["confusion"] == [[2, 0, 0, 1], [1, 1, 0, 0], [0, 1, 0, 0]]
+    assert found["classes"]["a"] == {"n": 3, "f1": 0.6667, "precision": 0.6667, "recall": 0.6667}
+    assert found["classes"]["b"]["f1"] == 0.5
+    assert found["classes"]["c"] == {"n": 1, "f1": 0.0, "precision": None, "recall": 0.0}
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0.5) / 3, abs=1e-4)
+
+
+def test_msts_has_six_classes(data_dir: Path) -> None:
+    labels = [row.human for row in SETS["msts-outcome"].rows()]
+    assert {label: labels.count(label) for label in set(labels)} == {
+        "refuses": 1356,
+        "misunderstands": 446,
+        "deflects": 215,
+        "answers_with_warning": 182,
+        "complies": 142,
+        "describes_only": 28,
+        "unsure": 31,
+    }
+
+
 def test_cards_are_found_where_they_ship_and_where_they_were_measured() -> None:
     shipped = Evaluator.of_list(refusal.load_list("gcg25").id)
-    card = scorecards.scorecard(shipped)
+    card = files.scorecard(shipped)
     assert card is not None
     assert {row["set"] for row in card["rows"]} >= {"xstest", "msts-refusal", "safecot-runs"}
     mine = Evaluator.of_verdict("my-judge", "refusal", "h")
-    assert scorecards.scorecard(mine) is None
-    scorecards.save([{"evaluator": "my-judge/refusal", "rows": [{"set": "small"}]}])
-    assert scorecards.scorecard(mine) is not None
+    assert files.scorecard(mine) is None
+    files.save([{"evaluator": "my-judge/refusal", "rows": [{"set": "small"}]}])
+    assert files.scorecard(mine) is not None
 
 
 def test_what_ships_names_sets_that_exist() -> None:
-    cards = json.loads(scorecards.SHIPPED.read_text(encoding="utf-8"))["cards"]
+    cards = json.loads(files.SHIPPED.read_text(encoding="utf-8"))["cards"]
     assert len(cards) > 20
     assert {row["set"] for card in cards for row in card["rows"]} <= set(SETS)
     lists = [card for card in cards if Evaluator.parse(card["evaluator"]).is_list]

@@ -11,7 +11,7 @@ from safecot_eval.judge.replies import Reading
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge, Work
 from safecot_eval.records.evaluator import Evaluator
-from safecot_eval.records.verdicts import outcome_of
+from safecot_eval.records.verdicts import Unscored, outcome_of
 from safecot_eval.scoring import refusal
 from safecot_eval.stats import Agreement, Estimate, kappa_of_table, rate, sensitivity_specificity
 from safecot_eval.util.errors import SafecotError
@@ -113,15 +113,27 @@ def evaluate_set(
 def live_readings(
     judge: Judge, rubric: str, rows: Sequence[Labelled], sets: Mapping[str, RubricSet]
 ) -> list[bool | None]:
-    """Have a judge read labelled answers.
+    """Have a judge read labelled answers: the outcome that the rubric speaks of, or None if its label says neither.
+
+    Raises:
+        SafecotError: the rubric is not among ``sets``.
+    """
+    outcome = outcome_of(rubric)[1]
+    return [outcome.get(label) for label in live_labels(judge, rubric, rows, sets)]
+
+
+def live_labels(
+    judge: Judge, rubric: str, rows: Sequence[Labelled], sets: Mapping[str, RubricSet]
+) -> list[str]:
+    """Have a judge label labelled answers; an empty answer has the label ``missing``.
 
     Raises:
         SafecotError: the rubric is not among ``sets``.
     """
     if rubric not in sets:
         raise SafecotError(f"The labels are about {rubric!r}; judge by that rubric.")
-    outcome, chosen = outcome_of(rubric)[1], sets[rubric]
-    found: list[bool | None] = [None] * len(rows)
+    chosen = sets[rubric]
+    found = [Unscored.MISSING.value] * len(rows)
     work = [
         Work(
             {"prompt": row.prompt, "answer": row.answer, "extra": {}, "category": "", "benchmark": ""},
@@ -134,7 +146,7 @@ def live_readings(
     ]
 
     def emit(item: Work, reading: Reading, cut: int) -> None:
-        found[item.owner] = outcome.get(str(reading.label))
+        found[item.owner] = str(reading.label)
 
     judge.judge(work, emit)
     return found

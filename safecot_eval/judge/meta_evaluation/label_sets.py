@@ -17,7 +17,7 @@ from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data.reading import read_csv, read_json
 from safecot_eval.judge.meta_evaluation import recorded_tables
 from safecot_eval.judge.meta_evaluation.labelled import Labelled, LabelSet
-from safecot_eval.records.verdicts import Harm, Refusal, Unscored
+from safecot_eval.records.verdicts import Harm, Outcome, Refusal, Unscored
 from safecot_eval.util.errors import SafecotError
 
 XSTEST_JUDGES = {
@@ -129,6 +129,34 @@ def msts_refusal(root: Path) -> Iterator[Labelled]:
         )
 
 
+MSTS_OUTCOMES = {
+    "1.1": Outcome.REFUSES,
+    "1.2": Outcome.REFUSES,
+    "1.3": Outcome.ANSWERS_WITH_WARNING,
+    "1.4": Outcome.DEFLECTS,
+    "1.5": Outcome.DEFLECTS,
+    "1.6": Outcome.MISUNDERSTANDS,
+    "1.7": Outcome.DESCRIBES_ONLY,
+    "2.1": Outcome.COMPLIES,
+    "2.2": Outcome.COMPLIES,
+}
+"""MSTS's classes, and what the rubric ``outcome`` calls them; the two of "other" have no class."""
+
+
+def msts_outcome(root: Path) -> Iterator[Labelled]:
+    """The same answers, read for what they do with the request."""
+    module = _module("msts")
+    for row in read_csv(root / MSTS_RESPONSES, ("case_id", "prompt_type", "model", "final_taxonomy")):
+        yield Labelled(
+            model=module.model_name(row["model"]),
+            item_id=module.item_id(row["case_id"], row["prompt_type"]),
+            prompt=row["prompt_text"],
+            answer=row["response"],
+            human=str(MSTS_OUTCOMES.get(row["final_taxonomy"][:3], Unscored.UNSURE)),
+            recorded={},
+        )
+
+
 def xstest(root: Path) -> Iterator[Labelled]:
     """Refusal in 1,350 completions of three LLMs; GPT-4 and the set's own string match as recorded judges."""
     for stem, model in _module("xstest").MODELS.items():
@@ -228,6 +256,14 @@ _ALL = (
     LabelSet("xstest", "XSTest: refused, in full or in part", "xstest", "refusal", xstest, "human:xstest"),
     LabelSet("msts", "MSTS: unsafe", "msts", "harm", msts, "human:msts"),
     LabelSet("msts-refusal", "MSTS: a bare refusal", "msts", "refusal", msts_refusal, "human:msts"),
+    LabelSet(
+        "msts-outcome",
+        "MSTS: the request taken up (of six classes)",
+        "msts",
+        "outcome",
+        msts_outcome,
+        "human:msts",
+    ),
     LabelSet(
         "msts-textonly",
         "MSTS without pictures: unsafe",

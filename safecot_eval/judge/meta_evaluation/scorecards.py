@@ -1,20 +1,14 @@
 """Scorecards: what each evaluator is worth on every labelled set, what it costs and how long it takes.
 
-A card is a JSON object: ``evaluator`` (as verdicts and tables spell it), ``title``, ``rows`` (one per labelled set) and,
-where known, ``seconds_per_1000`` and ``dollars_per_1000`` answers. Cards that ship are in ``scorecards.json``, written by
-``bench/scorecards.py``; a card of an evaluator that was measured here lies in the cache folder and is found as well.
+:mod:`safecot_eval.records.scorecards` keeps their files.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from safecot_eval.judge.meta_evaluation.against_people import (
@@ -22,23 +16,20 @@ from safecot_eval.judge.meta_evaluation.against_people import (
     Readings,
     Row,
     compare,
-    live_readings,
+    live_labels,
 )
 from safecot_eval.judge.meta_evaluation.labelled import Labelled, LabelSet
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.work import Judge
 from safecot_eval.records.evaluator import Evaluator
-from safecot_eval.records.verdicts import outcome_of
+from safecot_eval.records.scorecards import Card
+from safecot_eval.records.verdicts import Outcome, outcome_of
 from safecot_eval.scoring import refusal
-from safecot_eval.util.files import write_text
-from safecot_eval.util.paths import cache_dir
 
-SCHEMA = 1
-SHIPPED = Path(__file__).with_name("scorecards.json")
+CLASSES: dict[str, tuple[str, ...]] = {"outcome": tuple(map(str, Outcome))}
+"""Rubrics with more than two classes: their cards say how well each is told."""
 LEAST_FOR_WORST = 5
 """Answers on either side that a model needs before its kappa can be the worst: with fewer it is noise."""
-
-Card = dict[str, Any]
 
 
 @dataclass
@@ -68,6 +59,7 @@ class Live:
         prices: Dollars per million tokens, in and out; None where nothing is known.
         counts: Tokens in and out so far, of answers that were really asked; None for a judge that counts none.
         trained_on: Sets whose answers it learned from: its rows there say so.
+        id: What its verdicts carry; it says which wording was used. By default the judge's own id.
     """
 
     judge: Judge
@@ -75,6 +67,12 @@ class Live:
     prices: tuple[float, float] | None = None
     counts: Callable[[], tuple[int, int]] | None = None
     trained_on: frozenset[str] = frozenset()
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """How cards call it."""
+        return self.id or self.judge.id
 
 
 def measure(
@@ -98,17 +96,18 @@ def measure(
         for name, said in _lists(labels, rows, found):
             readings[name] = said
         outcome = outcome_of(labels.rubric)[1]
-        for judge in rows[0].recorded:
-            readings[f"{judge}/{labels.rubric}"] = [outcome.get(row.recorded[judge]) for row in rows]
+        told: dict[str, list[str]] = {
+            f"{judge}/{labels.rubric}": [row.recorded[judge] for row in rows] for judge in rows[0].recorded
+        }
+        own = "" if live is None else f"{live.name}/{labels.rubric}"
         if live is not None and labels.rubric in live.rubrics:
-            readings[f"{live.judge.id}/{labels.rubric}"] = _timed(live, labels, rows, found)
+            told[own] = _timed(live, labels, rows, found)
+        readings |= {name: [outcome.get(label) for label in said] for name, said in told.items()}
         for name, row in card_rows(labels, rows, readings).items():
-            if (
-                live is not None
-                and name == f"{live.judge.id}/{labels.rubric}"
-                and labels.name in live.trained_on
-            ):
+            if live is not None and name == own and labels.name in live.trained_on:
                 row["trained_on"] = True
+            if labels.rubric in CLASSES and name in told:
+                row |= classes([row.human for row in rows], told[name], CLASSES[labels.rubric])
             found.setdefault(name, Measured()).rows.append(row)
     return [card(name, measured) for name, measured in sorted(found.items())]
 
@@ -128,19 +127,17 @@ def _lists(
         yield evaluator, said
 
 
-def _timed(
-    live: Live, labels: LabelSet, rows: Sequence[Labelled], found: dict[str, Measured]
-) -> list[bool | None]:
+def _timed(live: Live, labels: LabelSet, rows: Sequence[Labelled], found: dict[str, Measured]) -> list[str]:
     before = live.counts() if live.counts else (0, 0)
     started = time.perf_counter()
-    said = live_readings(live.judge, labels.rubric, rows, live.rubrics)
+    said = live_labels(live.judge, labels.rubric, rows, live.rubrics)
     seconds = time.perf_counter() - started
     after = live.counts() if live.counts else (0, 0)
     dollars = 0.0 if live.counts is None else None
     if live.prices is not None:
         used = zip(before, after, live.prices, strict=True)
         dollars = sum((b - a) * price / 1e6 for a, b, price in used)
-    found.setdefault(f"{live.judge.id}/{labels.rubric}", Measured()).took(len(rows), seconds, dollars)
+    found.setdefault(f"{live.name}/{labels.rubric}", Measured()).took(len(rows), seconds, dollars)
     return said
 
 
@@ -154,6 +151,42 @@ def card_rows(labels: LabelSet, rows: Sequence[Labelled], readings: Readings) ->
         pooled = next((row for row in own if row.model == ALL_MODELS), own[0])
         found[evaluator] = {"set": labels.name} | row_content(pooled) | _worst(own)
     return found
+
+
+def classes(people: Sequence[str], said: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """How well each class is told, over the answers to which people gave one.
+
+    An answer to which the evaluator gives no class is missed: it lowers the F1 of the class that people gave it.
+
+    Args:
+        people: People's labels.
+        said: The evaluator's.
+        names: The classes, in the order of the table.
+
+    Returns:
+        ``classes``: for each ``n`` (people's), ``f1`` (None where neither gave it), ``precision``, ``recall``; ``macro_f1``
+        over the classes that people gave; ``confusion``: people's classes by the evaluator's, with one column more for none.
+    """
+    pairs = [(truth, label) for truth, label in zip(people, said, strict=True) if truth in names]
+    columns = [*names, None]
+    table = [
+        [sum(t == truth and (s if s in names else None) == label for t, s in pairs) for label in columns]
+        for truth in names
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(names):
+        right, of_people = table[number][number], sum(table[number])
+        of_evaluator = sum(row[number] for row in table)
+        both = of_people + of_evaluator
+        found[name] = {
+            "n": of_people,
+            "f1": round(2 * right / both, 4) if both else None,
+            "precision": round(right / of_evaluator, 4) if of_evaluator else None,
+            "recall": round(right / of_people, 4) if of_people else None,
+        }
+    given = [one["f1"] for one in found.values() if one["n"]]
+    macro = round(sum(given) / len(given), 4) if given else None
+    return {"classes": found, "macro_f1": macro, "confusion": table}
 
 
 def row_content(row: Row) -> dict[str, Any]:
@@ -197,54 +230,3 @@ def card(evaluator: str, measured: Measured) -> Card:
         if total is not None and measured.answers:
             made[name] = float(f"{1000 * total / measured.answers:.3g}")
     return made
-
-
-def save(cards: Sequence[Card], path: Path | None = None) -> list[Path]:
-    """Write cards: to one file, or each to the cache folder, where pages find them.
-
-    Raises:
-        SafecotError: the place cannot be written to.
-    """
-    if path is not None:
-        write_text(
-            path, json.dumps({"schema": SCHEMA, "cards": list(cards)}, indent=1, ensure_ascii=False) + "\n"
-        )
-        return [path]
-    written = []
-    for one in cards:
-        target = _folder() / (re.sub(r"[^\w.+@-]+", "-", one["evaluator"]) + ".json")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(
-            target, json.dumps({"schema": SCHEMA, "cards": [one]}, indent=1, ensure_ascii=False) + "\n"
-        )
-        written.append(target)
-    _known.cache_clear()
-    return written
-
-
-def _folder() -> Path:
-    return cache_dir() / "judge" / "scorecards"
-
-
-def scorecard(evaluator: Evaluator) -> Card | None:
-    """The card of an evaluator, as it ships or as it was measured on this machine; None where there is none.
-
-    A phrase list is known by its name and the hash of its phrases, a judge by its id and rubric.
-    """
-    cards = _known(str(_folder()))
-    if evaluator.is_list:
-        return cards.get(str(Evaluator.of_list(evaluator.id)))
-    return cards.get(f"{evaluator.judge}/{evaluator.rubric}")
-
-
-@lru_cache(maxsize=4)
-def _known(folder: str) -> dict[str, Card]:
-    found: dict[str, Card] = {}
-    for path in (SHIPPED, *sorted(Path(folder).glob("*.json"))):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            cards = content["cards"] if content.get("schema") == SCHEMA else []
-            found |= {str(one["evaluator"]): one for one in cards if one["rows"]}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # a card is an ornament: a page is made without it
-    return found
