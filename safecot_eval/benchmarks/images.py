@@ -92,6 +92,29 @@ def open_image(path: Path) -> Image.Image:
         raise SafecotError(f"{path.name}: the image is truncated or damaged ({error}).") from error
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the image that :func:`open_image` would return, by the file's header alone.
+
+    Raises:
+        SafecotError: the file is missing, no image, or larger than ``MAX_PIXELS``.
+    """
+    from PIL import ExifTags, Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except Image.DecompressionBombError:
+        width, height, turned = MAX_PIXELS, 2, False
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+        raise SafecotError(f"{path.name}: the file is not an image that can be read.") from error
+    if width * height > MAX_PIXELS:
+        raise SafecotError(f"{path.name}: the image is over the limit of {MAX_PIXELS // 10**6} megapixels.")
+    return (width, height) if turned else (height, width)
+
+
 _strict = threading.Lock()
 _readers = 0
 _others_wish = False

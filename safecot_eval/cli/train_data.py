@@ -54,6 +54,13 @@ from safecot_eval.util.errors import SafecotError
     help="What to do with training items found in an evaluation set.",
 )
 @click.option(
+    "--on-bad",
+    type=click.Choice(["stop", "drop"]),
+    default="stop",
+    show_default=True,
+    help="What to do with rows that cannot be used (no picture, no answer …); the manifest counts them.",
+)
+@click.option(
     "--protocol",
     type=click.Choice(["safecot"]),
     help="v0, v1 and v2 as recorded by the SafeCoT code: sources, prompts, refusals, templates and order.",
@@ -85,17 +92,19 @@ def data(
     seed: int,
     refusal_list: str,
     contamination: str,
+    on_bad: str,
     protocol: str | None,
     images: str,
     thoughts: str,
     out: Path,
 ) -> None:
     """Build the examples that all variants share: split, check, mix, order."""
-    from safecot_training.data import dataset, sources
+    from safecot_training.data import dataset, drawing, sources, test_only
+    from safecot_training.data.bad_rows import BadRows, OnBad
     from safecot_training.data.examples import Kind
 
     parts = _ratio(ratio if general_specs else "1:0")
-    plan = dataset.Plan(parts, size, holdout, seed, refusal_list, dataset.OnContamination(contamination))
+    plan = drawing.Plan(parts, size, holdout, seed, refusal_list, drawing.OnContamination(contamination))
     eval_sets = [sources.read_eval_set(spec) for spec in eval_specs]
     if protocol:
         from safecot_training.recorded_data import build_recorded
@@ -110,8 +119,9 @@ def data(
         raise SafecotError("Give at least one --safety SOURCE, or --protocol safecot.")
     if images != "copied" or thoughts != "llama":
         raise SafecotError("--images and --thoughts belong to --protocol safecot.")
-    safety = [e for spec in safety_specs for e in sources.read_source(spec, Kind.SAFETY, out / "hub")]
-    general = [e for spec in general_specs for e in sources.read_source(spec, Kind.GENERAL, out / "hub")]
+    bad = BadRows(OnBad(on_bad))
+    safety = [e for spec in safety_specs for e in sources.read_source(spec, Kind.SAFETY, out / "hub", bad)]
+    general = [e for spec in general_specs for e in sources.read_source(spec, Kind.GENERAL, out / "hub", bad)]
     manifest = dataset.build(
         safety,
         general,
@@ -119,12 +129,17 @@ def data(
         plan,
         eval_sets=eval_sets,
         sources=[sources.describe(spec) for spec in (*safety_specs, *general_specs)],
+        forbidden=test_only.eval_sets(),
+        bad=bad,
     )
     _report(manifest, out)
 
 
 def _report(manifest: dict[str, Any], out: Path) -> None:
     click.echo(f"{manifest['size']} examples in {out}: {_counts(manifest['counts']['kind'])}")
+    bad = manifest["bad_rows"]
+    if bad["dropped"]:
+        click.echo(f"{bad['dropped']} rows cannot be used and were dropped; the first: {bad['first'][0]}")
     checked = manifest["contamination"]["checked"]
     if checked:
         click.echo(

@@ -66,7 +66,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of 48 examples with all variants but v2, and answers of very different lengths."""
     from safecot_training.cot import variants
     from safecot_training.cot.targets import Variant
-    from safecot_training.data import dataset, sources
+    from safecot_training.data import dataset, drawing, sources
     from safecot_training.data.examples import Kind
 
     root = tmp_path_factory.mktemp("training")
@@ -76,7 +76,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sources.read_source(str(safety), Kind.SAFETY, root / "hub"),
         sources.read_source(str(general), Kind.GENERAL, root / "hub"),
         root / "data",
-        dataset.Plan(),
+        drawing.Plan(),
     )
     for variant in (Variant.V0, Variant.V1):
         variants.write_variant(root / "data", variant)

@@ -21,7 +21,8 @@ from safecot_training.cot.templates import TEMPLATES, load_templates
 from safecot_training.cot.variants import write_variant
 from safecot_training.cot.writer import WriterConfig, writer_prompt
 from safecot_training.cot.writer_filter import Drop, drop_reason
-from safecot_training.data.dataset import Plan, build, read_examples, read_manifest
+from safecot_training.data.dataset import build, read_examples, read_manifest
+from safecot_training.data.drawing import Plan
 from safecot_training.data.examples import Kind, read_triplets
 from safecot_training.data.refusals import load_refusals
 
@@ -141,7 +142,9 @@ def test_templates_are_blind_to_image_and_query(folder: Path) -> None:
     examples = read_examples(folder)
     assert examples
     for example, _ in examples:
-        other = replace(example, query="Something else entirely?", images=(), description="x")
+        other = replace(
+            example, query="Something else entirely?", images=(Path("other.png"),), description="x"
+        )
         assert templates.cot(example, 1) == templates.cot(other, 1)
 
 

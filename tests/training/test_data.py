@@ -17,7 +17,8 @@ from safecot_eval.util import files
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data import contamination, examples
 from safecot_training.data.contamination import EvalSet, Ground
-from safecot_training.data.dataset import OnContamination, Plan, build, read_examples, read_manifest
+from safecot_training.data.dataset import build, read_examples, read_manifest
+from safecot_training.data.drawing import OnContamination, Plan
 from safecot_training.data.examples import Kind, read_triplets
 from safecot_training.data.mixture import balanced_order, mix, split_by_question
 from safecot_training.data.sanitise import sanitise

@@ -18,7 +18,7 @@ from safecot_eval.cli.train import command
 from safecot_eval.util.errors import SafecotError
 from safecot_training.cot import variants
 from safecot_training.cot.targets import Variant
-from safecot_training.data import dataset
+from safecot_training.data import dataset, drawing
 from safecot_training.data.examples import read_triplets
 from safecot_training.sft.recipe import recipe_from
 from tests.training import tiny_families
@@ -67,7 +67,7 @@ def mixed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         )  # fmt: skip
     (root / "mixed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    plan = dataset.Plan(ratio=(1, 0))
+    plan = drawing.Plan(ratio=(1, 0))
     dataset.build(read_triplets(root / "mixed.jsonl"), [], root / "data", plan)
     variants.write_variant(root / "data", Variant.V0)
     return root / "data"

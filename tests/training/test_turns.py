@@ -9,7 +9,8 @@ import pytest
 
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.examples import Kind
-from safecot_training.data.sources import _turns, read_source
+from safecot_training.data.hub_rows import turns_of
+from safecot_training.data.sources import read_source
 
 ASKED = [{"from": "human", "value": "What is on the table?"}, {"from": "gpt", "value": "A cup."}]
 SYSTEM = {"from": "system", "value": "You are a careful assistant."}
@@ -32,7 +33,7 @@ def test_the_question_is_the_users(tmp_path: Path, turns: list[dict[str, str]]) 
     file.write_text(json.dumps([{"id": "1", "conversations": turns}]), encoding="utf-8")
     (example,) = read_source(f"llava={file}", Kind.GENERAL, tmp_path)
     assert (example.query, example.answer) == ("What is on the table?", "A cup.")
-    assert _turns({"conversations": turns}, "here") == ("What is on the table?", "A cup.")
+    assert turns_of({"conversations": turns}, "here") == [("What is on the table?", "A cup.")]
 
 
 @pytest.mark.parametrize(
@@ -61,4 +62,4 @@ def test_messages_of_a_hub_set_have_roles() -> None:
         {"role": "user", "content": parts},
         {"role": "assistant", "content": [{"type": "text", "text": "A cup."}]},
     ]
-    assert _turns({"messages": messages}, "here") == ("What is on the table?", "A cup.")
+    assert turns_of({"messages": messages}, "here") == [("What is on the table?", "A cup.")]

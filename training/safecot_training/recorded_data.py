@@ -12,7 +12,8 @@ from safecot_training.cot.recorded import recorded_thoughts, write_recorded
 from safecot_training.cot.targets import Variant
 from safecot_training.data import sources
 from safecot_training.data.contamination import EvalSet
-from safecot_training.data.dataset import Plan, build, read_manifest
+from safecot_training.data.dataset import build, read_manifest
+from safecot_training.data.drawing import Plan
 from safecot_training.data.protocol import load_protocol
 from safecot_training.data.recorded_sources import general_half, safety_half
 

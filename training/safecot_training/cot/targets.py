@@ -68,8 +68,9 @@ def training_row(
 ) -> dict[str, Any]:
     """One line of a training file: TRL's conversational vision format, with what people want to see beside it.
 
-    The user's turn is the example's query, or ``prompt`` where the query stands inside a prompt. TRL trains on the completion only if ``prompt`` and ``completion`` are separate; plain ``messages`` would train
-    on the question too.
+    The user's turn is the example's query, or ``prompt`` where the query stands inside a prompt; earlier turns stand before
+    it. TRL trains on the completion only if ``prompt`` and ``completion`` are separate; plain ``messages`` would train on the
+    question too.
     """
     return {
         "id": example.example_id,
@@ -79,6 +80,17 @@ def training_row(
         "expectation": example.expectation.value,
         "images": image_names,
         **({} if prompt is None else {"question": example.asked(variant)}),
-        "prompt": [{"role": "user", "content": example.query if prompt is None else prompt}],
+        "prompt": [
+            *_earlier(example),
+            {"role": "user", "content": example.query if prompt is None else prompt},
+        ],
         "completion": [{"role": "assistant", "content": completion}],
     }
+
+
+def _earlier(example: Example) -> list[dict[str, str]]:
+    return [
+        {"role": role, "content": text}
+        for exchange in example.history
+        for role, text in zip(("user", "assistant"), exchange, strict=True)
+    ]

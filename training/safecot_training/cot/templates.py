@@ -16,6 +16,9 @@ from safecot_training.data.refusals import choose, load_mapping
 
 TEMPLATES = Path(__file__).parent / "cot_templates" / "v1.yaml"
 PLACEHOLDER = "category"
+_OF_A_PICTURE = re.compile(
+    r"\b(?:images?|pictures?|photos?|photographs?|scenes?|shown|shows|visible|seen)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,18 @@ class Templates:
 
     def cot(self, example: Example, seed: int) -> str:
         """Choose a chain of thought for an example: by seed and id, never by image or query."""
+        return choose(self.wordings(example), "cot", seed, example.example_id)
+
+    def wordings(self, example: Example) -> tuple[str, ...]:
+        """All chains of thought that suit an example: a question without a picture gets none that speaks of one."""
         if example.expectation is Expectation.REFUSE:
             pool = self.pool(example.category)
-            wording = choose(pool.refuse, "cot", seed, example.example_id)
-            return wording.format(category=pool.name)
-        return choose(self.accept, "cot", seed, example.example_id)
+            found = tuple(wording.format(category=pool.name) for wording in pool.refuse)
+        else:
+            found = self.accept
+        if example.images:
+            return found
+        return tuple(wording for wording in found if not _OF_A_PICTURE.search(wording)) or found
 
 
 def category_key(category: str) -> str:

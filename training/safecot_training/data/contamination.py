@@ -1,8 +1,8 @@
 """Is a training example in an evaluation set? Same text, nearly the same text, or the same image.
 
-A sentence that a benchmark asks about many pictures ("The image shows a list numbered 1, 2 and 3 …") identifies none of
-its items; such *carrier* sentences (three or more source questions share them) are compared together with the image
-only. Near duplicates are pairs whose sets of character 5-grams have a Jaccard similarity of at least 0.8, found with one
+A sentence that is asked about many pictures ("The image shows a list numbered 1, 2 and 3 …") identifies none of them; such
+*carrier* sentences (three or more source questions of the benchmark, or three or more pictures of the training data, share
+them) are compared together with the image only. Near duplicates are pairs whose sets of character 5-grams have a Jaccard similarity of at least 0.8, found with one
 sparse matrix product. Images are equal when their bytes or their decoded RGB pixels are.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from safecot_eval.benchmarks.images import to_rgb
+from safecot_eval.benchmarks.images import open_image
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
@@ -27,6 +28,7 @@ from safecot_training.data.examples import Example
 
 NEAR_DUPLICATE = 0.8
 CARRIER_CLUSTERS = 3
+_CARRIER_WORDS = 8
 _NGRAM = 5
 _BLOCK = 2000
 _TEXT_KEYS = (
@@ -65,10 +67,35 @@ class EvalSet:
     Attributes:
         name: Leaf name.
         items: Its items.
+        carriers: Further carrier sentences: those of the whole set, where ``items`` are a part of it.
     """
 
     name: str
     items: tuple[Item, ...]
+    carriers: frozenset[str] = frozenset()
+
+
+def carriers_of(items: Iterable[Item]) -> frozenset[str]:
+    """Normalised sentences that three or more source questions share."""
+    clusters: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        for key in _texts_of(item):
+            clusters[key].add(item.cluster_id or item.item_id)
+    return frozenset(key for key, of in clusters.items() if len(of) >= CARRIER_CLUSTERS)
+
+
+def _texts_of(item: Item) -> list[str]:
+    texts = (item.prompt, *(item.extra[key] for key in _TEXT_KEYS if key in item.extra))
+    return [normalised(text) for text in texts]
+
+
+def _asked_about_many(examples: Iterable[Example]) -> set[str]:
+    """Normalised queries of three or more pictures."""
+    shown: dict[str, set[tuple[Path, ...]]] = defaultdict(set)
+    for example in examples:
+        if example.images:
+            shown[normalised(example.query)].add(example.images)
+    return {query for query, of in shown.items() if len(of) >= CARRIER_CLUSTERS}
 
 
 def normalised(text: str) -> str:
@@ -89,51 +116,83 @@ def image_keys(path: Path) -> tuple[str, str]:
     """
     try:
         content = path.read_bytes()
-        with Image.open(path) as image:
-            pixels = to_rgb(image)
-            decoded = sha256_of(repr(pixels.size).encode() + pixels.tobytes())
-    except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise SafecotError(
-            f"{path}: not a readable image ({error}); replace it or take the sample out."
-        ) from error
-    return sha256_of(content), decoded
+        pixels = open_image(path)
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    except SafecotError as error:
+        raise SafecotError(f"{path}: {error} Replace it or take the sample out.") from error
+    return sha256_of(content), sha256_of(repr(pixels.size).encode() + pixels.tobytes())
 
 
-def find(examples: Sequence[Example], eval_sets: Iterable[EvalSet]) -> list[Hit]:
+def find(
+    examples: Sequence[Example], eval_sets: Iterable[EvalSet], among: Sequence[Example] = ()
+) -> list[Hit]:
     """Compare training examples with evaluation sets.
+
+    Args:
+        examples: What may be trained on.
+        eval_sets: What must not be.
+        among: All examples that these were drawn from, to know the sentences that are asked about many pictures.
 
     Returns:
         At most one hit per example and evaluation set, the strongest ground first (image, text, near text).
     """
-    images = [
-        {key for path in example.images if path.is_file() for key in image_keys(path)} for example in examples
-    ]
+    eval_sets = list(eval_sets)
+    carriers = _asked_about_many(among or examples).union(*(each.carriers for each in eval_sets))
+    # Only pictures of one size can be equal; most are told apart by their header.
+    sizes = _sizes(path for example in examples for path in example.images) & _sizes(
+        path for eval_set in eval_sets for item in eval_set.items for path in item.images
+    )
+    images = [{key for path in example.images for key in _keys(path, sizes)} for example in examples]
     texts = [
-        [normalised(text) for text in (example.query, *example.queries.values(), *example.texts)]
+        [
+            text
+            for text in map(normalised, (example.query, *example.queries.values(), *example.texts))
+            if text not in carriers
+        ]
         for example in examples
     ]
     hits: list[Hit] = []
     for eval_set in eval_sets:
-        hits.extend(_find_in(examples, images, texts, eval_set))
+        hits.extend(_find_in(examples, images, texts, eval_set, sizes))
     return hits
 
 
+def _size(path: Path) -> tuple[int, ...] | None:
+    """Width and height by the file's header, the larger first: a camera's note may turn the picture. None if it is no image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return tuple(sorted(image.size, reverse=True))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _sizes(paths: Iterable[Path]) -> set[tuple[int, ...]]:
+    return {size for path in set(paths) if (size := _size(path)) is not None}
+
+
+def _keys(path: Path, sizes: set[tuple[int, ...]]) -> tuple[str, ...]:
+    return image_keys(path) if path.is_file() and _size(path) in sizes else ()
+
+
 def _find_in(
-    examples: Sequence[Example], images: list[set[str]], texts: list[list[str]], eval_set: EvalSet
+    examples: Sequence[Example],
+    images: list[set[str]],
+    texts: list[list[str]],
+    eval_set: EvalSet,
+    sizes: set[tuple[int, ...]],
 ) -> list[Hit]:
     by_image: dict[str, str] = {}
-    clusters: dict[str, set[str]] = defaultdict(set)
     by_text: dict[str, str] = {}
     for item in eval_set.items:
         for path in item.images:
-            if path.is_file():
-                for key in image_keys(path):
-                    by_image.setdefault(key, item.item_id)
-        for text in (item.prompt, *(item.extra[key] for key in _TEXT_KEYS if key in item.extra)):
-            key = normalised(text)
-            clusters[key].add(item.cluster_id or item.item_id)
+            for key in _keys(path, sizes):
+                by_image.setdefault(key, item.item_id)
+        for key in _texts_of(item):
             by_text.setdefault(key, item.item_id)
-    telling = {key for key, of in clusters.items() if key and len(of) < CARRIER_CLUSTERS}
+    telling = _telling(set(by_text) - {""}, carriers_of(eval_set.items) | eval_set.carriers)
     near = _near_duplicates(sorted({t for each in texts for t in each}), sorted(telling))
     hits = []
     for example, image_set, own in zip(examples, images, texts, strict=True):
@@ -150,6 +209,13 @@ def _find_in(
                 _hit(example, eval_set, by_text[other], Ground.NEAR_TEXT, f"{similarity:.2f}: {other}")
             )
     return hits
+
+
+def _telling(texts: set[str], carriers: frozenset[str]) -> set[str]:
+    """Texts that identify an item: none that is a carrier, holds one, or is one with a word changed."""
+    long = [carrier for carrier in carriers if len(carrier.split()) >= _CARRIER_WORDS]
+    own = [text for text in texts - carriers if not any(carrier in text for carrier in long)]
+    return set(own) - set(_near_duplicates(sorted(own), sorted(carriers - {""})))
 
 
 def _hit(example: Example, eval_set: EvalSet, item_id: str, ground: Ground, detail: str) -> Hit:

@@ -5,7 +5,8 @@ A data folder holds
 ================== ==========================================================================================
 ``examples.jsonl``  one example per line, in training order; the first N lines are the data set of size N
 ``images/``         images under the hash of their content
-``held_out.jsonl``  source questions kept for evaluation
+``held_out.jsonl``  source questions kept for evaluation, with task and item where they are a benchmark's
+``trained_items.jsonl``  the benchmarks' items that are trained on
 ``v0.jsonl`` …      one file per variant in TRL's format, written by :mod:`safecot_training.cot.variants`
 ``manifest.json``   seeds, sources, counts, checks, and the hash of every file
 ================== ==========================================================================================
@@ -17,8 +18,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from safecot_eval import __version__
 from safecot_eval.benchmarks import images
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
-from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
+from safecot_eval.scoring.refusal import load_list
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import (
     content_hash,
@@ -37,15 +37,15 @@ from safecot_eval.util.files import (
     write_json,
     write_jsonl,
 )
-from safecot_training.data import contamination
-from safecot_training.data.contamination import EvalSet
+from safecot_training.data.bad_rows import BadRows
+from safecot_training.data.contamination import EvalSet, carriers_of
+from safecot_training.data.drawing import Draw, Plan
 from safecot_training.data.examples import Example, Kind, require_unique_ids
-from safecot_training.data.mixture import balanced_order, mix, shuffled, split_by_question
+from safecot_training.data.mixture import split_by_question
 from safecot_training.data.refusals import choose_refusal, load_refusals
 
 SCHEMA = 1
-ORDER_SEED = 1042
-"""Seed of the recorded order (subsets of 50 to 1,000 of either half are its beginnings)."""
+_FILES = ("examples.jsonl", "held_out.jsonl", "trained_items.jsonl")
 _MANIFEST = {
     "seed": int,
     "files": dict,
@@ -56,38 +56,6 @@ _MANIFEST = {
 }
 
 
-class OnContamination(StrEnum):
-    """What to do with training examples that are in an evaluation set."""
-
-    STOP = "stop"
-    DROP = "drop"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that determines a data set beside its sources.
-
-    Attributes:
-        ratio: Safety parts and general parts.
-        size: Number of examples, or None for as many as the ratio allows.
-        holdout: Share of the safety sources' questions that is kept for evaluation.
-        seed: Of the split, the order and the refusals.
-        refusal_list: Phrase list whose sentences are learnt.
-        on_contamination: Stop, or drop and count.
-        protocol: ``safecot`` for the recorded order and targets; empty for ours.
-        by_name: Name images and copy none; such data can be compared, not trained on.
-    """
-
-    ratio: tuple[int, int] = (1, 1)
-    size: int | None = None
-    holdout: float = 0.0
-    seed: int = 0
-    refusal_list: str = DEFAULT_LIST
-    on_contamination: OnContamination = OnContamination.STOP
-    protocol: str = ""
-    by_name: bool = False
-
-
 def build(
     safety: Sequence[Example],
     general: Sequence[Example],
@@ -96,8 +64,13 @@ def build(
     *,
     eval_sets: Sequence[EvalSet] = (),
     sources: Sequence[dict[str, Any]] = (),
+    forbidden: Sequence[EvalSet] = (),
+    bad: BadRows | None = None,
 ) -> dict[str, Any]:
-    """Split, check, mix and write a data set.
+    """Split, mix, check and write a data set.
+
+    Pictures are opened for the examples that are drawn, and for no others. What is contaminated, or bad, among them is
+    taken out and the rest drawn again, until nothing is; that is the data set that would be drawn had it never been there.
 
     Args:
         safety: Triplets.
@@ -107,25 +80,22 @@ def build(
         eval_sets: What the training data must not hold. A benchmark that is also a source is compared by what was
             held out of it.
         sources: Descriptions of the sources for the manifest.
+        forbidden: What must not be trained on by anybody; a row that is a copy of theirs always stops.
+        bad: What to do with a row whose picture cannot be opened; the first one stops by default.
 
     Returns:
         The manifest.
 
     Raises:
-        SafecotError: contamination, too few examples, or a full disk.
+        SafecotError: contamination, a bad picture, too few examples, or a full disk.
     """
     require_unique_ids((*safety, *general), "The sources together")
     train, held_out = split_by_question(safety, plan.holdout, plan.seed)
     trained_on = {example.cluster_id for example in train}
     checked = [_without(eval_set, trained_on) for eval_set in eval_sets]
-    hits = contamination.find([*train, *general], checked)
-    if plan.on_contamination is OnContamination.STOP:
-        contamination.refuse_contaminated(hits)
-    tainted = {hit.example_id for hit in hits}
-    train = [example for example in train if example.example_id not in tainted]
-    clean_general = [example for example in general if example.example_id not in tainted]
-    order, order_seed = (shuffled, ORDER_SEED) if plan.protocol else (balanced_order, plan.seed)
-    mixed = mix(train, clean_general, ratio=plan.ratio, size=plan.size, seed=order_seed, order=order)
+    bad = bad or BadRows()
+    draw = Draw(plan, checked, forbidden, bad)
+    mixed = draw.clean(train, general)
     # Recorded variants refuse in different words, which each variant's file holds.
     refusals = () if plan.protocol else load_refusals(plan.refusal_list)
     write_jsonl(
@@ -135,7 +105,20 @@ def build(
             for e in mixed
         ],
     )
-    write_jsonl(out / "held_out.jsonl", [{"id": e.example_id, "cluster": e.cluster_id} for e in held_out])
+    write_jsonl(
+        out / "held_out.jsonl",
+        [
+            {"id": e.example_id, "cluster": e.cluster_id, "leaf": e.leaf, "item_id": e.item_id}
+            for e in held_out
+        ],
+    )
+    write_jsonl(
+        out / "trained_items.jsonl",
+        sorted(
+            ({"leaf": e.leaf, "item_id": e.item_id, "cluster": e.cluster_id} for e in mixed if e.leaf),
+            key=lambda row: (row["leaf"], row["item_id"]),
+        ),
+    )
     manifest = {
         "schema": SCHEMA,
         "safecot_version": __version__,
@@ -152,10 +135,11 @@ def build(
         "benchmarks": sorted({e.source for e in mixed if e.kind is Kind.SAFETY}),
         "contamination": {
             "checked": [{"set": e.name, "items": len(e.items)} for e in checked],
-            "dropped": len(tainted),
-            "grounds": dict(Counter(hit.ground.value for hit in hits)),
+            "dropped": len({hit.example_id for hit in draw.hits}),
+            "grounds": dict(Counter(hit.ground.value for hit in draw.hits)),
         },
-        "files": {name: sha256(out / name) for name in ("examples.jsonl", "held_out.jsonl")},
+        "bad_rows": bad.as_dict(),
+        "files": {name: sha256(out / name) for name in _FILES},
         "variants": {},
     }
     write_json(out / "manifest.json", manifest)
@@ -172,7 +156,7 @@ def _without(eval_set: EvalSet, trained_on: set[str]) -> EvalSet:
         for item in eval_set.items
         if not any(f"{source}/{item.cluster_id or item.item_id}" in trained_on for source in own)
     )
-    return replace(eval_set, items=tuple(kept))
+    return replace(eval_set, items=tuple(kept), carriers=carriers_of(eval_set.items))
 
 
 def _record(example: Example, refusal: str, out: Path, *, by_name: bool) -> dict[str, Any]:
@@ -194,6 +178,7 @@ def _record(example: Example, refusal: str, out: Path, *, by_name: bool) -> dict
         "texts": list(example.texts),
         "description": example.description,
         **({"queries": dict(example.queries)} if example.queries else {}),
+        **({"history": [list(pair) for pair in example.history]} if example.history else {}),
     }
 
 
@@ -256,6 +241,7 @@ def read_examples(folder: Path) -> list[tuple[Example, str]]:
             texts=tuple(row["texts"]),
             description=row["description"],
             queries=row.get("queries") or {},
+            history=tuple((question, answer) for question, answer in row.get("history") or ()),
         )
         pairs.append((example, row["reply"]))
     return pairs

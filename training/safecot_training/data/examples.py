@@ -12,13 +12,14 @@ One line of a triplet file (JSON lines; a Parquet file has the same columns):
 ``cluster``              optional; the source question, shared by variants of one question; splits follow it
 ``texts``                optional; other wordings of the same question, which contamination checks compare too
 ``description``          optional; what is seen in the image (used by rule-conditioned writers only)
+``history``              optional; earlier turns as pairs of question and answer
 ======================== ===================================================================================
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_training.data.bad_rows import BadRows
 from safecot_training.data.sanitise import sanitise
 
 GENERAL_CATEGORY = "general"
@@ -57,6 +59,10 @@ class Example:
         texts: Other wordings of the question.
         description: What is seen in the image, where the source tells.
         queries: The user's text by variant, where variants ask in different words (the recorded protocol does).
+        history: Earlier turns of the conversation, (question, answer) each.
+        leaf: Task whose item it is; empty for what is no benchmark's.
+        item_id: The item's id there.
+        fetch: Writes the images, where they are files only once the example is drawn.
     """
 
     example_id: str
@@ -71,26 +77,33 @@ class Example:
     texts: tuple[str, ...] = ()
     description: str = ""
     queries: Mapping[str, str] = field(default_factory=dict, hash=False)
+    history: tuple[tuple[str, str], ...] = ()
+    leaf: str = ""
+    item_id: str = ""
+    fetch: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
     def asked(self, variant: str) -> str:
         """The user's text in a variant."""
         return self.queries.get(variant, self.query)
 
 
-def read_triplets(path: Path, kind: Kind = Kind.SAFETY) -> list[Example]:
+def read_triplets(path: Path, kind: Kind = Kind.SAFETY, bad: BadRows | None = None) -> list[Example]:
     """Read a triplet file (``.jsonl`` or ``.parquet``).
 
     Args:
         path: The file; image paths are relative to its folder.
         kind: Half of the mixture it is meant for; general data need no category.
+        bad: What to do with a record that cannot be used; the first one stops by default.
 
     Raises:
         SafecotError: unreadable file, or a record without query, category, answer or an existing image, or an id
             that occurs twice (file, line and id are named).
     """
-    examples = [
-        example_from(record, path, number, kind, path.stem) for number, record in enumerate_records(path)
-    ]
+    bad = bad or BadRows()
+    examples = []
+    for number, record in enumerate_records(path):
+        with bad.skipped():
+            examples.append(example_from(record, path, number, kind, path.stem))
     require_unique_ids(examples, str(path))
     if not examples:
         raise SafecotError(f"{path}: holds no records; write one JSON object per line (docs/training.md).")
@@ -141,7 +154,7 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
     query = sanitise(str(record.get("query") or ""))
     if not query:
         raise SafecotError(f"{where}: 'query' is missing or empty; every triplet needs the user's text.")
-    category = str(record.get("category") or (GENERAL_CATEGORY if kind is Kind.GENERAL else "")).strip()
+    category = _category(record.get("category"), where) or (GENERAL_CATEGORY if kind is Kind.GENERAL else "")
     if not category:
         raise SafecotError(
             f"{where}: no 'category'; name the risk category, or 'harmless' for an item that is safe to answer."
@@ -173,7 +186,27 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
         kind=kind,
         texts=tuple(str(text) for text in texts),
         description=str(record.get("description") or ""),
+        history=_history(record.get("history"), where),
     )
+
+
+def _category(given: Any, where: str) -> str:
+    """A category; several are one with slashes between them, as VLGuard's main and sub-category are."""
+    if isinstance(given, list | tuple):
+        return "/".join(filter(None, (_category(each, where) for each in given)))
+    if isinstance(given, Mapping | bool):
+        raise SafecotError(f"{where}: 'category' must be a text or a list of texts.")
+    return "" if given is None else str(given).strip()
+
+
+def _history(given: Any, where: str) -> tuple[tuple[str, str], ...]:
+    pairs = given or ()
+    if not isinstance(pairs, list | tuple) or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        for pair in pairs
+    ):
+        raise SafecotError(f"{where}: 'history' must be a list of [question, answer] pairs.")
+    return tuple((sanitise(question), sanitise(answer)) for question, answer in pairs)
 
 
 def _images(record: Mapping[str, Any], folder: Path, where: str) -> tuple[Path, ...]:

@@ -24,12 +24,12 @@ from safecot_eval.benchmarks.data.locate import IMAGE_ENDINGS
 from safecot_eval.benchmarks.data.reading import records, text_field
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_training.data.conversations import read_conversations
 from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind
 from safecot_training.data.mixture import shuffled
 from safecot_training.data.protocol import Protocol
 from safecot_training.data.refusals import choose
 from safecot_training.data.sanitise import without_control_tokens
-from safecot_training.data.sources import read_conversations
 
 GENERAL_SEED = 42
 GENERAL_PARTS = {"coco": 10_000, "sam": 8_000, "web-landmark": None, "wikiart": None}

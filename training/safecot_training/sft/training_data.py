@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
+from safecot_eval.benchmarks.images import image_size
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -63,21 +62,17 @@ def _verified(path: Path, example_id: str) -> Path:
 
 
 def image_sizes(rows: list[dict[str, Any]]) -> list[list[tuple[int, int]]]:
-    """(height, width) in pixels of every row's images.
+    """(height, width) in pixels of every row's images as they will be shown.
 
     Raises:
-        SafecotError: a file is no image.
+        SafecotError: a file is no image, or too large for one.
     """
     sizes = []
     for row in rows:
-        each = []
-        for path in row["images"]:
-            try:
-                with Image.open(path) as image:
-                    each.append((image.height, image.width))
-            except (OSError, UnidentifiedImageError) as error:
-                raise SafecotError(f"{path}: the image of sample {row['id']} cannot be read.") from error
-        sizes.append(each)
+        try:
+            sizes.append([image_size(Path(path)) for path in row["images"]])
+        except SafecotError as error:
+            raise SafecotError(f"Sample {row['id']}: {error}") from error
     return sizes
 
 

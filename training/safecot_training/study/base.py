@@ -18,7 +18,7 @@ from safecot_eval.util.files import replacing_folder, write_json
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.cot.targets import Marker, Variant
 from safecot_training.cot.variants import write_variant
-from safecot_training.data import dataset
+from safecot_training.data import dataset, drawing
 from safecot_training.sft.card import read_card
 from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study.evaluation import CAPABILITY_TASK
@@ -56,7 +56,7 @@ def train_base(plan: Plan, out: Path, log: Callable[[str], None]) -> Path:
     if not (data / "manifest.json").is_file():
         examples = general_examples(plan.general, out / "pictures", seed=SEED)
         dataset.build(
-            [], examples, data, dataset.Plan(ratio=(0, 1), seed=SEED), eval_sets=[evaluation_set(plan)]
+            [], examples, data, drawing.Plan(ratio=(0, 1), seed=SEED), eval_sets=[evaluation_set(plan)]
         )
         write_variant(data, Variant.V0)
     start = out / "base" / "start"

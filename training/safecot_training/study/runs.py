@@ -9,7 +9,7 @@ from pathlib import Path
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.cot.targets import Variant
 from safecot_training.cot.variants import write_variant
-from safecot_training.data import dataset
+from safecot_training.data import dataset, drawing
 from safecot_training.data.contamination import EvalSet
 from safecot_training.sft.recipe import Method, Precision, Recipe
 from safecot_training.study import scene_writer
@@ -39,7 +39,7 @@ def build_data(
         safety = safety_examples(half, pictures, mixture, seed)
         general = general_examples(half, pictures, seed=1000 + seed, styles=SEEN_STYLES, instructions=False)
         manifest = dataset.build(
-            safety, general, folder, dataset.Plan(size=plan.full, seed=seed), eval_sets=[evaluation_set()]
+            safety, general, folder, drawing.Plan(size=plan.full, seed=seed), eval_sets=[evaluation_set()]
         )
     for variant in Variant:
         if variant.value not in manifest["variants"]:

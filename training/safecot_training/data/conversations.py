@@ -1,0 +1,231 @@
+"""Conversations: who said what, which picture was shown, and one example for each answer.
+
+A conversation of several turns is several targets: each answer is learnt behind the turns before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.benchmarks.data.locate import IMAGE_ENDINGS
+from safecot_eval.util.errors import SafecotError
+from safecot_training.data.bad_rows import BadRows
+from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from
+
+_ASKING = ("human", "user", "prompter")
+_ANSWERING = ("gpt", "assistant", "model", "bot", "chatgpt", "bard", "bing")
+_SILENT = ("system", "developer", "tool")
+_PLACE = re.compile(r"<image>", re.IGNORECASE)
+
+Exchange = tuple[str, str]
+"""A question and its answer."""
+
+
+def from_llava(path: Path, images: Path, kind: Kind, bad: BadRows) -> list[Example]:
+    """Examples of a file in LLaVA's conversation format (ShareGPT4V, LLaVA-Instruct …).
+
+    Raises:
+        SafecotError: the file is unreadable, or a row is malformed and bad rows stop the build.
+    """
+    examples: list[Example] = []
+    for number, record in enumerate(json_list(path), start=1):
+        with bad.skipped():
+            where = f"{path}, record {number}"
+            turns = objects(record.get("conversations"), f"{where}: 'conversations'")
+            names = _image_names(record, where)
+            _require_places(turns, len(names), where)
+            examples.extend(
+                from_exchanges(
+                    exchanges(turns, "value", f"{where}: 'conversations'"),
+                    {
+                        "id": f"{path.stem}:{record.get('id', number)}:{number}",
+                        "images": [str((images / name).resolve()) for name in names],
+                        "expectation": "answer",
+                        "category": GENERAL_CATEGORY if kind is Kind.GENERAL else record.get("category"),
+                    },
+                    path,
+                    number,
+                    kind,
+                    path.stem,
+                )
+            )
+    return examples
+
+
+def from_exchanges(
+    said: Sequence[Exchange], shared: Mapping[str, Any], path: Path, number: int, kind: Kind, source: str
+) -> list[Example]:
+    """One example per exchange of a conversation; the later ones have the earlier ones before them.
+
+    Raises:
+        SafecotError: see :func:`safecot_training.data.examples.read_triplets`.
+    """
+    own = str(shared["id"])
+    examples = []
+    for turn, (question, answer) in enumerate(said):
+        record = {
+            **shared,
+            "id": own if turn == 0 else f"{own}:turn{turn + 1}",
+            "cluster": own,
+            "query": question,
+            "answer": answer,
+            "history": [list(pair) for pair in said[:turn]],
+        }
+        examples.append(example_from(record, path, number, kind, source))
+    return examples
+
+
+def from_vlguard(root: Path, bad: BadRows) -> list[Example]:
+    """Examples of VLGuard's training set: ``train.json``, and images in ``train/`` (the unpacked zip), ``images/`` or beside it.
+
+    Raises:
+        SafecotError: the file is unreadable, or a row is malformed and bad rows stop the build.
+    """
+    path = root / "train.json"
+    examples: list[Example] = []
+    for number, record in enumerate(json_list(path), start=1):
+        with bad.skipped():
+            where = f"{path}, record {number}"
+            harm = "/".join(
+                str(record[key]) for key in ("harmful_category", "harmful_subcategory") if record.get(key)
+            )
+            image = find_picture(
+                (root / "train", root / "images", root), str(record.get("image") or ""), where
+            )
+            for turn, pair in enumerate(objects(record.get("instr-resp"), f"{where}: 'instr-resp'")):
+                key = next(
+                    (k for k in ("instruction", "unsafe_instruction", "safe_instruction") if k in pair), ""
+                )
+                refuse = key != "safe_instruction"
+                row = {
+                    "id": f"vlguard:{record.get('id', number)}:{turn}",
+                    "image": str(image.resolve()),
+                    "query": pair.get(key),
+                    "category": harm or ("unsafe instruction" if refuse else "harmless"),
+                    "expectation": "refuse" if refuse else "answer",
+                    "answer": pair.get("response"),
+                    "cluster": record.get("id", number),
+                }
+                examples.append(example_from(row, path, number, Kind.SAFETY, "vlguard"))
+    return examples
+
+
+def find_picture(folders: Sequence[Path], name: str, where: str) -> Path:
+    """A picture by its recorded name, in the first folder that has it; a copy with another ending counts.
+
+    Raises:
+        SafecotError: no folder has it, or the name leads out of them.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise SafecotError(f"{where}: the image path {name!r} is empty or leads out of the data folder.")
+    for folder in folders:
+        path = folder / name
+        for candidate in (path, *(path.with_name(path.stem + ending) for ending in IMAGE_ENDINGS)):
+            if candidate.is_file():
+                return candidate
+    looked = ", ".join(str(folder / name) for folder in folders)
+    raise SafecotError(f"{where}: the image is missing; looked for {looked}.")
+
+
+def exchanges(turns: Sequence[Mapping[str, Any]], text: str, where: str) -> list[Exchange]:
+    """Every question that is answered; a system turn is not a question.
+
+    Raises:
+        SafecotError: there is none, or a turn's speaker is unknown.
+
+    >>> turns = [{"from": "system", "value": "Be kind."}, {"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hi!"}]
+    >>> exchanges(turns, "value", "a.json, record 1")
+    [('Hi?', 'Hi!')]
+    """
+    said: list[tuple[str, str]] = []
+    for number, turn in enumerate(turns):
+        speaker = str(turn.get("from") or turn.get("role") or "").lower()
+        if speaker in _SILENT:
+            continue
+        if speaker not in ("", *_ASKING, *_ANSWERING):
+            raise SafecotError(f"{where}, turn {number + 1}: unknown speaker {speaker[:40]!r}.")
+        # Files that name no speakers alternate, beginning with the question.
+        asks = speaker in _ASKING if speaker else len(said) % 2 == 0
+        said.append(("question" if asks else "answer", plain(turn.get(text))))
+    found = [
+        (question, answer)
+        for (kind, question), (next_kind, answer) in itertools.pairwise(said)
+        if (kind, next_kind) == ("question", "answer")
+    ]
+    if not found:
+        raise SafecotError(f"{where} needs a question and an answer.")
+    return found
+
+
+def plain(content: Any) -> str:
+    """The text of a turn; parts of other kinds are left out."""
+    if isinstance(content, list):
+        texts = [
+            part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
+        ]
+        return "\n".join(str(text) for text in texts)
+    return str(content or "")
+
+
+def read_conversations(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number from 1, record) of a file in LLaVA's format; ``conversations`` is a list of objects in each.
+
+    Raises:
+        SafecotError: unreadable, or not in this format.
+    """
+    for number, record in enumerate(json_list(path), start=1):
+        turns = objects(record.get("conversations"), f"{path}, record {number}: 'conversations'")
+        yield number, {**record, "conversations": turns}
+
+
+def json_list(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON file.
+
+    Raises:
+        SafecotError: unreadable, or no list of objects.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise SafecotError(f"{path}: not a JSON file ({error}).") from error
+    if not isinstance(content, list):
+        raise SafecotError(f"{path}: must be a JSON list of records.")
+    return objects(content, f"{path}: the list")
+
+
+def objects(content: Any, where: str) -> list[dict[str, Any]]:
+    """A list of JSON objects; nothing is an empty one.
+
+    Raises:
+        SafecotError: anything else.
+    """
+    if content is None:
+        return []
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        raise SafecotError(f"{where} must hold JSON objects ({{…}}) and nothing else.")
+    return content
+
+
+def _image_names(record: Mapping[str, Any], where: str) -> list[str]:
+    given = record.get("image") or record.get("images") or []
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SafecotError(f"{where}: 'image' must be a path or a list of paths.")
+    return names
+
+
+def _require_places(turns: Sequence[Mapping[str, Any]], files: int, where: str) -> None:
+    """Refuse a conversation with more places for pictures than pictures: its questions are about what is not shown."""
+    places = sum(len(_PLACE.findall(plain(turn.get("value")))) for turn in turns)
+    if places > files:
+        raise SafecotError(
+            f"{where}: its turns say <image> {places} times and 'image' names {files} "
+            f"file{'' if files == 1 else 's'}; name a file for each, or take the record out."
+        )
