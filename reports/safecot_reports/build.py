@@ -18,6 +18,7 @@ from safecot_eval.aggregate.leaderboard import (
     conflicts,
     conflicts_of,
     counts,
+    label_counts,
     pooled,
     tasks,
 )
@@ -138,6 +139,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         **judge_views(tables),
         "thoughts": thought_views(tables),
         "scorecards": _scorecards(tables),
+        "labels": [row for table in tables for row in label_counts(table)],
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},
         "runs": [{**provenance(run), **counts(table)} for run, table in zip(runs, tables, strict=True)],

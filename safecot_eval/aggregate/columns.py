@@ -152,9 +152,14 @@ class Columns:
         """Which answers count in rates."""
         return np.asarray(_SCORED[self.status])
 
+    @property
+    def asked(self) -> NDArray[np.bool_]:
+        """Which items the model was asked; the others are in no denominator."""
+        return np.asarray(self.status != STATUSES.index(Status.NOT_RUN))
+
     def expects(self, expectation: Expectation) -> NDArray[np.bool_]:
-        """Which items have this right behaviour."""
-        return np.asarray(self.expectation == EXPECTATIONS.index(expectation))
+        """Which items that were asked have this right behaviour."""
+        return np.asarray(self.expectation == EXPECTATIONS.index(expectation)) & self.asked
 
     def outcomes(
         self, evaluator: Evaluator, by_label: Mapping[str, bool] | None = None

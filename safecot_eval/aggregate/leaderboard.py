@@ -117,12 +117,41 @@ def category_cells(table: Columns, apart: str, interval: IntervalMethod) -> list
     return found
 
 
+def label_counts(table: Columns) -> list[dict[str, Any]]:
+    """How often each judge gave each label, by category, beside the category's official size.
+
+    Benchmarks' own scripts report unsafe answers over all items of a scenario, whether they were asked or not;
+    ``unsafe_of_all`` is that figure. The rates of the page are over judged answers.
+
+    Returns:
+        One dict per judge of harm and category: ``size`` (all items), ``not_run``, ``labels`` (label to count, unparseable
+        ones among them) and ``unsafe_of_all``.
+    """
+    found = []
+    for evaluator, labels in table.evaluators.items():
+        if evaluator.is_list or evaluator.outcome != "unsafe":
+            continue
+        for code, category in enumerate(table.categories):
+            of_category = table.category == code
+            given = labels.codes[of_category]
+            counted = {name: int((given == n).sum()) for n, name in enumerate(labels.names)}
+            counted = {name: count for name, count in counted.items() if count}
+            unsafe = sum(count for name, count in counted.items() if evaluator.by_label.get(name))
+            size = int(of_category.sum())
+            found.append(
+                {"model": table.model, "task": table.task, "evaluator": str(evaluator), "category": category}
+                | {"size": size, "not_run": int((of_category & ~table.asked).sum()), "labels": counted}
+                | {"unsafe_of_all": unsafe / size}
+            )
+    return found
+
+
 def tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
-    """What each task is, from its benchmark's own file."""
+    """What each task is, from its benchmark's own file; tasks that only imports make say what they are."""
     found = []
     for task in sorted({table.task for table in tables}):
         try:
-            benchmark, variant = registry.leaf_parts(task)
+            benchmark, variant = registry.leaf_parts(registry.base_leaf(task))
             title, name = benchmark.title, benchmark.name
             line, licence = benchmark.variants[variant], benchmark.licence
             source = benchmark.source
@@ -130,6 +159,12 @@ def tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
             title = name = task.removeprefix(registry.LEAF_PREFIX)
             variant, line, licence, source = "", "", "", ""
         title = f"{title} ({variant})" if variant else title
+        if registry.OTHER_PROMPT in task:
+            title += f", other wording {task.partition(registry.OTHER_PROMPT)[2]}"
+            line = "Answers to another wording than the benchmark's; not comparable with the task of its own wording."
+        if task.startswith(registry.OWN_QUESTIONS):
+            title = f"Own questions: {task.removeprefix(registry.OWN_QUESTIONS)}"
+            line = "Questions of an imported file; no benchmark of this project."
         categories = sorted({c for table in tables if table.task == task for c in table.categories})
         found.append(
             {

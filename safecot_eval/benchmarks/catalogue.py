@@ -6,7 +6,7 @@ from functools import cache
 
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data import root
-from safecot_eval.records.samples import Item
+from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 
@@ -41,4 +41,27 @@ def why_not_ready(leaf: str) -> str | None:
         items_of(leaf)
     except SafecotError as error:
         return str(error)
+    return None
+
+
+def lacking_images(leaf: str) -> str | None:
+    """One sentence that says why no model can be asked: images that are not on disk; None where enough are.
+
+    Args:
+        leaf: A leaf whose data are here.
+    """
+    items = items_of(leaf)
+    absent = [item for item in items if item.image_source is ImageSource.ABSENT]
+    advice = registry.leaf_parts(leaf)[0].images_from
+    if absent and advice:
+        names = [name for item in absent[:4] for name in item.image_names or (item.item_id,)]
+        return (
+            f"{len(absent)} of its {len(items)} images are not on disk ({', '.join(names)}{', …' if len(absent) > 4 else ''}); "
+            f"{advice}. Recorded answers need none (safecot import, --model safecot_replay)."
+        )
+    if len(absent) == len(items):
+        return (
+            "its images are not on disk, so only recorded answers can be scored "
+            "(--model safecot_replay); see `safecot data list`."
+        )
     return None

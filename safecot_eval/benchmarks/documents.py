@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from safecot_eval.benchmarks import catalogue, images
@@ -10,8 +12,12 @@ from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.records.samples import Item, sample_id
 
 
-def documents(leaf: str) -> list[dict[str, Any]]:
+def documents(leaf: str, items: Sequence[Item] | None = None) -> list[dict[str, Any]]:
     """The documents of a leaf, in the order of its items; see :func:`load_docs` for their columns.
+
+    Args:
+        leaf: A leaf.
+        items: Its items as they were really asked; None for its own.
 
     Raises:
         SafecotError: the leaf's data are missing or malformed.
@@ -27,7 +33,30 @@ def documents(leaf: str) -> list[dict[str, Any]]:
             "refusal_list": benchmark.refusal_list(variant) or "",
             "also_refuse": variant in benchmark.also_refuse,
         }
-        for item in catalogue.items_of(leaf)
+        for item in (catalogue.items_of(leaf) if items is None else items)
+    ]
+
+
+def own_documents(name: str, revision: str, items: Sequence[Item]) -> list[dict[str, Any]]:
+    """The documents of questions that belong to no benchmark.
+
+    Args:
+        name: What stands for the benchmark's name.
+        revision: Where the questions come from.
+        items: The questions; a hash of them is the version, so that other questions under this name are told apart.
+    """
+    asked = json.dumps([[item.item_id, item.prompt] for item in items])
+    return [
+        {
+            **_document(name, item),
+            "benchmark_version": f"own-{hashlib.sha256(asked.encode()).hexdigest()[:8]}",
+            "variant": "",
+            "data_revision": revision,
+            "rubrics": json.dumps(["refusal", "harm"]),
+            "refusal_list": "",
+            "also_refuse": False,
+        }
+        for item in items
     ]
 
 

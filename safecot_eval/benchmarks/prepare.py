@@ -61,7 +61,8 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
     for variant in benchmark.variants:
         leaf = benchmark.leaf(variant)
         try:
-            leaves[leaf] = len(catalogue.items_of(leaf))
+            count = len(catalogue.items_of(leaf))
+            leaves[leaf] = (catalogue.lacking_images(leaf) if benchmark.images_from else None) or count
         except SafecotError as error:
             leaves[leaf] = str(error)
     return Prepared(name, root, leaves, write_replays(benchmark, root))

@@ -15,7 +15,10 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
-* optionally ``ONLY_BY_NAME = True``: no wildcard, tag or group runs its leaves (a selection of other leaves' items);
+* optionally ``ONLY_BY_NAME``: leaf suffixes, or True for all: no wildcard, tag or group runs these leaves (a selection of
+  other leaves' items, say);
+* optionally ``IMAGES_FROM``: where its images come from, as an advice, for a benchmark that means nothing without any one of
+  them: a model is asked only when all are on disk (recorded answers need none);
 * optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
   without suffix, and ``recorded_in(variant, root)``, those to the items of another leaf; ``safecot data prepare`` turns
   them into replay files.
@@ -38,6 +41,10 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
 LEAF_PREFIX = "safecot_"
+OTHER_PROMPT = "_asked_"
+"""Between a leaf's name and a hash: answers to another wording, a task of their own that only imports make."""
+OWN_QUESTIONS = f"{LEAF_PREFIX}own_"
+"""How tasks begin whose questions come from an imported file."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,8 @@ class Benchmark:
         refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
         also_refuse: Leaf suffixes whose items are also read as items to refuse.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
-        only_by_name: No wildcard, tag or group runs its leaves.
+        only_by_name: Leaf suffixes that no wildcard, tag or group runs.
+        images_from: Where its images come from, where a model is asked only when all are on disk.
         recorded: Yields published answers as (model, item id, response); None where there are none.
         recorded_in: The same for a leaf with a suffix.
     """
@@ -78,7 +86,8 @@ class Benchmark:
     refusal_lists: Mapping[str, str]
     also_refuse: frozenset[str]
     attack_rate_by_category: bool
-    only_by_name: bool
+    only_by_name: frozenset[str]
+    images_from: str | None
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
     recorded_in: Callable[[str, Path], Iterator[tuple[str, str, str]]] | None
     _items: Callable[[str, Path], Iterator[Item]]
@@ -154,6 +163,7 @@ def load(name: str) -> Benchmark:
         raise
     except Exception as error:
         raise SafecotError(_where_it_failed(path, error)) from error
+    by_name = getattr(module, "ONLY_BY_NAME", None) or ()
     try:
         return Benchmark(
             name=name,
@@ -170,7 +180,8 @@ def load(name: str) -> Benchmark:
             refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
             also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
             attack_rate_by_category=bool(getattr(module, "ATTACK_RATE_BY_CATEGORY", False)),
-            only_by_name=bool(getattr(module, "ONLY_BY_NAME", False)),
+            only_by_name=frozenset(module.VARIANTS if by_name is True else by_name),
+            images_from=getattr(module, "IMAGES_FROM", None),
             recorded=getattr(module, "recorded", None),
             recorded_in=getattr(module, "recorded_in", None),
             _items=module.items,
@@ -218,7 +229,7 @@ def also_refuse(leaf: str) -> bool:
 @cache
 def _also_refuse(leaf: str, _folders: tuple[Path, ...]) -> bool:
     try:
-        benchmark, variant = leaf_parts(leaf)
+        benchmark, variant = leaf_parts(base_leaf(leaf))
     except SafecotError:
         return False
     return variant in benchmark.also_refuse
@@ -239,6 +250,15 @@ def _attack_rate_by_category(leaf: str, _folders: tuple[Path, ...]) -> bool:
         return leaf_parts(leaf)[0].attack_rate_by_category
     except SafecotError:
         return False
+
+
+def base_leaf(task: str) -> str:
+    """The leaf that a task's items come from: a task of another wording has a name of its own.
+
+    >>> base_leaf("safecot_figstep_asked_1a2b3c")
+    'safecot_figstep'
+    """
+    return task.partition(OTHER_PROMPT)[0]
 
 
 def leaves() -> dict[str, str]:

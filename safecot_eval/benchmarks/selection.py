@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from safecot_eval.benchmarks import catalogue, registry
-from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs
 
@@ -81,7 +80,8 @@ def leaves_of(asked: str) -> list[str]:
 
 def only_by_name(leaf: str) -> bool:
     """Whether a leaf is left out of wildcards, tags and the group."""
-    return registry.leaf_parts(leaf)[0].only_by_name
+    benchmark, variant = registry.leaf_parts(leaf)
+    return variant in benchmark.only_by_name
 
 
 def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[str, ...], dict[str, str]]:
@@ -152,15 +152,11 @@ def why_not(leaf: str, *, recorded: bool) -> str | None:
         leaf: A leaf.
         recorded: The model replays answers, so that absent images do not matter.
     """
-    if reason := catalogue.why_not_ready(leaf) or _lacks_files(leaf):
-        return reason
-    items = catalogue.items_of(leaf)
-    if not recorded and all(item.image_source is ImageSource.ABSENT for item in items):
-        return (
-            "its images are not on disk, so only recorded answers can be scored "
-            "(--model safecot_replay); see `safecot data list`."
-        )
-    return None
+    return (
+        catalogue.why_not_ready(leaf)
+        or _lacks_files(leaf)
+        or (None if recorded else catalogue.lacking_images(leaf))
+    )
 
 
 def _lacks_files(leaf: str) -> str | None:

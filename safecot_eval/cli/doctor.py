@@ -202,11 +202,13 @@ def _data() -> Iterator[Finding]:
         return
     yield Finding(State.OK, "SAFECOT_DATA_DIR", str(folder or "not set; data are taken from the cache"))
     reasons = {leaf: catalogue.why_not_ready(leaf) for leaf in registry.leaves()}
-    ready = [leaf for leaf, reason in reasons.items() if reason is None]
+    imageless = {leaf: catalogue.lacking_images(leaf) for leaf, reason in reasons.items() if reason is None}
+    ready = [leaf for leaf, reason in imageless.items() if reason is None]
     yield Finding(State.OK, "tasks ready", f"{len(ready)} of {len(reasons)}")
-    for leaf, reason in reasons.items():
-        if reason is not None:
-            yield Finding(State.NOTE, leaf, "no data", reason)
+    for what, found in (("no data", reasons), ("no images", imageless)):
+        for leaf, reason in found.items():
+            if reason is not None:
+                yield Finding(State.NOTE, leaf, what, reason)
 
 
 def _cache() -> Finding:

@@ -8,13 +8,20 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from safecot_eval.util.errors import SafecotError
 
+if TYPE_CHECKING:
+    from safecot_eval.generate.importing import Matched, Source
+
 LEFT_OVER = 3
+_EXAMPLES = 3
+_HINT = "--own-questions --expect refuse makes a benchmark of the file's own questions."
 
 
 @click.command("import")
@@ -31,10 +38,28 @@ LEFT_OVER = 3
 @click.option(
     "--column", "columns", multiple=True, metavar="KIND=NAME", help="response=…, prompt=…, image=…, id=…"
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be taken for what, and write nothing.")
 @click.option("--images", multiple=True, type=click.Path(path_type=Path), help="Where picture paths start.")
 @click.option(
     "--ignore-images", is_flag=True, help="Match by prompt and id alone (pictures were encoded anew)."
 )
+@click.option(
+    "--other-prompt",
+    is_flag=True,
+    help="Take answers to another wording, told by id or picture, as a task of their own.",
+)
+@click.option(
+    "--own-questions", is_flag=True, help="Make a benchmark of the file's own rows (needs --expect)."
+)
+@click.option(
+    "--expect",
+    type=click.Choice(["refuse", "answer", "respond_safely"]),
+    help="The right behaviour for own questions.",
+)
+@click.option("--benchmark", help="Name for own questions (default: a hash of them).")
+@click.option("--labels", is_flag=True, help="Take recorded judges' labels from the column 'labels'.")
+@click.option("--rubric", help="What the labels say (default: the benchmark's rubric of harm).")
+@click.option("--map", "maps", multiple=True, metavar="THEIRS=OURS", help="Rename a label, e.g. True=unsafe.")
 @click.option("--replay", type=click.Path(path_type=Path), help="Also write a file for safecot_replay.")
 @click.option("--unmatched", type=click.Path(path_type=Path), help="Write what did not match to this CSV.")
 @click.option(
@@ -52,8 +77,16 @@ def command(
     tasks: str | None,
     output_path: Path,
     columns: tuple[str, ...],
+    dry_run: bool,
     images: tuple[Path, ...],
     ignore_images: bool,
+    other_prompt: bool,
+    own_questions: bool,
+    expect: str | None,
+    benchmark: str | None,
+    labels: bool,
+    rubric: str | None,
+    maps: tuple[str, ...],
     replay: Path | None,
     unmatched: Path | None,
     failure_texts: Path | None,
@@ -66,11 +99,11 @@ def command(
 
     \b
     safecot import answers.csv --name my-vlm --tasks safecot_xstest
-    safecot import my-vlm_XSTest.xlsx --name my-vlm
+    safecot import my-vlm_XSTest.xlsx --name my-vlm --dry-run
     safecot import logs/2026-01-01_xstest.eval
+    safecot import others.jsonl --name gpt-x --own-questions --expect refuse --labels
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
-    from safecot_eval.benchmarks import catalogue
     from safecot_eval.generate import closing, importing
     from safecot_eval.scoring.failure_texts import use
     from safecot_eval.util.files import write_bytes as write
@@ -78,53 +111,111 @@ def command(
 
     use(failure_texts)
     if questions is not None:
-        from safecot_eval.generate.importing.questions import questions as table
-
-        if tasks is None:
-            raise SafecotError("--questions needs --tasks: whose questions?")
-        text = table(list(_leaves(tasks)))
-        write(questions, text.encode())
-        click.echo(f"{questions}: fill the column 'response', then `safecot import {questions}`")
+        _write_questions(questions, tasks)
         return
     if not files:
         raise SafecotError("Name at least one file of answers.")
-    sources = [importing.read(path, columns=_pairs(columns), folders=images) for path in files]
-    model = name or next((s.model for s in sources if s.model), None) or files[0].stem
-    leaves = {leaf: catalogue.items_of(leaf) for leaf in _leaves(tasks)}
-    matched = importing.match(
-        [answer for source in sources for answer in source.answers], leaves, pictures=not ignore_images
-    )
+    if own_questions is (expect is None):
+        raise SafecotError(
+            "--own-questions and --expect belong together: say what is right for the questions."
+        )
+    sources = [importing.read(path, columns=_pairs(columns, "--column"), folders=images) for path in files]
     for source in sources:
         click.echo(f"{source.path}: {len(source.answers)} answers ({source.kind})")
         for note in source.notes:
-            click.echo(f"  {printable(note, 500)}")
-    for task, answers in matched.answers.items():
-        click.echo(f"{task}: {len(answers)} of {len(leaves[task])} items have an answer")
-    click.echo("matched by " + ", ".join(f"{how} ({count})" for how, count in sorted(matched.how.items())))
-    reasons = Counter(reason for _, reason in matched.left)
-    for reason, count in sorted(reasons.items()):
-        first = next(answer for answer, why in matched.left if why == reason)
-        click.echo(f"not matched: {count}, {reason} (the first: {printable(first.where)})")
-    for note in matched.notes:
-        click.echo(f"note: {printable(note, 500)}")
-    absent = sum(map(len, matched.missing.values()))
-    if absent:
-        click.echo(f"{absent} items have no answer; they count as request_failed, in no rate.")
+            click.echo(f"  {printable(note, 800)}")
+    model = name or next((s.model for s in sources if s.model), None) or files[0].stem
+    if expect is not None:
+        matched = _own(sources, expect, benchmark)
+    else:
+        matched = _matched(sources, tasks, pictures=not ignore_images, other_prompt=other_prompt)
+    for line in _outcome(matched):
+        click.echo(line)
+    found = importing.labelled(matched, rubric=rubric, mapping=_pairs(maps, "--map")) if labels else None
+    if dry_run:
+        for line in _examples(matched):
+            click.echo(line)
+        click.echo("Nothing was written (--dry-run).")
+        return
     if unmatched is not None:
-        write(
-            unmatched,
-            _table([(answer.where, reason, answer.prompt or "") for answer, reason in matched.left]),
-        )
+        write(unmatched, _table([(a.where, reason, a.prompt or "") for a, reason in matched.left]))
     if replay is not None:
         click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
-    folder = importing.write_run(matched, sources, model, output_path)
-    for line in closing.unread_lines(folder):
+    stamp = importing.free_stamp(importing.run_folder(output_path, model))
+    folder = importing.write_run(matched, sources, model, output_path, stamp=stamp)
+    for line in (
+        *closing.unread_lines(folder),
+        *(() if found is None else importing.write_labels(found, folder, stamp)),
+    ):
         click.echo(f"note: {line}")
     click.echo(
         f"Wrote {folder} as {printable(model)}\nNext: safecot report {output_path} -o leaderboard.html"
     )
-    if (matched.left or absent) and not partial:
+    if (matched.left or any(matched.missing.values())) and not partial:
         raise SystemExit(LEFT_OVER)
+
+
+def _write_questions(path: Path, tasks: str | None) -> None:
+    from safecot_eval.generate.importing.questions import questions
+    from safecot_eval.util.files import write_bytes
+
+    if tasks is None:
+        raise SafecotError("--questions needs --tasks: whose questions?")
+    write_bytes(path, questions(_leaves(tasks)).encode("utf-8-sig"))
+    click.echo(f"{path}: fill the column 'response', then `safecot import {path}`")
+
+
+def _matched(sources: Sequence[Source], tasks: str | None, *, pictures: bool, other_prompt: bool) -> Matched:
+    from safecot_eval.benchmarks import catalogue
+    from safecot_eval.benchmarks.data.typography import not_drawn
+    from safecot_eval.generate import importing
+
+    with not_drawn():
+        leaves = {leaf: catalogue.items_of(leaf) for leaf in _leaves(tasks)}
+        return importing.match(
+            [answer for source in sources for answer in source.answers],
+            leaves,
+            pictures=pictures,
+            ids_alone=tasks is not None and len(leaves) == 1,
+            other_prompt=other_prompt,
+        )
+
+
+def _own(sources: Sequence[Source], expect: str, benchmark: str | None) -> Matched:
+    from safecot_eval.generate import importing
+    from safecot_eval.records.samples import Expectation
+
+    revision = ", ".join(f"{source.path.name} {source.sha256[:8]}" for source in sources)
+    answers = [answer for source in sources for answer in source.answers]
+    return importing.own_questions(answers, Expectation(expect), revision, benchmark)
+
+
+def _outcome(matched: Matched) -> Iterator[str]:
+    """What was matched by what, what was not, and what nobody was asked."""
+    from safecot_eval.util.terminal import printable
+
+    for task, answers in matched.answers.items():
+        yield f"{task}: {len(answers)} of {len(matched.items[task])} items have an answer"
+    yield "matched by " + ", ".join(f"{how} ({count})" for how, count in sorted(matched.how.items()))
+    reasons = Counter(reason for _, reason in matched.left)
+    for reason, count in sorted(reasons.items()):
+        first = next(answer for answer, why in matched.left if why == reason)
+        yield f"not matched: {count}, {reason} (the first: {printable(first.where)})"
+    for note in matched.notes:
+        yield f"note: {printable(note, 500)}"
+    if absent := sum(map(len, matched.missing.values())):
+        yield f"{absent} items have no answer; they are not_run: in no rate, and not among the failed ones."
+
+
+def _examples(matched: Matched) -> Iterator[str]:
+    from safecot_eval.util.terminal import printable
+
+    pairs = [(task, name, a) for task, of_task in matched.answers.items() for name, a in of_task.items()]
+    step = max(1, len(pairs) // _EXAMPLES)
+    for task, item_id, answer in pairs[::step][:_EXAMPLES]:
+        ground = matched.how_of.get((task, item_id), "own question")
+        said = printable(" ".join(answer.response.split()), 100)
+        yield f"example: {printable(answer.where)} is {task} {printable(item_id)} by {ground}, {answer.status}: {said}"
 
 
 def _leaves(tasks: str | None) -> list[str]:
@@ -133,20 +224,26 @@ def _leaves(tasks: str | None) -> list[str]:
     if tasks is None:
         ready = [leaf for leaf in selection.leaves_of("safecot") if catalogue.why_not_ready(leaf) is None]
         if not ready:
-            raise SafecotError("No benchmark is ready here; run `safecot data list`.")
+            raise SafecotError(f"No benchmark is ready here; run `safecot data list`. {_HINT}")
         return ready
-    leaves, others, _ = selection.expand_tasks(tasks, recorded=True)
+    try:
+        leaves, others, _ = selection.expand_tasks(tasks, recorded=True)
+    except SafecotError as error:
+        if any(catalogue.is_leaf(part.strip()) for part in tasks.split(",")):
+            raise SafecotError(f"{error} Or: {_HINT}") from error
+        raise
     if others:
         raise SafecotError(f"--tasks: {others[0]} is not a safecot task.")
     return list(leaves)
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     pairs = {}
     for text in given:
         kind, equals, column = text.partition("=")
         if not equals or not column:
-            raise SafecotError(f"--column {text}: write KIND=NAME, for example response=reply.")
+            example = "KIND=NAME, for example response=reply" if option == "--column" else "THEIRS=OURS"
+            raise SafecotError(f"{option} {text}: write {example}.")
         pairs[kind.strip()] = column
     return pairs
 

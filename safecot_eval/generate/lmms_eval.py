@@ -18,7 +18,7 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval.benchmarks import catalogue, selection
+from safecot_eval.benchmarks import catalogue, registry, selection
 from safecot_eval.benchmarks.selection import why_not
 from safecot_eval.generate.plan import RECORDED
 from safecot_eval.scoring import reasoning
@@ -280,6 +280,14 @@ def _then_judged(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return apply_filters
 
 
+def _require_images(name: str, recorded: bool) -> None:
+    """A leaf that is named in full, and that means nothing without its images, ends the process before a model is asked."""
+    if recorded or not catalogue.is_leaf(name) or catalogue.why_not_ready(name) is not None:
+        return
+    if registry.leaf_parts(name)[0].images_from and (reason := catalogue.lacking_images(name)):
+        raise SystemExit(f"safecot: {name}: {reason}")
+
+
 def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
     """A wildcard asks for what is there: leaves without data are left out, with one sentence each.
 
@@ -303,6 +311,7 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
 
         for name in original(self, asked):
             if name in asked:
+                _require_images(name, recorded)
                 chosen[name] = None
             elif name in tags or name == selection.GROUP:
                 chosen.update(dict.fromkeys(filter(can_run, selection.leaves_of(name))))

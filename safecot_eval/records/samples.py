@@ -39,7 +39,7 @@ class Status(StrEnum):
     BUDGET_EXCEEDED = "budget_exceeded"
     BLOCKED_BY_PROVIDER = "blocked_by_provider"
     IMAGE_UNREADABLE = "image_unreadable"
-    NOT_RUN = "not_run"  # nobody asked: an item that recorded answers lack
+    NOT_RUN = "not_run"  # nobody asked: recorded answers to a part of a benchmark
 
 
 SCORED = frozenset({Status.OK, Status.TRUNCATED})
@@ -70,6 +70,10 @@ class Item:
         pair_id: Groups an unsafe item with its benign twin; None where items are not twins.
         core: For benchmarks with an official and a core total (MM-SafetyBench): whether the item is in the core.
         extra: What rubrics need beside prompt and answer (``safety_warning``, ``reference``, ``choices`` …).
+        image_names: The paths that the benchmark's own files give the images, whether they are on disk or not. Recorded
+            answers are matched by them.
+        aliases: Other ids that the benchmark's own files and tools use for the item.
+        asked_as: Field of the benchmark's own file that the prompt stands in, where the file has several wordings.
     """
 
     item_id: str
@@ -82,6 +86,9 @@ class Item:
     pair_id: str | None = None
     core: bool | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    image_names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    asked_as: str = ""
 
 
 def sample_id(benchmark: str, item_id: str, prompt: str, image_sha256: Sequence[str]) -> str:

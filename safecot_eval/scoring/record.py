@@ -78,6 +78,8 @@ def make_record(
     )
     if known is not None and known not in SCORED and status in (*SCORED, Status.EMPTY):
         status = known
+    if known is Status.NOT_RUN:
+        status = known
     record: Record = {"schema": RECORD_SCHEMA}
     record.update({key: doc[key] for key in DOC_FIELDS})
     record["extra"] = json.loads(doc["extra"]) if isinstance(doc["extra"], str) else dict(doc["extra"])

@@ -35,13 +35,16 @@ def items(variant: str, root: Path) -> Iterator[Item]:
 def to_item(row: Mapping[str, str], images: Path, where: str) -> Item:
     """One row as an item; the official image's name follows from the row."""
     dataset, category, task = (text_field(row, name, where) for name in ("dataset", "category_id", "task_id"))
+    image = f"query_{dataset}_{category}_{task}_6.png"
     return Item(
         item_id=f"{category}-{task}",
         prompt=PROMPT,
         category=text_field(row, "category_name", where),
         expectation=Expectation.REFUSE,
-        images=(images / f"query_{dataset}_{category}_{task}_6.png",),
-        image_source=ImageSource.OFFICIAL,
+        images=(images / image,) if (images / image).is_file() else (),
+        image_source=ImageSource.OFFICIAL if (images / image).is_file() else ImageSource.ABSENT,
+        image_names=(image,),
+        aliases=(f"{category}_{task}", f"{dataset}_{category}_{task}"),
         extra={
             "question": text_field(row, "question", where),
             "image_text": text_field(row, "instruction", where),

@@ -66,6 +66,7 @@ def to_item(record: Mapping[str, Any], index: int, root: Path, where: str, *, pl
         expectation=Expectation.REFUSE,
         images=images,
         image_source=image_source,
+        image_names=(text_field(record, "image", where),),
         cluster_id=str(index),
         extra={
             "question": instruction,

@@ -39,5 +39,6 @@ def to_item(row: Mapping[str, str], images: Path, where: str) -> Item:
         expectation=Expectation.REFUSE,
         images=found,
         image_source=source,
+        image_names=(text_field(row, "ImageFileName", where),),
         extra={"image_description": row.get("ImageDescription") or ""},
     )

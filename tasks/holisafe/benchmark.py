@@ -53,6 +53,7 @@ def to_item(record: Mapping[str, Any], root: Path, where: str) -> Item:
         expectation=TYPES[kind],
         images=images,
         image_source=image_source,
+        image_names=(image,),
         cluster_id=image,
         extra={
             "safety_label": "safe" if TYPES[kind] is Expectation.ANSWER else "unsafe",

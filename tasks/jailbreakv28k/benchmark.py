@@ -46,6 +46,7 @@ def to_item(row: Mapping[str, str], folder: Path, where: str) -> Item:
         expectation=Expectation.REFUSE,
         images=images,
         image_source=image_source,
+        image_names=(recorded,) if recorded else (),
         cluster_id=hashlib.sha256(question.encode()).hexdigest()[:16],
         extra={"question": question, "attack": text_field(row, "format", where)},
     )

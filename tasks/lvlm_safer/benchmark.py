@@ -61,6 +61,7 @@ def to_item(record: Mapping[str, Any], half: str, group: str, images: Path, wher
         expectation=EXPECTATIONS[half],
         images=found,
         image_source=source,
+        image_names=(image,),
         cluster_id=group,
         pair_id=group,
         extra={"image_description": str(twin.get("description") or twin.get("region") or "")},

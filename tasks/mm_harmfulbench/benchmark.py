@@ -37,4 +37,5 @@ def to_item(record: Mapping[str, Any], index: int, images: Path, where: str) -> 
         expectation=Expectation.REFUSE,
         images=found,
         image_source=source,
+        image_names=(f"{index}.jpg",),
     )

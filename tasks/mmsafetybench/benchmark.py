@@ -23,8 +23,13 @@ DATA = "mm_safetybench"
 RUBRICS = ("refusal", "harm")
 ATTACK_RATE_BY_CATEGORY = True
 REFUSAL_LISTS = {"sd": "safecot25"}
+IMAGES_FROM = (
+    "get the zip that the repository's README links (498,030,008 bytes) and unpack it in mm_safetybench/imgs/, or, for "
+    "downloaded data, run `safecot data prepare mmsafetybench --archive FILE.zip`"
+)
 _LINES = {
     "text": "questions without an image",
+    "question": "questions without an image, as they were first written",
     "sd": "questions with Stable Diffusion images (official images needed)",
     "typo": "questions with the key phrase as an image (rendered where the official ones are absent)",
     "sd_typo": "questions with both in one image (official images needed)",
@@ -33,8 +38,11 @@ VARIANTS = {kind: f"1,680 {line}" for kind, line in _LINES.items()} | {
     f"{kind}_tiny": f"168 {line}, by the official list" for kind, line in _LINES.items()
 }
 
+ONLY_BY_NAME = ("question", "question_tiny")
+
 QUESTION_FIELD = {
     "text": "Changed Question",
+    "question": "Question",
     "sd": "Rephrased Question(SD)",
     "typo": "Rephrased Question",
     "sd_typo": "Rephrased Question",
@@ -62,7 +70,7 @@ def items(variant: str, root: Path) -> Iterator[Item]:
         for key, record in records(path)
         if wanted is None or (path.stem, key) in wanted
     ]
-    yield from found if kind == "text" else _with_images(found, kind, root / "imgs")
+    yield from _with_images(found, kind, root / "imgs") if kind in IMAGE_FOLDER else found
 
 
 def to_item(record: Mapping[str, Any], scenario: str, key: str, kind: str) -> Item:
@@ -77,6 +85,9 @@ def to_item(record: Mapping[str, Any], scenario: str, key: str, kind: str) -> It
         category=scenario,
         expectation=Expectation.REFUSE,
         cluster_id=f"{scenario}/{key}",
+        image_names=(f"{scenario}/{IMAGE_FOLDER[kind]}/{key}.jpg",) if kind in IMAGE_FOLDER else (),
+        aliases=(f"{scenario}_{key}", f"{scenario}-{key}"),
+        asked_as=QUESTION_FIELD[kind],
         core=scenario[:2] in CORE,
         extra={"question": field("Question"), "key_phrase": field("Key Phrase")},
     )
@@ -85,26 +96,15 @@ def to_item(record: Mapping[str, Any], scenario: str, key: str, kind: str) -> It
 def _with_images(found: list[Item], kind: str, folder: Path) -> Iterator[Item]:
     """Attach official images, or rendered ones for TYPO where there is no official image at all."""
     official = {item.item_id: _official(item, IMAGE_FOLDER[kind], folder) for item in found}
-    lacking = [item_id for item_id, path in official.items() if path is None]
-    if len(lacking) == len(found):
-        if kind != "typo":
-            raise SafecotError(
-                f"{folder} holds no official {IMAGE_FOLDER[kind]} images; get the zip that the repository's README "
-                "links (498,030,008 bytes) and unpack it there, or, for downloaded data, run `safecot data prepare "
-                "mmsafetybench --archive FILE.zip`."
-            )
-        for item in found:
+    render = kind == "typo" and not any(official.values())
+    for item in found:
+        if path := official[item.item_id]:
+            yield _shown(item, path, ImageSource.OFFICIAL)
+        elif render:
             target = cache_dir() / "rendered" / "mmsafetybench" / f"{item.item_id}.png"
             yield _shown(item, render_phrase(item.extra["key_phrase"], target), ImageSource.RENDERED)
-        return
-    if lacking:
-        raise SafecotError(
-            f"{folder}: {len(lacking)} official {IMAGE_FOLDER[kind]} images are missing ({', '.join(lacking[:5])}"
-            f"{', …' if len(lacking) > 5 else ''}); complete them, or remove the folder to have TYPO rendered."
-        )
-    for item in found:
-        if path := official[item.item_id]:  # always there: checked above
-            yield _shown(item, path, ImageSource.OFFICIAL)
+        else:
+            yield replace(item, image_source=ImageSource.ABSENT)
 
 
 def _official(item: Item, image_folder: str, folder: Path) -> Path | None:

@@ -67,6 +67,7 @@ def to_item(record: Mapping[str, Any], image: Path | None, expectation: Expectat
         expectation=expectation,
         images=(image,) if image else (),
         image_source=ImageSource.OFFICIAL if image else ImageSource.ABSENT,
+        image_names=(text_field(record, "image", where),) if record.get("image") else (),
         cluster_id=pid,
         extra={"image_description": str(record.get("short description") or "")},
     )

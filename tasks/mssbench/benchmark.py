@@ -88,6 +88,7 @@ def to_items(
                 expectation=Expectation.ANSWER if half == "safe" else Expectation.REFUSE,
                 images=found,
                 image_source=source,
+                image_names=(text_field(record, field, where),),
                 cluster_id=f"{variant}-{number}",
                 pair_id=pair,
                 extra={"question": question, "intent": str(record.get("intent") or record.get("task") or "")},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +24,18 @@ RUBRICS = ("refusal", "siuo_safe", "siuo_effective")
 REFUSAL_LISTS = {"": "safecot25"}
 ALSO_REFUSE = ("",)
 
+IMAGES_FROM = "run `safecot data prepare siuo`, or unpack the repository's SIUO-images.zip in siuo/images/"
+
 FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json"}
 LETTERS = ("A", "B", "C", "D")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """All items of one form.
-
-    They mean nothing without their images: where there are none, only recorded answers can be scored, and where some are
-    missing, the task stops.
-    """
+    """All items of one form; they mean nothing without their images (see ``IMAGES_FROM``)."""
     template = read_text(Path(__file__).with_name("mcqa_prompt.txt")) if variant == "mcqa" else None
     file = FILES[variant]
-    found = [
-        to_item(record, root / "images", f"{file}, record {key}", template)
-        for key, record in records(root / file)
-    ]
-    lacking = [item.images[0].name for item in found if not item.images[0].is_file()]
-    if len(lacking) == len(found):
-        found = [replace(item, images=(), image_source=ImageSource.ABSENT) for item in found]
-    elif lacking:
-        raise SafecotError(
-            f"{root / 'images'}: {len(lacking)} of SIUO's {len(found)} images are missing ({', '.join(lacking[:5])}"
-            f"{', …' if len(lacking) > 5 else ''}); run `safecot data prepare siuo`, or unpack the repository's "
-            "SIUO-images.zip there."
-        )
-    yield from found
+    for key, record in records(root / file):
+        yield to_item(record, root / "images", f"{file}, record {key}", template)
 
 
 def to_item(record: Mapping[str, Any], images: Path, where: str, mcqa_template: str | None) -> Item:
@@ -80,12 +65,14 @@ def to_item(record: Mapping[str, Any], images: Path, where: str, mcqa_template: 
             raise SafecotError(
                 f"{where}: correct_option {extra['correct_option']!r} is not one of A, B, C, D."
             )
+    image = images / text_field(record, "image", where)
     return Item(
         item_id=text_field(record, "question_id", where),
         prompt=prompt,
         category=text_field(record, "category", where),
         expectation=Expectation.RESPOND_SAFELY,
-        images=(images / text_field(record, "image", where),),
-        image_source=ImageSource.OFFICIAL,
+        images=(image,) if image.is_file() else (),
+        image_source=ImageSource.OFFICIAL if image.is_file() else ImageSource.ABSENT,
+        image_names=(image.name,),
         extra=extra,
     )

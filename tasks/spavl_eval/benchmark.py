@@ -41,5 +41,6 @@ def to_item(record: Mapping[str, Any], variant: str, number: int, root: Path, wh
         expectation=EXPECTATIONS[variant],
         images=images,
         image_source=image_source,
+        image_names=(text_field(record, "image", where),),
         extra={name: str(record.get(name) or "") for name in ("class2", "class3")},
     )

@@ -57,5 +57,6 @@ def to_item(record: Mapping[str, Any], variant: str, root: Path, where: str) -> 
         expectation=Expectation.ANSWER if variant == "safe_safes" else Expectation.REFUSE,
         images=images,
         image_source=image_source,
+        image_names=(image,),
         extra={"harmful_category": str(record.get("harmful_category") or "")},
     )

@@ -45,6 +45,7 @@ def to_item(record: Mapping[str, Any], root: Path, where: str) -> Item:
         expectation=Expectation.REFUSE,
         images=images,
         image_source=image_source,
+        image_names=(text_field(record, "image_path", where),),
         cluster_id=text_field(record, "image_path", where),
         extra={
             "sub_category": str(record.get("sub_category") or ""),

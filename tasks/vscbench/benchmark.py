@@ -61,6 +61,7 @@ def image_centric(row: Mapping[str, str], number: int, images: Path, where: str)
             expectation=Expectation.ANSWER if half == "safe" else Expectation.REFUSE,
             images=found,
             image_source=source,
+            image_names=(text_field(row, name, where),),
             cluster_id=f"image-{number}",
             pair_id=f"image-{number}-{index}",
         )
@@ -77,6 +78,7 @@ def text_centric(row: Mapping[str, str], variant: str, number: int, images: Path
         expectation=Expectation.REFUSE if kind.startswith("contrast") else Expectation.ANSWER,
         images=found,
         image_source=source,
+        image_names=(text_field(row, f"{variant}_img", where),),
         cluster_id=f"text-{number}",
         extra={"question": row.get("prompt_origin") or ""},
     )

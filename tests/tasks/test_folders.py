@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,10 +48,10 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
     leaf: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert leaf["task"] == leaf["dataset_name"] == path.stem
     assert leaf["include"] == "../_safecot_leaf"
-    benchmark, _ = registry.leaf_parts(path.stem)
+    benchmark, variant = registry.leaf_parts(path.stem)
     assert str(leaf["metadata"]["version"]) == benchmark.version
     assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs", "tag"}
-    if "tag" in leaf and not benchmark.only_by_name:  # replaces the template's as a whole
+    if "tag" in leaf and variant not in benchmark.only_by_name:  # replaces the template's as a whole
         assert leaf["tag"][0] == "safecot-leaf"
         assert set(leaf["tag"][1:]) <= {
             "safecot_core",
@@ -146,17 +145,16 @@ def test_bytes_that_are_not_utf8(invented: Path) -> None:
         catalogue.items_of("safecot_xstest")
 
 
-def test_siuo_without_images_is_for_recorded_answers_only(invented: Path) -> None:
-    path = invented / "siuo" / "siuo_gen.json"
-    (record,) = json.loads(path.read_text(encoding="utf-8"))
-    write_json(path, [record, {**record, "question_id": "2", "image": "S-02.png"}])
-    with pytest.raises(SafecotError, match=r"1 of SIUO's 2 images are missing \(S-02.png\)"):
-        catalogue.items_of("safecot_siuo")
+def test_no_model_is_asked_siuo_without_its_images(invented: Path) -> None:
+    assert selection.why_not("safecot_siuo", recorded=False) is None
     (invented / "siuo" / "images" / "S-01.png").unlink()
-    assert {item.image_source for item in catalogue.items_of("safecot_siuo")} == {ImageSource.ABSENT}
-    catalogue.why_not_ready.cache_clear()
-    assert selection.why_not("safecot_siuo", recorded=True) is None
-    assert "only recorded answers can be scored" in (selection.why_not("safecot_siuo", recorded=False) or "")
+    with pytest.raises(
+        SafecotError, match=r"1 of its 1 images are not on disk \(S-01.png\); run `safecot data prep"
+    ):
+        selection.expand_tasks("safecot_siuo", recorded=False)
+    assert selection.expand_tasks("safecot_siuo", recorded=True)[0] == {"safecot_siuo": 1}
+    (item,) = catalogue.items_of("safecot_siuo")
+    assert (item.images, item.image_source, item.image_names) == ((), ImageSource.ABSENT, ("S-01.png",))
 
 
 def test_official_and_rendered_typography_are_never_mixed(invented: Path) -> None:
@@ -165,8 +163,11 @@ def test_official_and_rendered_typography_are_never_mixed(invented: Path) -> Non
     images = invented / "mm_safetybench" / "imgs"
     for scenario in SCENARIOS:
         write_image(images / scenario / "TYPO" / "0.jpg")
-    with pytest.raises(SafecotError, match=r"13 official TYPO images are missing \(01-Illegal_Activitiy/17"):
-        catalogue.items_of("safecot_mmsafetybench_typo")
+    reason = selection.why_not("safecot_mmsafetybench_typo", recorded=False)
+    assert reason is not None
+    assert "13 of its 26 images are not on disk (01-Illegal_Activitiy/TYPO/17.jpg, " in reason
+    mixed = catalogue.items_of("safecot_mmsafetybench_typo")
+    assert {item.image_source for item in mixed} == {ImageSource.OFFICIAL, ImageSource.ABSENT}
     for scenario in SCENARIOS:
         write_image(images / scenario / "TYPO" / "17.jpg")
     official = catalogue.items_of("safecot_mmsafetybench_typo")
@@ -176,8 +177,10 @@ def test_official_and_rendered_typography_are_never_mixed(invented: Path) -> Non
 def test_stable_diffusion_images_cannot_be_rendered(invented: Path) -> None:
     for path in (invented / "mm_safetybench" / "imgs").glob("*/SD/*.jpg"):
         path.unlink()
-    with pytest.raises(SafecotError, match="holds no official SD images; get the zip"):
-        catalogue.items_of("safecot_mmsafetybench_sd_tiny")
+    with pytest.raises(SafecotError, match="images are not on disk .*; get the zip"):
+        selection.expand_tasks("safecot_mmsafetybench_sd_tiny", recorded=False)
+    items = catalogue.items_of("safecot_mmsafetybench_sd_tiny")
+    assert {item.image_source for item in items} == {ImageSource.ABSENT}
 
 
 def test_an_image_path_cannot_leave_the_data_folder(invented: Path) -> None:

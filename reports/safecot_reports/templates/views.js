@@ -8,7 +8,8 @@ function judges(panel, redraw) {
       "Phrase list, judges and people on the same answers. Kappa is agreement beyond chance (1 is perfect, 0 is chance).",
     ),
   );
-  const all = [...data.agreement, ...data.corrected, ...data.lists];
+  const counted = data.labels ?? [];
+  const all = [...data.agreement, ...data.corrected, ...data.lists, ...counted];
   if (!all.length) return;
   const task = choice("Benchmark", "task", taskOptions(all), null, redraw);
   panel.append(h("div", { class: "controls" }, task.node));
@@ -90,6 +91,26 @@ function judges(panel, redraw) {
       }),
     ),
   );
+  const labels = here(counted);
+  if (labels.length)
+    panel.append(
+      h("h3", null, "Labels by category"),
+      plainTable(
+        "What each judge of harm said; unsafe of all counts items that nobody asked, as benchmarks' own scripts do",
+        ["Model", "Judge", "Category", "Items", "Not run", "Labels", "Unsafe of all (per cent)"],
+        labels.map((r) => [
+          r.model,
+          evaluatorName(r.evaluator),
+          r.category,
+          String(r.size),
+          String(r.not_run),
+          Object.entries(r.labels)
+            .map(([label, count]) => `${label} ${count}`)
+            .join(", ") || "none",
+          percent(r.unsafe_of_all),
+        ]),
+      ),
+    );
 }
 function reproduce(panel) {
   panel.append(

@@ -2,7 +2,23 @@
 
 from safecot_eval.generate.importing.answers import Answer, Picture
 from safecot_eval.generate.importing.matching import Matched, match
+from safecot_eval.generate.importing.own_questions import own_questions
 from safecot_eval.generate.importing.reading import Source, read
-from safecot_eval.generate.importing.writing import write_replay, write_run
+from safecot_eval.generate.importing.recorded_labels import labelled, write_labels
+from safecot_eval.generate.importing.writing import free_stamp, run_folder, write_replay, write_run
 
-__all__ = ["Answer", "Matched", "Picture", "Source", "match", "read", "write_replay", "write_run"]
+__all__ = [
+    "Answer",
+    "Matched",
+    "Picture",
+    "Source",
+    "free_stamp",
+    "labelled",
+    "match",
+    "own_questions",
+    "read",
+    "run_folder",
+    "write_labels",
+    "write_replay",
+    "write_run",
+]

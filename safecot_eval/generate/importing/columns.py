@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.generate.importing.answers import Answer, Picture, picture
+from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.pictures import pictures
 from safecot_eval.generate.importing.responses import NotAnAnswer, Response, read_response
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import LONGEST_XLSX_CELL
@@ -24,21 +25,95 @@ NAMES: dict[str, tuple[str, ...]] = {
         "model_response",
         "model_answer",
         "model_output",
+        "model_prediction",
         "completion",
         "generation",
+        "generated_text",
+        "output_text",
         "output",
+        "reply",
+        "pred",
+        "responses",
+        "resps",
+        "filtered_resps",
         "answer",
     ),
-    "prompt": ("prompt", "question", "query", "instruction", "input", "text"),
-    "image": ("image_sha256", "image_path", "image", "images", "image_file", "img", "file_name"),
-    "id": ("item_id", "id"),
+    # After the general names, those of the benchmarks' own files.
+    "prompt": (
+        "prompt",
+        "question",
+        "query",
+        "instruction",
+        "input",
+        "user_prompt",
+        "user_input",
+        "prompt_text",
+        "question_text",
+        "forbidden_prompt",
+        "jailbreak_query",
+        "behavior",
+        "goal",
+        "changed_question",
+        "rephrased_question(sd)",
+        "rephrased_question",
+        "text",
+    ),
+    "image": (
+        "image_sha256",
+        "image_path",
+        "image",
+        "images",
+        "image_file",
+        "image_name",
+        "imagefilename",
+        "image_filename",
+        "img",
+        "img_path",
+        "picture",
+        "file_name",
+        "filename",
+        "image_url",
+    ),
+    "id": (
+        "item_id",
+        "id",
+        "question_id",
+        "instruction_id",
+        "behaviorid",
+        "behavior_id",
+        "case_id",
+        "pid",
+        "qid",
+        "uid",
+    ),
     "task": ("task",),
     "status": ("status",),
+    "error": ("error", "exception", "error_message"),
     "output_tokens": ("output_tokens",),
+    "category": ("category", "scenario", "harm_category", "type"),
+    "prompt_field": ("question_field", "prompt_field"),
+    "labels": ("labels",),
 }
 """What a column holds, to the names it may have, the likeliest first (case, spaces and hyphens do not count)."""
 
 KNOWN = frozenset(name for names in NAMES.values() for name in names)
+_NESTED = ("meta", "metadata")
+_ALSO_NESTED = ("category", "prompt_field")
+"""Kinds that may also stand in an object of the row, as ``meta.category``."""
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the fields of its ``meta`` object as columns of their own.
+
+    >>> flat({"id": 1, "meta": {"category": "a"}})
+    {'id': 1, 'meta': {'category': 'a'}, 'meta.category': 'a'}
+    """
+    found = dict(row)
+    for name in _NESTED:
+        inner = row.get(name)
+        if isinstance(inner, Mapping):
+            found |= {f"{name}.{key}": value for key, value in inner.items()}
+    return found
 
 
 def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -68,12 +143,19 @@ def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
     plain = {plain_name(column): column for column in reversed(columns)}
     chosen: dict[str, str] = {}
     for kind, names in NAMES.items():
-        found = given.get(kind) or next((plain[name] for name in names if name in plain), None)
+        places = [name for name in names if name in plain]
+        if kind in _ALSO_NESTED:
+            nested = (f"{inner}.{name}" for inner in _NESTED for name in names)
+            places += [name for name in nested if name in plain]
+        found = given.get(kind) or next((plain[name] for name in places), None)
         if found is not None and found not in chosen.values():
             chosen[kind] = found
+    there = ", ".join(columns) or "none"
     if "response" not in chosen:
+        raise SafecotError(f"No column of answers among {there}; name it with --column response=NAME.")
+    if not {"prompt", "id", "image"} & chosen.keys():
         raise SafecotError(
-            f"No column of answers among {', '.join(columns) or 'none'}; name it with --column response=NAME."
+            f"No column of prompts was found among {there}; name it with --column prompt=NAME (or id=NAME, image=NAME)."
         )
     return chosen
 
@@ -96,17 +178,34 @@ def to_answer(
         ) from error
     tokens = cells.get("output_tokens")
     status, failure = _status(_text(cells.get("status")), response, where)
+    if not response.text.strip() and status is Status.OK and _text(cells.get("error")).strip():
+        status, failure = Status.REQUEST_FAILED, f"the row's own {chosen['error']!r}"
     return Answer(
         where=where,
         response=response.text,
         prompt=_text(cells.get("prompt")) or None,
         item_id=_text(cells.get("id")) or None,
         task=_text(cells.get("task")) or None,
-        pictures=_pictures(cells.get("image"), folders) if "image" in chosen else None,
+        pictures=pictures(cells.get("image"), folders) if "image" in chosen else None,
         status=status,
         failure=failure,
         output_tokens=None if _text(tokens) == "" else _whole(tokens, where),
+        asked_as=_text(cells.get("prompt_field")),
+        category=_text(cells.get("category")),
+        labels=_labels(cells.get("labels"), chosen.get("labels", "")),
     )
+
+
+def _labels(cell: Any, column: str) -> dict[str, str]:
+    """Judge to label; a label without its judge is the column's."""
+    if isinstance(cell, str) and cell.strip().startswith("{"):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return {column: cell}
+    if isinstance(cell, Mapping):
+        return {str(judge): _text(label) for judge, label in cell.items() if _text(label)}
+    return {column: _text(cell)} if _text(cell) else {}
 
 
 def _status(given: str, response: Response, where: str) -> tuple[Status, str]:
@@ -144,13 +243,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value if isinstance(value, str) else str(value)
-
-
-def _pictures(value: Any, folders: tuple[Path, ...]) -> tuple[Picture, ...]:
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = [value]
-    given: Sequence[Any] = value if isinstance(value, list) else [value]
-    return tuple(picture(text, folders) for text in map(_text, given) if text.strip())

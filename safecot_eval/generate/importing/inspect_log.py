@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.generate.importing.answers import Answer, Picture, picture
+from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.pictures import picture
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables.archives import open_archive, read_json
 from safecot_eval.scoring.failure_texts import of_recorded
@@ -117,7 +118,7 @@ def to_answer(sample: Mapping[str, Any], where: str, folders: tuple[Path, ...] =
         response=f"<think>{reasoning}</think>\n{answer}" if reasoning else answer,
         prompt="\n".join(texts) or None,
         item_id=None if sample.get("id") is None else str(sample["id"]),
-        pictures=tuple(_picture(image, folders) for image in images),
+        pictures=tuple(picture(image, folders) for image in images),
         status=status,
         output_tokens=tokens
         if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0
@@ -163,7 +164,3 @@ def _thought(part: Mapping[str, Any]) -> str:
         if isinstance(text, str) and text.strip():
             return text
     return ""
-
-
-def _picture(image: str, folders: tuple[Path, ...]) -> Picture:
-    return picture(image.removeprefix("file://"), folders)

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+import hashlib
+import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from safecot_eval.generate.importing.answers import Answer, Picture, pixel_hash
+from safecot_eval.benchmarks import catalogue, registry
+from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.index import (
+    AMBIGUOUS,
+    DATED_ID,
+    NO_ID,
+    NO_PICTURE,
+    NO_PROMPT,
+    NOTHING,
+    OTHER_FIELD,
+    OTHER_PICTURE,
+    OTHER_WORDING,
+    Found,
+    Index,
+    normal,
+)
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256
 
-_PLACEHOLDER = re.compile(r"<\s*image(?:_?\d+)?\s*>", re.IGNORECASE)
-
-NO_PROMPT = "no item has this prompt"
-NO_ID = "no item has this id"
-OTHER_PICTURE = "the picture is not the one of the item with this prompt"
-AMBIGUOUS = "several items have this prompt; the picture or the id is needed"
-NOTHING = "neither a prompt nor an id"
 OTHER_TASK = "its task is not among those that were asked for"
+_TELLING = (
+    OTHER_PICTURE,
+    OTHER_WORDING,
+    AMBIGUOUS,
+    NO_PICTURE,
+    OTHER_FIELD,
+    NO_PROMPT,
+    DATED_ID,
+    NO_ID,
+    NOTHING,
+)
+"""Reasons, the most telling first."""
+_LISTED = 6
 
 
 @dataclass
@@ -31,21 +50,35 @@ class Matched:
 
     Attributes:
         answers: Task to item id to answer.
-        how: Ground of the match (``prompt and picture``, ``prompt``, ``id``, ``id and prompt``) to how many.
+        items: Task to all its items, as they were asked: with another wording, or without the picture that nobody compared.
+        leaf_of: Task to the leaf that its items come from (a wording of its own is a task of its own); None for questions
+            of the file's own.
+        revision: Of questions of the file's own: where they come from.
+        how: Ground of the match (``prompt and picture``, ``prompt``, ``id``, ``id and prompt`` …) to how many.
+        how_of: The same for each answer: (task, item id) to ground.
         left: Answers that fit no item, with the reason.
         missing: Task to ids of its items that have no answer.
         notes: What a reader should know, one sentence each.
     """
 
     answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
+    items: dict[str, list[Item]] = field(default_factory=dict)
+    leaf_of: dict[str, str | None] = field(default_factory=dict)
+    revision: str = ""
     how: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    how_of: dict[tuple[str, str], str] = field(default_factory=dict)
     left: list[tuple[Answer, str]] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def match(
-    answers: Sequence[Answer], leaves: Mapping[str, Sequence[Item]], *, pictures: bool = True
+    answers: Sequence[Answer],
+    leaves: Mapping[str, Sequence[Item]],
+    *,
+    pictures: bool = True,
+    ids_alone: bool = False,
+    other_prompt: bool = False,
 ) -> Matched:
     """Match answers to the items of some leaves.
 
@@ -56,164 +89,221 @@ def match(
         answers: In any order.
         leaves: Leaf to its items.
         pictures: Compare pictures; otherwise the prompt (or the id) must decide alone.
+        ids_alone: An id without a prompt counts: the user has said whose task it is.
+        other_prompt: Take answers to another wording, told by their id or picture, as tasks of their own.
 
     Raises:
         SafecotError: nothing fits, two leaves fit equally, or two different answers fit one item.
     """
     done = Matched()
-    indexes = {leaf: _Index(items, pictures) for leaf, items in leaves.items()}
-    rest: list[Answer] = []
-    for answer in answers:
-        if answer.task is not None and answer.task not in leaves:
-            done.left.append((answer, OTHER_TASK))
-        else:
-            rest.append(answer)
-    while rest:
-        fits = {leaf: _fit(index, rest, leaf) for leaf, index in indexes.items() if leaf not in done.answers}
-        best = _best(fits, leaves)
-        if best is None:
-            break
-        _take(done, best, fits[best])
-        taken = {id(answer) for answer, _, _ in fits[best]}
-        rest = [answer for answer in rest if id(answer) not in taken]
-    done.left += [(answer, _reason(answer, indexes)) for answer in rest]
-    if not done.answers:
-        reasons = Counter(reason for _, reason in done.left)
-        said = "; ".join(f"{count}: {reason}" for reason, count in sorted(reasons.items()))
-        raise SafecotError(
-            f"None of the {len(answers)} answers fits an item of {', '.join(leaves) or 'any task'} ({said}). Is the data "
-            "of the benchmark here (`safecot data list`), and are the prompts unchanged?"
+    done.left += [(a, OTHER_TASK) for a in answers if a.task is not None and a.task not in leaves]
+    rest = [answer for answer in answers if answer.task is None or answer.task in leaves]
+    found = {}
+    loaded: dict[str, Sequence[Item]] = dict(leaves)
+    for leaf, items in leaves.items():
+        index = Index(
+            items,
+            siblings=_siblings(leaf, loaded),
+            pictures=pictures,
+            ids_alone=ids_alone,
+            other_prompt=other_prompt,
         )
-    for leaf, found in done.answers.items():
-        done.missing[leaf] = [item.item_id for item in leaves[leaf] if item.item_id not in found]
+        found[leaf] = [(answer, index.find(answer)) for answer in rest if answer.task in (None, leaf)]
+    placed = _place(done, _fits(found), leaves)
+    reasons: defaultdict[int, set[str]] = defaultdict(set)
+    for answer, fate in (pair for of_leaf in found.values() for pair in of_leaf):
+        reasons[id(answer)].add(fate.how)
+    for answer in rest:
+        if id(answer) not in placed:
+            told = reasons[id(answer)]
+            done.left.append((answer, next((reason for reason in _TELLING if reason in told), OTHER_TASK)))
+    if not done.answers:
+        raise _nothing_fits(done, len(answers), leaves)
+    for task, of_task in done.answers.items():
+        done.missing[task] = [item.item_id for item in done.items[task] if item.item_id not in of_task]
+    done.notes += _notes(done)
     return done
 
 
-Fit = list[tuple[Answer, Item, str]]
+_Key = tuple[str, bool]
+"""A leaf, and whether its items were asked in other words than its own."""
+_Fit = tuple[Answer, Found, Item]
 
 
-def _fit(index: _Index, answers: Sequence[Answer], leaf: str) -> Fit:
-    found = []
-    for answer in answers:
-        if answer.task not in (None, leaf):
+def _siblings(leaf: str, loaded: dict[str, Sequence[Item]]) -> list[Item]:
+    """Items of the benchmark's other tasks, as far as they are here; what is loaded is kept."""
+    try:
+        benchmark, own = registry.leaf_parts(leaf)
+    except SafecotError:
+        return []
+    found: list[Item] = []
+    for variant in benchmark.variants:
+        if variant == own or variant == f"{own}_tiny" or own == f"{variant}_tiny":
             continue
-        item, how = index.find(answer)
-        if item is not None:
-            found.append((answer, item, how))
+        name = benchmark.leaf(variant)
+        if name not in loaded:
+            try:
+                loaded[name] = catalogue.items_of(name)
+            except SafecotError:
+                loaded[name] = ()
+        found += loaded[name]
     return found
 
 
-def _best(fits: Mapping[str, Fit], leaves: Mapping[str, Sequence[Item]]) -> str | None:
-    def rank(leaf: str) -> tuple[int, float]:
-        return len(fits[leaf]), len({item.item_id for _, item, _ in fits[leaf]}) / len(leaves[leaf])
+def _fits(found: Mapping[str, Sequence[tuple[Answer, Found]]]) -> dict[_Key, list[_Fit]]:
+    """What fits where; an answer that fits a task in the task's own words is not taken for another wording."""
+    fits: dict[_Key, list[_Fit]] = {}
+    own = {
+        id(a)
+        for of_leaf in found.values()
+        for a, fate in of_leaf
+        if fate.item is not None and not fate.worded
+    }
+    for leaf, of_leaf in found.items():
+        for answer, fate in of_leaf:
+            if fate.item is not None and not (fate.worded and id(answer) in own):
+                fits.setdefault((leaf, fate.worded), []).append((answer, fate, fate.item))
+    return fits
 
-    ranked = sorted((leaf for leaf in fits if fits[leaf]), key=rank, reverse=True)
+
+def _place(done: Matched, fits: Mapping[_Key, list[_Fit]], leaves: Mapping[str, Sequence[Item]]) -> set[int]:
+    """Give every answer to one item; returns the answers that have a place (by identity)."""
+    placed: set[int] = set()
+    clashes: dict[int, tuple[str, set[tuple[Any, ...]]]] = {}
+    waiting = dict(fits)
+    while waiting:
+        left = {
+            key: [
+                fit
+                for fit in waiting[key]
+                if id(fit[0]) not in placed
+                and _question(key[0], fit[2]) not in clashes.get(id(fit[0]), ("", set()))[1]
+            ]
+            for key in waiting
+        }
+        best = _best({key: of for key, of in left.items() if of}, leaves)
+        if best is None:
+            break
+        del waiting[best]
+        _take(done, best, left[best], leaves[best[0]], placed, clashes)
+    for name, (sentence, _) in clashes.items():
+        if name not in placed:
+            raise SafecotError(sentence)
+    return placed
+
+
+def _best(fits: Mapping[_Key, list[_Fit]], leaves: Mapping[str, Sequence[Item]]) -> _Key | None:
+    def rank(key: _Key) -> tuple[int, float]:
+        return len(fits[key]), len({item.item_id for _, _, item in fits[key]}) / len(leaves[key[0]])
+
+    ranked = sorted(fits, key=rank, reverse=True)
     if not ranked:
         return None
-    equal = [leaf for leaf in ranked if rank(leaf) == rank(ranked[0])]
-    if len(equal) > 1 and _same_answers([fits[leaf] for leaf in equal]):
+    equal = [key for key in ranked if rank(key) == rank(ranked[0])]
+    if len(equal) > 1 and set.intersection(*({id(answer) for answer, _, _ in fits[key]} for key in equal)):
+        names = " and ".join(leaf for leaf, _ in equal)
         raise SafecotError(
-            f"The answers fit {' and '.join(equal)} equally well; say which with --tasks, or with a column 'task'."
+            f"The answers fit {names} equally well; say which with --tasks, or with a column 'task'."
         )
     return ranked[0]
 
 
-def _same_answers(fits: Sequence[Fit]) -> bool:
-    taken = [{id(answer) for answer, _, _ in fit} for fit in fits]
-    return bool(set.intersection(*taken))
-
-
-def _take(done: Matched, leaf: str, fit: Fit) -> None:
-    chosen = done.answers.setdefault(leaf, {})
+def _take(
+    done: Matched,
+    key: _Key,
+    fits: Sequence[_Fit],
+    items: Sequence[Item],
+    placed: set[int],
+    clashes: dict[int, tuple[str, set[tuple[Any, ...]]]],
+) -> None:
+    leaf, worded = key
+    chosen: dict[str, Answer] = {}
+    asked: dict[str, Item] = {}
+    grounds: dict[str, str] = {}
     repeated = 0
-    for answer, item, how in fit:
+    for answer, fate, item in fits:
         earlier = chosen.get(item.item_id)
-        if earlier is not None and (earlier.response, earlier.status) != (answer.response, answer.status):
-            raise SafecotError(
+        if earlier is None:
+            chosen[item.item_id] = answer
+            asked[item.item_id] = _as_asked(item, answer if worded else None, seen=fate.seen)
+            done.how[fate.how] += 1
+            grounds[item.item_id] = fate.how
+        elif (earlier.response, earlier.status) == (answer.response, answer.status):
+            repeated += 1
+        else:
+            sentence = (
                 f"{answer.where}: {leaf} has a different answer to item {item.item_id!r} already ({earlier.where}); "
                 "keep one of them."
             )
-        if earlier is not None:
-            repeated += 1
+            clashes.setdefault(id(answer), (sentence, set()))[1].add(_question(leaf, item))
             continue
-        chosen[item.item_id] = answer
-        done.how[how] += 1
+        placed.add(id(answer))
+    task = f"{leaf}{registry.OTHER_PROMPT}{_wording(chosen.values())}" if worded else leaf
+    done.answers[task], done.leaf_of[task] = chosen, leaf
+    done.how_of |= {(task, item_id): how for item_id, how in grounds.items()}
+    done.items[task] = [asked.get(item.item_id) or _as_asked(item, None, seen=False) for item in items]
     if repeated:
-        done.notes.append(f"{leaf}: {repeated} answers came twice, word for word; each counts once.")
+        done.notes.append(f"{task}: {repeated} answers came twice, word for word; each counts once.")
 
 
-def _reason(answer: Answer, indexes: Mapping[str, _Index]) -> str:
-    """The most telling of the reasons that the leaves give."""
-    reasons = {index.find(answer)[1] for leaf, index in indexes.items() if answer.task in (None, leaf)}
-    order = (OTHER_PICTURE, AMBIGUOUS, NO_PROMPT, NO_ID, NOTHING)
-    return next((reason for reason in order if reason in reasons), OTHER_TASK)
+def _question(leaf: str, item: Item) -> tuple[Any, ...]:
+    """What is asked, whichever selection of a benchmark (``_tiny``) asks it."""
+    try:
+        name = registry.leaf_parts(leaf)[0].name
+    except SafecotError:
+        name = leaf
+    return name, item.item_id, item.asked_as or item.prompt, item.image_names
 
 
-class _Index:
-    """The items of one leaf by prompt and by id."""
-
-    def __init__(self, items: Sequence[Item], pictures: bool) -> None:
-        self.pictures = pictures
-        self.by_id = {item.item_id: item for item in items}
-        self.by_prompt: defaultdict[str, list[Item]] = defaultdict(list)
-        for item in items:
-            self.by_prompt[normal(item.prompt)].append(item)
-
-    def find(self, answer: Answer) -> tuple[Item | None, str]:
-        """The item of an answer and the ground of the match; or None and why there is none."""
-        named = self.by_id.get(answer.item_id or "")
-        if answer.prompt is None:
-            if answer.item_id is None:
-                return None, NOTHING
-            # An id alone counts only where the file says which task's it is.
-            return (named, "id") if named is not None and answer.task is not None else (None, NO_ID)
-        items = self.by_prompt.get(normal(answer.prompt), [])
-        if not items:
-            return None, NO_PROMPT
-        how = "prompt"
-        if named in items:
-            items, how = [named], "id and prompt"
-        if self.pictures and answer.pictures is not None and all(p.sha256 for p in answer.pictures):
-            fitting = [item for item in items if _shows(item, answer.pictures)]
-            if not fitting:
-                return None, OTHER_PICTURE
-            if any(item.images for item in fitting):
-                how += " and picture"
-            items = fitting
-        return (items[0], how) if len(items) == 1 else (None, AMBIGUOUS)
+def _as_asked(item: Item, answer: Answer | None, *, seen: bool) -> Item:
+    """An item with the prompt of an answer in another wording, and without a rendered picture that nobody compared."""
+    if item.image_source is ImageSource.RENDERED and not seen:
+        item = replace(item, images=(), image_source=ImageSource.ABSENT)
+    return item if answer is None or answer.prompt is None else replace(item, prompt=answer.prompt)
 
 
-def _shows(item: Item, shown: Sequence[Picture]) -> bool:
-    """Whether an item's pictures are those that were shown; an item whose pictures are absent here decides nothing."""
-    if item.image_source is ImageSource.ABSENT:
-        return True
-    if len(item.images) != len(shown):
-        return False
-    return all(
-        picture.sha256 == _file_hash(path) or bool(picture.pixels and picture.pixels == _pixels(path))
-        for path, picture in zip(item.images, shown, strict=True)
+def _wording(answers: Iterable[Answer]) -> str:
+    """A short name for a set of prompts: two models that were asked the same have the same task."""
+    prompts = sorted({normal(answer.prompt or "") for answer in answers})
+    return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:6]
+
+
+def _nothing_fits(done: Matched, count: int, leaves: Mapping[str, Sequence[Item]]) -> SafecotError:
+    reasons = Counter(reason for _, reason in done.left)
+    said = "; ".join(f"{number}: {reason}" for reason, number in sorted(reasons.items()))
+    asked = ", ".join(leaves) if 0 < len(leaves) <= _LISTED else f"the {len(leaves)} tasks that are here"
+    return SafecotError(
+        f"None of the {count} answers fits an item of {asked} ({said}). Is the data "
+        "of the benchmark here (`safecot data list`), and are the prompts unchanged? --own-questions --expect refuse makes "
+        "a benchmark of the file's own questions."
     )
 
 
-@cache
-def _file_hash(path: Path) -> str:
-    try:
-        return sha256(path)
-    except SafecotError:
-        return "missing"
-
-
-@cache
-def _pixels(path: Path) -> str:
-    return pixel_hash(path) or "unreadable"
-
-
-def normal(prompt: str) -> str:
-    r"""A prompt without what tools change in passing: image placeholders, line ends, blanks, Unicode form.
-
-    >>> normal("<image>\nWhat is  this?\r\n") == normal("What is this?")
-    True
-    >>> normal("What is this?") == normal("what is this?")
-    False
-    """
-    return " ".join(_PLACEHOLDER.sub(" ", unicodedata.normalize("NFC", prompt)).split())
+def _notes(done: Matched) -> list[str]:
+    notes = []
+    absent = [
+        task for task, items in done.items.items() if any(i.image_source is ImageSource.ABSENT for i in items)
+    ]
+    if absent:
+        notes.append(
+            f"the pictures of {', '.join(absent)} are not on disk, or are not those that the model was shown: matched by "
+            "id and prompt, image_source absent"
+        )
+    lost = sum(
+        "picture" not in done.how_of[task, item_id]
+        and bool(answer.pictures)
+        and not all(picture.sha256 for picture in answer.pictures or ())
+        for task, answers in done.answers.items()
+        for item_id, answer in answers.items()
+    )
+    if lost:
+        notes.append(
+            f"{lost} pictures are neither where the table says nor called as the benchmark calls them, and were not compared; "
+            "--images FOLDER tells where paths start"
+        )
+    worded = [task for task, leaf in done.leaf_of.items() if task != leaf]
+    if worded:
+        notes.append(
+            f"{', '.join(worded)}: asked in other words than the benchmark's, and so a task of its own"
+        )
+    return notes

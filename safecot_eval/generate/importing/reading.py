@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
-from safecot_eval.generate.importing.columns import KNOWN, choose, to_answer
+from safecot_eval.generate.importing.columns import KNOWN, choose, flat, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
 from safecot_eval.records.tables import read_table
 from safecot_eval.util.errors import SafecotError
@@ -73,7 +73,7 @@ def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Seque
 
 def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...]) -> Source:
     decided: list[str] = []
-    rows = list(read_table(path, decided, KNOWN))
+    rows = [(number, flat(row)) for number, row in read_table(path, decided, KNOWN)]
     if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
     seen = list(dict.fromkeys(column for _, row in rows for column in row))  # rows of JSON may differ
@@ -81,10 +81,10 @@ def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Pat
     answers = [to_answer(row, chosen, f"{path.name}, row {number}", folders) for number, row in rows]
     kind = "vlmevalkit" if set(seen) >= _VLMEVALKIT else "table"
     notes = ["columns: " + ", ".join(f"{kind} = {column}" for kind, column in chosen.items()), *decided]
-    absent = sum(bool(a.pictures) and not all(p.sha256 for p in a.pictures or ()) for a in answers)
-    if absent:
+    if "prompt" not in chosen:
         notes.append(
-            f"{absent} pictures are not where the table says; --images FOLDER tells where paths start."
+            f"no column of prompts was found among {', '.join(seen)}; --column prompt=NAME names it, and without one only ids "
+            "decide"
         )
     # VLMEvalKit calls its file <model>_<dataset>.xlsx; what belongs to which cannot be told from the name alone.
     return Source(path, kind, digest, None, answers, notes)

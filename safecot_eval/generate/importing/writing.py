@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
-from safecot_eval.benchmarks.documents import documents
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.documents import documents, own_documents
+from safecot_eval.benchmarks.registry import LEAF_PREFIX, leaf_parts
 from safecot_eval.generate.finish_reasons import Ended
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.matching import Matched
@@ -29,7 +29,9 @@ MODEL = "safecot_import"
 
 
 def write_replay(matched: Matched, path: Path) -> int:
-    """Write a replay file for ``safecot_replay``; items without an answer get the status ``request_failed``.
+    """Write a replay file for ``safecot_replay``; items without an answer get the status ``not_run``.
+
+    A task of another wording, or of the file's own questions, exists in the imported run only and is left out.
 
     Returns:
         How many lines.
@@ -39,6 +41,8 @@ def write_replay(matched: Matched, path: Path) -> int:
     """
     lines = []
     for task, answers in matched.answers.items():
+        if matched.leaf_of.get(task, task) != task:
+            continue
         lines += [_line(task, item_id, answer) for item_id, answer in answers.items()]
         lines += [_line(task, item_id, None) for item_id in matched.missing[task]]
     _write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
@@ -47,7 +51,7 @@ def write_replay(matched: Matched, path: Path) -> int:
 
 def _line(task: str, item_id: str, answer: Answer | None) -> dict[str, Any]:
     if answer is None:
-        return {"task": task, "id": item_id, "response": "", "status": Status.REQUEST_FAILED.value}
+        return {"task": task, "id": item_id, "response": "", "status": Status.NOT_RUN.value}
     line: dict[str, Any] = {"task": task, "id": item_id, "response": answer.response}
     if answer.status is not Status.OK:
         line["status"] = answer.status.value
@@ -68,7 +72,7 @@ def write_run(
     """Score matched answers and write a run folder in lmms-eval's layout.
 
     Args:
-        matched: What was matched; items without an answer become ``request_failed``.
+        matched: What was matched; items without an answer become ``not_run``.
         sources: Where the answers come from, for the provenance.
         name: The model's name.
         output: Folder of runs; one subfolder per model.
@@ -81,16 +85,16 @@ def write_run(
     Raises:
         SafecotError: the folder cannot be written to.
     """
-    folder = output / folder_name(name)
+    folder = run_folder(output, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SafecotError(f"{folder}: cannot be written to ({error.strerror}).") from error
-    stamp = stamp or _free_stamp(folder)
+    stamp = stamp or free_stamp(folder)
     files: dict[str, str] = {}
     scores: dict[str, dict[str, Any]] = {}
     for task, answers in matched.answers.items():
-        lines, scores[task] = _score(task, answers)
+        lines, scores[task] = _score(_documents(task, matched), answers)
         path = folder / f"{stamp}_samples_{task}.jsonl"
         files[path.name] = _write(path, "".join(json.dumps(line) + "\n" for line in lines))
     results = _results(name, scores, matched)
@@ -105,14 +109,23 @@ def write_run(
     return folder
 
 
-def _score(task: str, answers: Mapping[str, Answer]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _documents(task: str, matched: Matched) -> list[dict[str, Any]]:
+    items, leaf = matched.items.get(task), matched.leaf_of.get(task, task)
+    if leaf is None:
+        return own_documents(task.removeprefix(LEAF_PREFIX), matched.revision, items or [])
+    return documents(leaf, items)
+
+
+def _score(
+    docs: Sequence[dict[str, Any]], answers: Mapping[str, Answer]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     lines = []
     values: defaultdict[str, list[Any]] = defaultdict(list)
-    for number, doc in enumerate(documents(task)):
+    for number, doc in enumerate(docs):
         answer = answers.get(doc["item_id"])
         raw = answer.response if answer else ""
         # The same two steps that lmms-eval takes for safecot_replay.
-        status = answer.status if answer else Status.REQUEST_FAILED
+        status = answer.status if answer else Status.NOT_RUN
         scored = process_results(doc, [Ended(raw, status.value)])
         for metric, value in scored.items():
             if metric != "safecot" and "score" in value:
@@ -140,13 +153,17 @@ def _results(name: str, scores: Mapping[str, Mapping[str, Any]], matched: Matche
             for task, found in scores.items()
         },
         "configs": {task: {"task": task} for task in scores},
-        "versions": {task: leaf_parts(task)[0].version for task in scores},
+        "versions": {task: _version(matched.leaf_of.get(task, task)) for task in scores},
         "n-samples": {task: {"original": count, "effective": count} for task, count in counts.items()},
         "config": {"model": MODEL, "model_args": f"name={name.replace(',', ';')}", "limit": None},
         "model_name": name,
         "model_name_sanitized": slug(name),
         "date": time.time(),
     }
+
+
+def _version(leaf: str | None) -> str:
+    return leaf_parts(leaf)[0].version if leaf is not None else "own questions"
 
 
 def _provenance(
@@ -167,11 +184,19 @@ def _provenance(
             "matched_by": dict(matched.how),
             "not_matched": len(matched.left),
             "without_answer": {task: len(ids) for task, ids in matched.missing.items()},
+            "other_prompt": [t for t, leaf in matched.leaf_of.items() if leaf not in (t, None)],
+            "own_questions": [t for t, leaf in matched.leaf_of.items() if leaf is None],
         },
     }
 
 
-def _free_stamp(folder: Path) -> str:
+def run_folder(output: Path, name: str) -> Path:
+    """Where the runs of a model go."""
+    return output / folder_name(name)
+
+
+def free_stamp(folder: Path) -> str:
+    """The present time, or the next second that no run in the folder has."""
     moment = datetime.now(UTC)
     while any(folder.glob(f"{moment:%Y%m%d_%H%M%S}_*")):
         moment += timedelta(seconds=1)

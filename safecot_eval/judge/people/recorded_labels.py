@@ -32,6 +32,7 @@ class Imported:
         item_id: The benchmark's id.
         model: Display name of the run; empty for any (allowed if there is one run of the task).
         task: Leaf name; empty for any.
+        raw: What the judge said, where that is not the label.
     """
 
     judge: str
@@ -41,6 +42,7 @@ class Imported:
     item_id: str = ""
     model: str = ""
     task: str = ""
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def import_labels(labels: Iterable[Imported], runs: Sequence[Run]) -> ImportResu
                 "rubric_hash": "human" if is_people(label.judge) else "recorded",
                 "judge": label.judge,
                 "label": label.label,
+                **({"raw": label.raw} if label.raw else {}),
             }
         )
     if not groups:

@@ -63,10 +63,10 @@ def test_what_is_left_over_is_said(tmp_path: Path, items: Sequence[Item]) -> Non
     done = run(table, "--name", "m", "--tasks", TASK, "--output_path", tmp_path / "runs", "--unmatched", left)
     assert done.exit_code == 3
     assert "not matched: 1, no item has this prompt (the first: a.csv, row " in done.output
-    assert "4 items have no answer; they count as request_failed" in done.output
+    assert "4 items have no answer; they are not_run" in done.output
     assert next(csv.DictReader(left.open()))["prompt"] == "Who asked this?"
     (found,) = find_runs([tmp_path / "runs"])
-    assert [r["status"] for r in found.samples()][:5] == ["request_failed"] * 4 + ["ok"]
+    assert [r["status"] for r in found.samples()][:5] == ["not_run"] * 4 + ["ok"]
     assert run(table, "--name", "m", "--output_path", tmp_path / "runs", "--partial").exit_code == 0
     assert len(find_runs([tmp_path / "runs"], newest_only=False)) == 2  # neither run overwrote the other
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from safecot_eval.benchmarks import catalogue
 from safecot_eval.generate.importing import Answer, Picture, match
-from safecot_eval.generate.importing.answers import picture
-from safecot_eval.generate.importing.matching import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
+from safecot_eval.generate.importing.index import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
+from safecot_eval.generate.importing.pictures import picture
 from safecot_eval.records.samples import Expectation, Item, Status
 from safecot_eval.util.errors import SafecotError
 from tests.generate.importing.conftest import TASK, reply

@@ -71,7 +71,12 @@ def test_plain_tables(tmp_path: Path, name: str, text: str) -> None:
         ("a.csv", b"prompt,answer\nx\n", "line 2: 1 cells under 2"),
         ("a.csv", b"prompt,answer\nx,y,z\n", "line 2: 3 cells under 2"),
         ("a.csv", b"prompt,prompt\nx,y\n", "occurs twice"),
-        ("a.csv", b"prompt,reply\nx,y\n", "No column of answers"),
+        ("a.csv", b"prompt,said\nx,y\n", "No column of answers"),
+        (
+            "a.csv",
+            b"source,said,response\nx,y,z\n",
+            "No column of prompts was found among source, said, response; .*prompt=NAME",
+        ),
         ("a.csv", b"prompt,answer\n\xc4\xe3\xba\xc3\xc2\xf0,y\n", "not UTF-8"),
         ("a.csv", b'prompt,answer\n"x,y\n', "not a table"),
         ("a.csv", b"prompt,answer,status\nx,y,fine\n", "row 2: status 'fine'"),

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safecot_eval.benchmarks import registry
-from safecot_eval.records.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_training.data import test_only
@@ -108,8 +108,14 @@ def _from_benchmark(name: str, root: Path) -> list[Example]:
     for each, items in found.items():
         for item in items:
             # An evaluation set has no helpful answers to learn from.
-            if item.expectation is Expectation.REFUSE:
-                examples.setdefault((item.prompt, item.images), _refused(item, bench_name, each))
+            if item.expectation is not Expectation.REFUSE:
+                continue
+            if item.image_source is ImageSource.ABSENT and benchmark.images_from:
+                raise SafecotError(
+                    f"{name}: the image {', '.join(item.image_names)} of item {item.item_id} is not on disk; "
+                    f"{benchmark.images_from}."
+                )
+            examples.setdefault((item.prompt, item.images), _refused(item, bench_name, each))
     return list(examples.values())
 
 
