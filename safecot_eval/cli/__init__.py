@@ -19,6 +19,9 @@ from safecot_eval.util import environment
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.terminal import printable
 
+INTERRUPTED = 130
+"""128 and SIGINT's number, as shells report it."""
+
 # name -> one-line help. Listed here, so that `safecot --help` imports no subcommand.
 COMMANDS = {
     "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
@@ -79,10 +82,23 @@ def cli(log_format: str | None) -> None:
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Run the command line; a user's mistake becomes one sentence on stderr and exit status 2."""
-    environment.prepare()
+    """Run the command line; a user's mistake becomes one sentence on stderr and exit status 2.
+
+    An interrupt is exit status 130 whenever it comes; click would make it 1, which says that something failed.
+    """
     try:
-        return cli.main(args=argv, prog_name="safecot", standalone_mode=True)
+        environment.prepare()
+        status = cli.main(args=argv, prog_name="safecot", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt) as error:
+        asked = not isinstance(error, KeyboardInterrupt) and not isinstance(
+            error.__cause__, KeyboardInterrupt
+        )
+        click.echo("safecot: aborted." if asked else "safecot: interrupted.", err=True)
+        sys.exit(1 if asked else INTERRUPTED)
     except SafecotError as error:
         lines = [printable(line, 2000) for line in str(error).splitlines()]
         click.echo("safecot: " + "\n".join(lines), err=True)

@@ -163,13 +163,13 @@ def run(
         if not missing:
             continue
         for part in [[cell] for cell in missing] if per_task else [missing]:
-            say(f"== {row.name}: {', '.join(cell.leaf for cell in part)}")
-            try:
+            try:  # an interrupt may come at any moment, also while we look what is done
+                say(f"== {row.name}: {', '.join(cell.leaf for cell in part)}")
                 status = _process(command_of(row, [cell.leaf for cell in part]))
+                _settle(part, check(row), _why(status))
             except KeyboardInterrupt:
                 _settle(part, check(row), "it was interrupted; the same command continues.")
                 return False
-            _settle(part, check(row), _why(status))
     return True
 
 

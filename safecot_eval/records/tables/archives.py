@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,9 @@ MAX_RATIO = 500
 """Logs shrink to about a tenth of their size. More than this is a bomb, or members that share their bytes."""
 
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ZSTANDARD = 93
+"""Zip's number for Zstandard, in which Inspect writes its logs today; ``zipfile`` knows it from Python 3.14 on."""
+_LOCAL_HEADER = 30
 
 
 @contextmanager
@@ -61,17 +67,43 @@ def read_json(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]
     """
     where = f"{path}, {name[:120]}"
     info = archive.getinfo(name)
-    if info.compress_type not in _READABLE or info.flag_bits & 1:
+    if info.compress_type not in (*_READABLE, ZSTANDARD) or info.flag_bits & 1:
         raise SafecotError(
             f"{where}: compressed or encrypted in a way that cannot be read here; write the log as JSON "
             "(`inspect log convert --to json`) and import that."
         )
     try:
-        content = json.loads(archive.read(name))
+        zstandard = info.compress_type == ZSTANDARD
+        content = json.loads(_unpacked(archive, info) if zstandard else archive.read(name))
     except (ValueError, RecursionError, zipfile.BadZipFile, OSError, EOFError) as error:
         raise SafecotError(f"{where}: not JSON, or damaged ({' '.join(str(error).split())[:80]}).") from error
     except Exception as error:  # zlib.error is not a subclass of any of these
         raise SafecotError(f"{where}: damaged ({type(error).__name__}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{where}: not a JSON object.")
+    return content
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member in Zstandard: never more bytes than the directory states, and those that its checksum is of.
+
+    Raises:
+        ValueError: the member holds something else than the directory says.
+        zstandard.ZstdError: it is damaged.
+    """
+    import zstandard
+
+    stream = archive.fp
+    if stream is None:
+        raise ValueError("the archive is closed")
+    stream.seek(info.header_offset)
+    header = stream.read(_LOCAL_HEADER)
+    if header[:4] != b"PK\x03\x04" or len(header) < _LOCAL_HEADER:
+        raise ValueError("no member where the directory has one")
+    stream.seek(sum(struct.unpack("<HH", header[26:30])), io.SEEK_CUR)
+    packed = io.BytesIO(stream.read(info.compress_size))
+    with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
+        content: bytes = reader.read(info.file_size + 1)
+    if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
+        raise ValueError("its size or checksum is not the directory's")
     return content
