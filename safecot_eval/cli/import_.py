@@ -69,7 +69,9 @@ _HINT = "--own-questions --expect refuse makes a benchmark of the file's own que
 )
 @click.option("--partial", is_flag=True, help="Exit status 0 although something is left over.")
 @click.option(
-    "--questions", type=click.Path(path_type=Path), help="Write the questions of --tasks, and stop."
+    "--questions",
+    type=click.Path(path_type=Path),
+    help="Write the questions of --tasks as .csv or .xlsx, and stop.",
 )
 def command(
     files: tuple[Path, ...],
@@ -161,7 +163,7 @@ def _write_questions(path: Path, tasks: str | None) -> None:
 
     if tasks is None:
         raise SafecotError("--questions needs --tasks: whose questions?")
-    write_bytes(path, questions(_leaves(tasks)).encode("utf-8-sig"))
+    write_bytes(path, questions(_leaves(tasks), path))
     click.echo(f"{path}: fill the column 'response', then `safecot import {path}`")
 
 

@@ -37,6 +37,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "resps",
         "filtered_resps",
         "answer",
+        "antwort",
+        "réponse",
+        "reponse",
+        "respuesta",
+        "risposta",
     ),
     # After the general names, those of the benchmarks' own files.
     "prompt": (
@@ -57,6 +62,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "rephrased_question(sd)",
         "rephrased_question",
         "text",
+        "frage",
+        "pregunta",
+        "domanda",
     ),
     "image": (
         "image_sha256",
@@ -73,6 +81,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "file_name",
         "filename",
         "image_url",
+        "bild",
+        "imagen",
+        "immagine",
     ),
     "id": (
         "item_id",

@@ -11,7 +11,8 @@ from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.columns import KNOWN, choose, flat, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
-from safecot_eval.records.tables import read_table
+from safecot_eval.generate.importing.formats import Shaped, reshape
+from safecot_eval.records.tables import Row, read_table
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 
@@ -24,7 +25,7 @@ class Source:
 
     Attributes:
         path: The file.
-        kind: ``inspect``, ``vlmevalkit`` or ``table``.
+        kind: ``inspect``, ``vlmevalkit``, a tool of :mod:`.formats`, or ``table``.
         sha256: Of the file.
         model: The model's name, where the file tells it.
         answers: What was read.
@@ -76,10 +77,18 @@ def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Pat
     rows = [(number, flat(row)) for number, row in read_table(path, decided, KNOWN)]
     if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
+    shaped = _reshaped(rows, path)
+    if shaped is not None:
+        rows = shaped.rows
+        if not rows:
+            raise SafecotError(f"{path}: the file of {shaped.kind} holds no answers.")
     seen = list(dict.fromkeys(column for _, row in rows for column in row))  # rows of JSON may differ
     chosen = choose(seen, given)
     answers = [to_answer(row, chosen, f"{path.name}, row {number}", folders) for number, row in rows]
     kind = "vlmevalkit" if set(seen) >= _VLMEVALKIT else "table"
+    if shaped is not None:
+        decided += shaped.notes
+        return Source(path, shaped.kind, digest, next(iter(shaped.models), None), answers, decided)
     notes = ["columns: " + ", ".join(f"{kind} = {column}" for kind, column in chosen.items()), *decided]
     if "prompt" not in chosen:
         notes.append(
@@ -88,6 +97,13 @@ def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Pat
         )
     # VLMEvalKit calls its file <model>_<dataset>.xlsx; what belongs to which cannot be told from the name alone.
     return Source(path, kind, digest, None, answers, notes)
+
+
+def _reshaped(rows: Sequence[Row], path: Path) -> Shaped | None:
+    try:
+        return reshape(rows)
+    except SafecotError as error:
+        raise SafecotError(f"{path}: {error}.") from error
 
 
 def _json_log(path: Path) -> dict[str, object] | None:

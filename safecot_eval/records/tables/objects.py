@@ -145,7 +145,10 @@ def _rows(content: Any, path: Path, names: Collection[str]) -> list[dict[str, An
         return lists[known[0]]
     if lists:
         return next(iter(lists.values()))
-    return [content] if any(plain_name(key) in names for key in content) else None
+    if any(plain_name(key) in names and key not in WRAPPERS for key in content):
+        return [content]
+    inside = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), None)
+    return _rows(inside, path, names) if inside is not None else None
 
 
 def _wrapped(content: Mapping[str, Any]) -> dict[str, Any] | None:

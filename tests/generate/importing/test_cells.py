@@ -75,12 +75,12 @@ def test_the_field_report_of_prompt_columns(data_dir: Path, tmp_path: Path) -> N
     source = read(data_dir / REPORTS / "prompt-column/strong.csv")
     assert "prompt = forbidden_prompt" in source.notes[0]
     path = tmp_path / "a.csv"
-    path.write_text("category,source,frage,response\na,b,c,d\n")
+    path.write_text("category,source,vraag,response\na,b,c,d\n")
     with pytest.raises(
-        SafecotError, match="among category, source, frage, response; name it with --column prompt="
+        SafecotError, match="among category, source, vraag, response; name it with --column prompt="
     ):
         read(path)
-    assert read(path, columns={"prompt": "frage"}).answers[0].prompt == "c"
+    assert read(path, columns={"prompt": "vraag"}).answers[0].prompt == "c"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,283 @@
+"""Result files of other evaluation tools, as rows that the table reader knows: who asked what, and what came back.
+
+=============  =========================================================  ===============================================
+Tool           File                                                        What is read
+=============  =========================================================  ===============================================
+evalscope      ``predictions/<model>/*.jsonl``                             last user message; ``model_output``
+garak          ``garak.<id>.report.jsonl``                                 finished attempts; the first of their outputs
+OmniSafeBench  ``responses/*.jsonl``, ``evaluations/*.jsonl``              the jailbreak prompt as sent, its picture
+promptfoo      ``--output results.json``                                   rendered prompt; the provider's output or error
+PyRIT          conversations exported from memory, ``.json``, ``.csv``     conversations of one turn, as converted and sent
+=============  =========================================================  ===============================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from safecot_eval.records.samples import Status
+from safecot_eval.records.tables import Row
+from safecot_eval.util.errors import SafecotError
+
+
+@dataclass
+class Shaped:
+    """A tool's file as rows.
+
+    Attributes:
+        kind: The tool.
+        rows: ``prompt``, ``response`` and where known ``image``, ``id``, ``error`` and ``status``.
+        models: Whose answers these are, as the file names them.
+        notes: What was taken for what, and what was left out, one sentence each.
+    """
+
+    kind: str
+    rows: list[Row] = field(default_factory=list)
+    models: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def reshape(rows: Sequence[Row]) -> Shaped | None:
+    """Recognise a tool's file by the fields of its rows; None for a plain table.
+
+    Raises:
+        SafecotError: the file holds the answers of several models.
+    """
+    for recognised, reader, taken in _READERS:
+        if any(recognised(row) for _, row in rows):
+            shaped = reader(rows)
+            shaped.notes.insert(0, f"read as {shaped.kind} writes it: {taken}")
+            if len(shaped.models) > 1:
+                raise SafecotError(
+                    f"the file holds answers of {len(shaped.models)} models ({', '.join(sorted(shaped.models)[:4])}); import "
+                    "one file for each"
+                )
+            return shaped
+    return None
+
+
+def _evalscope(rows: Sequence[Row]) -> Shaped:
+    shaped = Shaped("evalscope")
+    for number, row in rows:
+        prompt, pictures = _last_question(row.get("messages"))
+        shaped.rows.append(
+            (number, {"prompt": prompt, "response": row.get("model_output"), "image": pictures})
+        )
+        _name(shaped, row.get("model"))
+    return shaped
+
+
+def _garak(rows: Sequence[Row]) -> Shaped:
+    shaped = Shaped("garak")
+    attempts: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    for number, row in rows:
+        if row.get("entry_type") == "attempt":  # written when it is asked and again when it is evaluated
+            attempts[str(row.get("uuid") or number)] = number, row
+        _name(shaped, row.get("plugins.target_name") or row.get("plugins.model_name"))
+    further = 0
+    for number, attempt in attempts.values():
+        prompt, pictures = _garak_prompt(attempt.get("prompt"))
+        given = attempt.get("outputs")
+        outputs = given if isinstance(given, list) else []
+        further += max(0, len(outputs) - 1)
+        answer = _garak_text(outputs[0]) if outputs else None
+        status = Status.REQUEST_FAILED.value if answer is None else None
+        shaped.rows.append(
+            (number, {"prompt": prompt, "response": answer or "", "image": pictures, "status": status})
+        )
+    if further:
+        shaped.notes.append(
+            f"{further} further generations of the same prompts are left out; the first counts"
+        )
+    return shaped
+
+
+def _garak_prompt(prompt: Any) -> tuple[str, list[Any]]:
+    if isinstance(prompt, str):
+        return prompt, []
+    if not isinstance(prompt, Mapping):
+        return "", []
+    turns = [turn for turn in prompt.get("turns") or [] if isinstance(turn, Mapping)]
+    asked = [turn.get("content") for turn in turns if turn.get("role") == "user"]
+    last = asked[-1] if asked else prompt
+    places = [last["data_path"]] if isinstance(last, Mapping) and last.get("data_path") else []
+    return _garak_text(last) or "", places
+
+
+def _garak_text(message: Any) -> str | None:
+    text = message.get("text") if isinstance(message, Mapping) else message
+    return text if isinstance(text, str) else None
+
+
+def _omnisafebench(rows: Sequence[Row]) -> Shaped:
+    shaped = Shaped("omnisafebench")
+    for number, row in rows:
+        meta = row.get("metadata")
+        known = {
+            **(meta if isinstance(meta, Mapping) else {}),
+            **{k: v for k, v in row.items() if v is not None},
+        }
+        prompts = (known.get(key) for key in ("jailbreak_prompt", "prompt", "original_prompt"))
+        pictures = (known.get(key) for key in ("jailbreak_image_path", "image_path", "original_image_path"))
+        shaped.rows.append(
+            (
+                number,
+                {
+                    "prompt": next(filter(None, prompts), ""),
+                    "response": row.get("model_response"),
+                    "image": next(filter(None, pictures), None),
+                    "id": row.get("test_case_id"),
+                },
+            )
+        )
+        _name(shaped, row.get("model_name"))
+    return shaped
+
+
+def _promptfoo(rows: Sequence[Row]) -> Shaped:
+    shaped = Shaped("promptfoo")
+    for number, row in rows:
+        prompt, given = row.get("prompt"), row.get("response")
+        raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
+        asked, pictures = _written_messages(raw)
+        response: Mapping[str, Any] = given if isinstance(given, Mapping) else {"output": given}
+        output, error = response.get("output"), row.get("error") or response.get("error")
+        text = output if isinstance(output, str) or output is None else json.dumps(output, ensure_ascii=False)
+        # An assertion that failed is an error of the test, not of the request: then there is an output.
+        shaped.rows.append(
+            (
+                number,
+                {
+                    "prompt": asked,
+                    "response": {"output": text or "", "finish_reason": response.get("finishReason")},
+                    "image": pictures,
+                    "error": None if text else error,
+                },
+            )
+        )
+        provider = row.get("provider")
+        _name(
+            shaped, provider.get("label") or provider.get("id") if isinstance(provider, Mapping) else provider
+        )
+    return shaped
+
+
+def _pyrit(rows: Sequence[Row]) -> Shaped:
+    shaped = Shaped("pyrit")
+    conversations: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    for number, row in rows:
+        conversations[str(row.get("conversation_id"))].append((number, row))
+    longer = unanswered = 0
+    for pieces in conversations.values():
+        pieces.sort(key=lambda piece: _whole(piece[1].get("sequence")))
+        asked = [row for _, row in pieces if row.get("role") == "user"]
+        said = [(number, row) for number, row in pieces if row.get("role") == "assistant"]
+        if len({_whole(row.get("sequence")) for row in asked}) > 1:
+            longer += 1
+            continue
+        if not said or not asked:
+            unanswered += 1
+            continue
+        number, reply = said[-1]
+        texts = [_sent(row) for row in asked if _kind(row) == "text"]
+        pictures = [_sent(row) for row in asked if _kind(row) == "image_path"]
+        status = _PYRIT_ERRORS.get(str(reply.get("response_error") or "none"))
+        answer = {"prompt": "\n".join(texts), "response": _sent(reply), "image": pictures}
+        shaped.rows.append((number, {**answer, "status": status.value if status else None}))
+    if longer:
+        shaped.notes.append(
+            f"{longer} conversations of several turns are left out; only single questions are matched"
+        )
+    if unanswered:
+        shaped.notes.append(f"{unanswered} conversations without a question and an answer are left out")
+    return shaped
+
+
+_PYRIT_ERRORS = {
+    "blocked": Status.BLOCKED_BY_PROVIDER,
+    "processing": Status.REQUEST_FAILED,
+    "unknown": Status.REQUEST_FAILED,
+    "empty": Status.EMPTY,
+}
+
+
+def _sent(piece: Mapping[str, Any]) -> str:
+    value = piece.get("converted_value")
+    return str(piece.get("original_value") or "" if value is None else value)
+
+
+def _kind(piece: Mapping[str, Any]) -> str:
+    return str(piece.get("converted_value_data_type") or piece.get("original_value_data_type") or "text")
+
+
+def _whole(value: Any) -> int:
+    """A number, which an export to CSV wrote as text."""
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else -1
+
+
+def _written_messages(raw: Any) -> tuple[str, list[Any]]:
+    """A rendered prompt: text, or a conversation that was written as JSON."""
+    if isinstance(raw, str) and raw.lstrip().startswith("["):
+        try:
+            messages = json.loads(raw)
+        except (ValueError, RecursionError):
+            return raw, []
+        if isinstance(messages, list) and any(isinstance(m, Mapping) and m.get("role") for m in messages):
+            return _last_question(messages)
+    return raw if isinstance(raw, str) else "", []
+
+
+def _last_question(messages: Any) -> tuple[str, list[Any]]:
+    """Text and pictures of the last user message."""
+    turns = [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
+    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), None)
+    if isinstance(content, str):
+        return content, []
+    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    pictures = [found for part in parts if (found := _picture(part)) is not None]
+    return "\n".join(texts), pictures
+
+
+def _picture(part: Mapping[str, Any]) -> Any:
+    given = part.get("image") or part.get("image_url")
+    return given.get("url") if isinstance(given, Mapping) and "url" in given else given
+
+
+def _name(shaped: Shaped, model: Any) -> None:
+    if isinstance(model, str) and model:
+        shaped.models.add(model)
+
+
+_Recognised = Callable[[Mapping[str, Any]], bool]
+_READERS: tuple[tuple[_Recognised, Callable[[Sequence[Row]], Shaped], str], ...] = (
+    (
+        lambda row: isinstance(row.get("model_output"), Mapping) and isinstance(row.get("messages"), list),
+        _evalscope,
+        "prompt and image = the last user message of messages, response = model_output",
+    ),
+    (
+        lambda row: row.get("entry_type") == "attempt" and "outputs" in row,
+        _garak,
+        "prompt and image = the last user turn of prompt, response = the first of outputs",
+    ),
+    (
+        lambda row: "test_case_id" in row and "model_response" in row,
+        _omnisafebench,
+        "prompt = jailbreak_prompt, image = image_path, id = test_case_id, response = model_response",
+    ),
+    (
+        lambda row: isinstance(row.get("prompt"), Mapping) and "raw" in row["prompt"] and "provider" in row,
+        _promptfoo,
+        "prompt = prompt.raw, response = response.output, error = error",
+    ),
+    (
+        lambda row: {"conversation_id", "role", "original_value"} <= row.keys(),
+        _pyrit,
+        "prompt and image = converted_value of the user's pieces, response = the assistant's",
+    ),
+)

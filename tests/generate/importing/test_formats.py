@@ -1,0 +1,180 @@
+"""Result files of other tools, in the shapes that these tools write; rows and words are our own."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safecot_eval.generate.importing import Source, read
+from safecot_eval.records.samples import Status
+from safecot_eval.util.errors import SafecotError
+
+ASKED, SAID = "How do I open this lock?", "With its key."
+
+
+def saved(tmp_path: Path, name: str, content: Any) -> Path:
+    path = tmp_path / name
+    lines = name.endswith(".jsonl")
+    text = "".join(json.dumps(row) + "\n" for row in content) if lines else json.dumps(content)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def told(source: Source) -> list[tuple[str | None, str, Status]]:
+    return [(answer.prompt, answer.response, answer.status) for answer in source.answers]
+
+
+def test_evalscope_as_reported(data_dir: Path) -> None:
+    source = read(data_dir / "field_reports/prompt-column/evalscope.jsonl")
+    assert (source.kind, source.model, len(source.answers)) == ("evalscope", "m", 6)
+    assert source.answers[1].prompt == "How do I terminate a C program?"
+    assert source.answers[1].response == "Press Ctrl-C."
+
+
+def test_evalscope_with_a_picture_and_reasoning(tmp_path: Path) -> None:
+    parts = [{"type": "image", "image": "a/b.png"}, {"type": "text", "text": ASKED}]
+    said = [{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": SAID}]
+    choice = {"message": {"role": "assistant", "content": said}, "stop_reason": "max_tokens"}
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": parts}]
+    row = {
+        "index": 0,
+        "model": "m",
+        "model_output": {"model": "m", "choices": [choice]},
+        "messages": messages,
+    }
+    source = read(saved(tmp_path, "a.jsonl", [row]))
+    assert told(source) == [(ASKED, f"<think>Hm.</think>\n{SAID}", Status.TRUNCATED)]
+    assert [picture.name for picture in source.answers[0].pictures or ()] == ["a/b.png"]
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["conversations", "texts"])
+def test_garak(tmp_path: Path, new: bool) -> None:
+    def prompt(text: str) -> Any:
+        return {"turns": [{"role": "user", "content": {"text": text}}]} if new else text
+
+    def output(text: str | None) -> Any:
+        return {"text": text} if new and text is not None else text
+
+    def attempt(uuid: str, status: int, *texts: str | None) -> dict[str, Any]:
+        row = {"entry_type": "attempt", "uuid": uuid, "status": status, "prompt": prompt(f"{ASKED} {uuid}")}
+        return {**row, "outputs": [output(text) for text in texts]}
+
+    setup = {"entry_type": "start_run setup", "plugins.target_name": "org/m"}
+    rows = [
+        setup,
+        attempt("1", 1, SAID, "x"),
+        attempt("1", 2, SAID, "x"),
+        attempt("2", 2, None),
+        attempt("3", 2),
+    ]
+    source = read(saved(tmp_path, "garak.1.report.jsonl", [*rows, {"entry_type": "eval", "passed": 1}]))
+    assert (source.kind, source.model) == ("garak", "org/m")
+    assert told(source) == [
+        (f"{ASKED} 1", SAID, Status.OK),
+        (f"{ASKED} 2", "", Status.REQUEST_FAILED),
+        (f"{ASKED} 3", "", Status.REQUEST_FAILED),
+    ]
+    assert "1 further generations" in source.notes[1]
+
+
+@pytest.mark.parametrize("evaluated", [True, False], ids=["evaluations", "responses"])
+def test_omnisafebench(tmp_path: Path, evaluated: bool) -> None:
+    asked = {"jailbreak_prompt": ASKED, "original_prompt": "x", "image_path": "d/7.png"}
+    row: dict[str, Any] = {"test_case_id": "t1", "model_response": SAID, "model_name": "m"}
+    row |= (
+        {**asked, "judge_score": 3, "metadata": {}}
+        if evaluated
+        else {"metadata": asked, "final_answer": None}
+    )
+    source = read(saved(tmp_path, "a.json", [row]))
+    assert (source.kind, source.model, told(source)) == ("omnisafebench", "m", [(ASKED, SAID, Status.OK)])
+    assert source.answers[0].item_id == "t1"
+    assert [picture.name for picture in source.answers[0].pictures or ()] == ["d/7.png"]
+
+
+def promptfoo(
+    raw: str, response: Any, error: str | None = None, provider: str = "openai:m"
+) -> dict[str, Any]:
+    row = {
+        "promptIdx": 0,
+        "testIdx": 0,
+        "prompt": {"raw": raw, "label": "l"},
+        "vars": {},
+        "response": response,
+    }
+    return {**row, "provider": {"id": provider, "label": ""}, "error": error, "success": error is None}
+
+
+def test_promptfoo(tmp_path: Path) -> None:
+    chat = json.dumps([{"role": "system", "content": "Be kind."}, {"role": "user", "content": ASKED}])
+    rows = [
+        promptfoo(ASKED, {"output": SAID}),
+        promptfoo(chat, {"output": SAID}, error="an assertion failed"),
+        promptfoo(ASKED, {"error": "API error: 429"}, error="API error: 429"),
+        promptfoo(ASKED, {"output": "With", "finishReason": "length"}),
+        promptfoo(ASKED, {"output": {"steps": ["key"]}}),
+    ]
+    content = {
+        "evalId": "e",
+        "results": {"version": 3, "results": rows, "prompts": [{"raw": ASKED}]},
+        "config": {},
+    }
+    source = read(saved(tmp_path, "results.json", content))
+    assert (source.kind, source.model) == ("promptfoo", "openai:m")
+    assert told(source) == [
+        *[(ASKED, SAID, Status.OK)] * 2,
+        (ASKED, "", Status.REQUEST_FAILED),
+        (ASKED, "With", Status.TRUNCATED),
+        (ASKED, '{"steps": ["key"]}', Status.OK),
+    ]
+
+
+def test_several_models_in_one_file(tmp_path: Path) -> None:
+    rows = [promptfoo(ASKED, {"output": SAID}, provider=name) for name in ("a", "b")]
+    with pytest.raises(SafecotError, match=r"answers of 2 models \(a, b\); import one file for each"):
+        read(saved(tmp_path, "results.json", {"version": 2, "results": rows, "table": {}, "stats": {}}))
+
+
+def piece(conversation: str, role: str, sequence: int, value: str, **more: Any) -> dict[str, Any]:
+    row = {"conversation_id": conversation, "role": role, "sequence": sequence, "original_value": value}
+    return {
+        **row,
+        "converted_value": value,
+        "converted_value_data_type": "text",
+        "response_error": "none",
+        **more,
+    }
+
+
+def test_pyrit(tmp_path: Path) -> None:
+    rows = [
+        piece("a", "system", 0, "Be kind."),
+        piece("a", "user", 1, "original", converted_value=ASKED),
+        piece("a", "user", 1, "d/7.png", converted_value_data_type="image_path"),
+        piece("a", "assistant", 2, SAID),
+        piece("b", "assistant", 1, "filtered", response_error="blocked"),
+        piece("b", "user", 0, ASKED),
+        piece("c", "user", 0, ASKED),
+        *[piece("d", role, n, "x") for n, role in enumerate(("user", "assistant", "user", "assistant"))],
+    ]
+    source = read(saved(tmp_path, "conversations.json", rows))
+    assert source.kind == "pyrit"
+    assert told(source) == [(ASKED, SAID, Status.OK), (ASKED, "filtered", Status.BLOCKED_BY_PROVIDER)]
+    assert [picture.name for picture in source.answers[0].pictures or ()] == ["d/7.png"]
+    assert source.notes[0].startswith("read as pyrit writes it: prompt and image = converted_value")
+    assert [note.split(" ", 1)[0] for note in source.notes[1:]] == ["1", "1"]
+
+
+def test_pyrit_as_csv(tmp_path: Path) -> None:
+    rows = [piece("a", "assistant", 10, SAID), piece("a", "user", 9, ASKED)]
+    path = tmp_path / "conversations.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    source = read(path)
+    assert (source.kind, told(source)) == ("pyrit", [(ASKED, SAID, Status.OK)])
