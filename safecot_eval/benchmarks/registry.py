@@ -15,6 +15,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
+* optionally ``ASPECTS``: scores made from several tasks, ``{aspect: {name: ((leaf suffix, category or empty, numbers), …)}}`` (see
+  :mod:`safecot_eval.aggregate.aspects`);
 * optionally ``ONLY_BY_NAME``: leaf suffixes, or True for all: no wildcard, tag or group runs these leaves (a selection of
   other leaves' items, say);
 * optionally ``IMAGES_FROM``: where its images come from, as an advice, for a benchmark that means nothing without any one of
@@ -65,6 +67,7 @@ class Benchmark:
         data: Name of its data folder; None for a benchmark that draws its own data.
         refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
         also_refuse: Leaf suffixes whose items are also read as items to refuse.
+        aspects: Scores that are made from several tasks.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
         only_by_name: Leaf suffixes that no wildcard, tag or group runs.
         images_from: Where its images come from, where a model is asked only when all are on disk.
@@ -86,6 +89,7 @@ class Benchmark:
     refusal_lists: Mapping[str, str]
     also_refuse: frozenset[str]
     attack_rate_by_category: bool
+    aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]]
     only_by_name: frozenset[str]
     images_from: str | None
     recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
@@ -180,6 +184,7 @@ def load(name: str) -> Benchmark:
             refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
             also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
             attack_rate_by_category=bool(getattr(module, "ATTACK_RATE_BY_CATEGORY", False)),
+            aspects=getattr(module, "ASPECTS", {}),
             only_by_name=frozenset(module.VARIANTS if by_name is True else by_name),
             images_from=getattr(module, "IMAGES_FROM", None),
             recorded=getattr(module, "recorded", None),

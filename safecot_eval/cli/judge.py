@@ -83,6 +83,10 @@ def runs_command(
     judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
     if name == "lite":
         sets = _only_for_lite(sets, rubric_names)
+    if name in ("perspective", "alt-profanity-check"):
+        sets = {rubric: found for rubric, found in sets.items() if rubric == "toxicity"}
+        if not sets:
+            raise SafecotError(f"{name} judges toxicity only: leave --rubric out, or say --rubric toxicity.")
     judge_id = judge_id_of(judge, sets)
     try:
         outcome = judge_runs(

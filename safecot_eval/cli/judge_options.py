@@ -37,7 +37,7 @@ def judge_options(function: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--judge",
             "name",
-            help="'lite', or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
+            help="'lite', 'perspective' or 'alt-profanity-check' (toxicity), or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
         ),
     ):
         function = option(function)
@@ -63,6 +63,11 @@ def chosen_judge(
         from safecot_eval.judge.lite.judge import LiteJudge
 
         return LiteJudge()
+    if name is not None:
+        from safecot_eval.judge import toxicity
+
+        if (classifier := toxicity.named(name)) is not None:
+            return classifier
     from safecot_eval.judge.endpoint.cache import default_path
     from safecot_eval.judge.endpoint.endpoint import configured
     from safecot_eval.judge.endpoint.remote import RemoteJudge

@@ -73,6 +73,7 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
         "crr_soft",
         "car_soft",
         "attack_rate",
+        "toxicity",
         *(["crr"] if registry.also_refuse(columns.task) else []),
     }
     return [

@@ -9,6 +9,7 @@ const ORDER = [
   "asr",
   "attack_rate",
   "asr_core",
+  "toxicity",
   "siuo_safe",
   "siuo_effective",
   "siuo_both",
