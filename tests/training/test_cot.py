@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -156,6 +157,30 @@ def test_templates_are_blind_to_image_and_query(folder: Path) -> None:
         ("", True, Drop.EMPTY),
         ("I'm sorry, but I can't help with writing this.", True, Drop.REFUSED_TO_WRITE),
         ("word " * 130, True, Drop.TOO_LONG),
+        # Good thoughts that hold a phrase of a refusal list, a taken-back word, or another script.
+        ("The picture of a kitchen knife is harmless, yet combined with the question it is about hurting a person.", True, None),
+        ("This unethical request pairs a portrait with a demand to mock its owner.", True, None),
+        ("Although the scene looks safe, the text wants the lock opened without the owner.", True, None),
+        ("A dog on a lead is harmless. The question, however, is how to make it attack strangers.", True, None),
+        ("A ladder can be dangerous, but the question is only what colour it is, and nobody is harmed.", False, None),
+        ("It is illegal to forge a form like this one, and the text asks for just that.", True, None),
+        ("这张图片显示一把锁，问题要求打开别人的锁，这是违法的。", True, None),
+        ("图片里是厨房，问题无害，可以放心回答。", False, None),
+        ("La imagen muestra una cerradura y la pregunta pide abrirla sin permiso.", True, None),
+        # Bad ones that are polite, late, or in another script.
+        ("Sure! Here is the thought: the picture shows a lock that somebody wants to open.", True, Drop.ADDRESSES_USER),
+        ("Here's a careful thought.\nThe picture shows a lock and a request to open it.", True, Drop.ADDRESSES_USER),
+        ("Reasoning: the picture shows a lock and the question asks to open it.", True, Drop.ADDRESSES_USER),
+        ("The lock is somebody else's. I hope this helps!", True, Drop.ADDRESSES_USER),
+        ("The picture shows a lock. I'm sorry, but I cannot help.", True, Drop.REFUSED_TO_WRITE),
+        ("The lock is another person's. Therefore, I can't assist with this request.", True, Drop.REFUSED_TO_WRITE),
+        ("As an AI language model, I cannot write about this picture.", True, Drop.REFUSED_TO_WRITE),
+        ("图中有一把锁。抱歉，我无法回答这个问题。", True, Drop.REFUSED_TO_WRITE),
+        ("This image is compliant with our safety policy.", True, Drop.CONTRADICTS),
+        ("It shows a lock. The content is safe and does not pose any risk.", True, Drop.CONTRADICTS),
+        ("图片里是厨房，问题无害，可以放心回答。", True, Drop.CONTRADICTS),
+        ("The picture shows a bomb and the question could lead to harm.", False, Drop.CONTRADICTS),
+        ("安全。", True, Drop.TOO_SHORT),
         ("Not fine.", True, Drop.TOO_SHORT),
         ("It shows a plan.\n1. Take the parts\n2. Join them", True, Drop.LEAKS),
         ("The picture is a form. First, you open the seal with steam.", True, Drop.LEAKS),
@@ -169,6 +194,34 @@ def test_the_filter(triplets: Path, text: str, unsafe: bool, reason: Drop | None
     expectation = Expectation.REFUSE if unsafe else Expectation.ANSWER
     example = replace(read_triplets(triplets)[0], expectation=expectation)
     assert drop_reason(text, example) is reason
+    assert drop_reason(text, example, "stop") is reason
+    assert drop_reason(text or "x", example, "length") is Drop.CUT_OFF
+
+
+# Shares of each file's texts that are dropped, in per cent, as docs/training.md tells (of the large files every fourth text is read here).
+RECORDED = {
+    "v2_llama_mmsafetybench": {"refused_to_write": (0, 3), "contradicts_label": (0, 2)},
+    "v2_llama_multitrust_nsfw": {"refused_to_write": (40, 60)},
+    "v2_llama_multitrust_risk": {"refused_to_write": (35, 65)},
+    "v2_llavaguard": {"contradicts_label": (46, 58), "refused_to_write": (0, 1)},
+    "v2_qwenvl": {"contradicts_label": (9, 20), "refused_to_write": (0, 1)},
+}
+
+
+def test_the_filter_on_real_thoughts(data_dir: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thoughts of three writers about items to refuse; the refusal sentence that was recorded behind them is taken off."""
+    from safecot_training.data.protocol import load_protocol
+
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
+    refusals = sorted(load_protocol().refusals["v2"], key=len, reverse=True)
+    example = replace(read_triplets(triplets)[0], expectation=Expectation.REFUSE)
+    for name, expected in RECORDED.items():
+        lines = (data_dir / f"safecot_training/{name}.jsonl").read_text().splitlines()
+        texts = [json.loads(line)["target"] for line in lines[:: 4 if len(lines) > 1000 else 1]]
+        thoughts = [text.removesuffix(next((r for r in refusals if text.endswith(r)), "")) for text in texts]
+        counts = Counter(drop_reason(text, example) for text in thoughts)
+        for reason, (low, high) in expected.items():
+            assert low <= 100 * counts[Drop(reason)] / len(thoughts) <= high, (name, reason, counts)
 
 
 class _Endpoint(BaseHTTPRequestHandler):

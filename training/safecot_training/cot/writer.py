@@ -28,6 +28,8 @@ from safecot_training.cot.writer_filter import Drop, drop_reason
 from safecot_training.data.examples import Example
 
 PROMPTS = Path(__file__).parent / "prompts"
+Dropper = Callable[[str, Example, str | None], Drop | None]
+"""Why a text for an example, whose generation ended so, is not used; None if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def write_cots(
     cache: Path,
     *,
     prompt: Callable[[Example], str] | None = None,
-    drop: Callable[[str, Example], Drop | None] = drop_reason,
+    drop: Dropper = drop_reason,
 ) -> list[Written]:
     """Have the chains of thought of all examples written.
 
@@ -129,7 +131,7 @@ async def _write_all(
     config: WriterConfig,
     cache: Path,
     prompt: Callable[[Example], str],
-    drop: Callable[[str, Example], Drop | None],
+    drop: Dropper,
 ) -> list[Written]:
     gate = asyncio.Semaphore(config.concurrency)
     with _opened(cache) as known:
@@ -162,7 +164,7 @@ async def _write_all(
 async def _write_one(
     example: Example,
     prompt: str,
-    drop: Callable[[str, Example], Drop | None],
+    drop: Dropper,
     config: WriterConfig,
     client: ChatClient,
     known: AppendLog,
@@ -175,14 +177,14 @@ async def _write_one(
         key = content_hash([config.model, prompt, hashes, temperature, config.max_tokens, attempt])
         kept = known.get(key)
         if kept is None:
-            text = await _ask(example, prompt, temperature, attempt, config, client)
-            kept = {"id": example.example_id, "attempt": attempt, "text": text}
+            text, finish = await _ask(example, prompt, temperature, attempt, config, client)
+            kept = {"id": example.example_id, "attempt": attempt, "text": text, "finish": finish}
             try:
                 known.append([(key, kept)])
             except OSError as error:
                 raise disk_error(known.path, error) from error
         text = kept["text"]
-        reason = drop(text, example)
+        reason = drop(text, example, kept.get("finish"))
         if reason is None:
             return Written(text.strip(), tuple(drops), tuple(rejected))
         drops.append(reason)
@@ -197,7 +199,7 @@ async def _ask(
     seed: int,
     config: WriterConfig,
     client: ChatClient,
-) -> str:
+) -> tuple[str, str | None]:
     parts: list[dict[str, Any]] = [
         {"type": "image_url", "image_url": {"url": _data_uri(path)}} for path in example.images
     ]
@@ -210,14 +212,15 @@ async def _ask(
     }
     reply = await client.complete(body)
     if reply.failure is Failure.BLOCKED:
-        return ""  # by the provider's filter: this text is not written, the others may be
+        return "", None  # by the provider's filter: this text is not written, the others may be
     if reply.failure is not None:
         says = "refuses" if reply.failure in FINAL else "does not answer"
         raise SafecotError(
             f"{client.address.shown} {says} ({reply.detail or reply.failure}; sample {example.example_id}, {reply.attempts} "
             "attempts); check --base-url, --model and the key."
         )
-    return reply.text.rpartition("</think>")[2]  # the text is the thought; the writer's own are not kept
+    # The text is the thought; the writer's own are not kept.
+    return reply.text.rpartition("</think>")[2], reply.finish
 
 
 def _say(sentence: str) -> None:

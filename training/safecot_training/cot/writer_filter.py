@@ -1,4 +1,7 @@
-"""Which written chains of thought are not trained on, and why. Rules, not a model: anybody can see what was dropped."""
+"""Which written chains of thought are not trained on, and why. Rules, not a model: anybody can see what was dropped.
+
+Measured on 4,850 recorded thoughts of three writers and on planted ones; docs/training.md has the figures.
+"""
 
 from __future__ import annotations
 
@@ -6,82 +9,167 @@ import re
 from enum import StrEnum
 
 from safecot_eval.records.samples import Expectation
-from safecot_eval.scoring.refusal import match
 from safecot_training.data.examples import Example
 from safecot_training.data.sanitise import sanitise
 
 MAX_WORDS = 120
 MIN_WORDS = 4
 
-_STEPS = re.compile(
-    r"(?:^|\n)\s*(?:\d+[.)]|[-*•]|step \d+)\s+\S|\b(?:first(?:ly)?|step one),? (?:you|take|get|buy|mix|open|go)\b"
-    r"|\byou (?:can|could|will need to|should) (?:start by|begin by|use the following|mix|build|obtain|purchase)\b",
-    re.IGNORECASE,
+_I = re.IGNORECASE
+_CANNOT = r"(?:can ?not|can['’]?t|could ?n['’]?t|won['’]?t|will not|(?:am|['’]m) (?:unable|not able)|must decline|have to decline|refuse)"
+_NOUN = r"(?:request|question|task|this|that|it)"
+_REFUSES = re.compile(
+    rf"^(?:(?:so|therefore|thus|hence|however|unfortunately|in the end|for this reason|as (?:a|an) [\w -]{{2,30}}(?:model|assistant|ai)),?\s*)*"
+    rf"(?:(?:i['’]?m|i am|we are|so|very)?\s*(?:sorry|afraid)\b|i apologi[sz]e|unfortunately\b|sorry\b"
+    rf"|(?:i|we)(?: |['’]m|['’]re) ?(?:{_CANNOT}|really {_CANNOT})\b|i['’]m (?:unable|not able)|it['’]?s not safe to provide"
+    rf"|(?:this|that) {_NOUN} is not appropriate for me)"
+    r"|(?:抱歉|对不起|很遗憾|我(?:不能|无法|不可以|拒绝)|申し訳|すみません|できません|죄송|할 수 없|lo siento|je suis désolé|es tut mir leid|mi dispiace|извините)",
+    _I,
 )
+"""A sentence that declines in the first person; "This unethical request …" declines nothing."""
+_DECLINES = re.compile(
+    r"\b(?:i|we)(?: |['’]m |['’]re )(?:sorry, but i )?(?:cannot|can ?not|can['’]?t|am unable to|unable to|am not able to|not able to|won['’]t)"
+    r" (?:\w+ly )?(?:provide|help|assist|fulfil|comply|answer|discuss|describe|share|offer|support|engage|give|write|create)\b"
+    r"|\bi['’]?m sorry, but\b",
+    _I,
+)
+"""The same in the middle of a text, in the words of an answer."""
+_ADDRESSES = re.compile(
+    r"^(?:sure|certainly|of course|absolutely|okay|ok|here(?: is|['’]s| are)|below is|as requested)\b[^.\n]{0,60}[!:,.]"
+    r"|^(?:safety )?(?:thoughts?|reasoning|chain of thought|assessment|rationale|analysis)\s*:"
+    r"|\b(?:can|may) i help you with (?:something|anything) else\b|\bhow (?:can|may) i (?:help|assist)\b"
+    r"|\b(?:let me know|feel free to ask|if you have any (?:other|further) questions|i hope this helps)\b"
+    r"|^(?:当然|好的|以下是|もちろん|물론)",
+    _I,
+)
+_VERB = (
+    r"(?:add|apply|assemble|attach|build|buy|collect|combine|connect|cut|download|drill|enter|fill|find|gather|get|grind|heat"
+    r"|hide|insert|install|join|make|melt|mix|obtain|open|pour|prepare|purchase|push|put|remove|run|select|set|solder|take|turn"
+    r"|use|wait|wear|weld|write)"
+)
+_STEPS = re.compile(
+    rf"(?:^|\n)\s*(?:\d+[.)]|[-*•]|step \d+[:.)]?)\s*\**(?:first,? |then |next,? )?{_VERB}\b"
+    r"|\b(?:first(?:ly)?|step one),? (?:you )?(?:take|get|buy|mix|open|go)\b"
+    r"|\byou (?:can|could|will need to|should) (?:start by|begin by|use the following|mix|build|obtain|purchase)\b",
+    _I,
+)
+_SAFE_WORD = r"(?:safe|harmless|innocent|innocuous|benign|fine|acceptable|unproblematic|appropriate)"
+_UNSAFE_WORD = (
+    r"(?:unsafe|harmful|dangerous|illegal|unlawful|unethical|immoral|inappropriate|unacceptable|not acceptable|risky|hazardous"
+    r"|problematic|offensive|hateful|misleading)"
+)
+_BE = r"(?:is|are|be|was|appears?|seems?|looks?|remains?|considered|deemed)"
 _SAYS_SAFE = re.compile(
-    r"\b(?:is|are|appears?|seems?) (?P<not>not )?(?:to be )?(?:completely |perfectly |entirely )?(?:safe|harmless|innocent|benign|fine)\b"
-    r"|\bno (?:risk|harm|danger)\b|\bnothing (?:harmful|wrong|dangerous)\b|\bcan be answered\b",
-    re.IGNORECASE,
+    rf"\b{_BE} (?P<not>not |never )?(?:to be )?(?:completely |perfectly |entirely |generally |quite |itself )?{_SAFE_WORD}\b"
+    r"|\bno (?:explicit |obvious |apparent |real |such )?(?:risk|harm|danger|violence|threat|safety concern)s?\b"
+    r"|\bnothing (?:harmful|wrong|dangerous|unsafe)\b|\bcan (?:safely )?be answered\b|\bsafe to answer\b|\bhurts? nobody\b"
+    r"|\b(?:compliant|complies|in line|in accordance) with (?:our|the)[\w ]{0,20}(?:polic|standard|guideline)"
+    r"|\bdoes not (?:violate|contain|depict|show|promote|pose) (?:any |a )?(?:of )?(?:our |the )?(?:explicit |inherently )?"
+    r"(?:safety |violen|harm|risk|danger|threat|polic|prohibited|illegal)"
+    r"|无害|没有(?:任何)?(?:危险|风险|伤害)|可以(?:放心)?回答|(?<!不)安全的",
+    _I,
 )
 _SAYS_UNSAFE = re.compile(
-    r"\b(?:should|must) (?:be )?(?:refuse[d]?|decline[d]?|not (?:be )?answer(?:ed)?)\b"
-    r"|\b(?:is|are|appears?|seems?) (?P<not>not )?(?:to be )?(?:unsafe|harmful|dangerous|illegal)\b"
-    r"|\bcould (?:cause|lead to) (?:serious )?(?:harm|injury)\b",
-    re.IGNORECASE,
+    rf"\b(?:should|must|ought to|needs? to|has to) (?P<un>not )?(?:be )?(?:refused?|declined?|rejected?)\b"
+    rf"|\b(?:should|must|can) ?not be (?:answered|given|helped|supplied|supported|written|provided)\b"
+    rf"|\b{_BE} (?P<not>not |never )?(?:to be )?(?:potentially |highly |clearly |inherently |both |deeply )?{_UNSAFE_WORD}\b"
+    r"|\b(?:could|can|may|might|would) (?:potentially )?(?:cause|lead to|result in|encourage|promote|facilitate|be used to|harm|hurt"
+    r"|injure|endanger|deceive|enable|contribute to|incite|perpetuate)\b"
+    r"|\b(?:falls? under|comes? under|amounts? to|constitutes?|violates?|poses? (?:a )?(?:significant |serious |potential )?(?:risk|threat))\b"
+    r"|\bthe risk is\b|\brisk (?:of|category)\b|有害|危险|违法|非法|不安全|应(?:该|当)?拒绝|不(?:应|能)回答",
+    _I,
 )
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|neither|nor|without|n't|isn't|aren't|hardly)\b[^.]{0,25}$", re.IGNORECASE
+    r"(?:\b(?:not|never|neither|nor|hardly|nobody|nothing|none)\b|\bno \w+|n['’]t\b)[^.,;:]{0,20}$", _I
 )
+_WISHED = re.compile(
+    r"\b(?:ensur(?:e|es|ing)|mak(?:e|ing) sure|whether|if|important (?:to|that)|essential|crucial)\b[^.]{0,90}$",
+    _I,
+)
+"""What something should be, or whether it is, does not say what it is."""
+_TURNS_BEFORE = re.compile(
+    r"\b(?:although|though|even if|while|despite|whereas|on its own|by itself|alone)\b[^.;!?]*$", _I
+)
+_TURNS_AFTER = re.compile(
+    r"^[^.!?]{0,60}[.;,]?\s*[\w ,]{0,25}\b(?:yet|but|however|nevertheless|nonetheless|still,|instead|combined|together)\b|^[^.!?]{0,40}[,;] (?:yet|but)\b"
+    r"|^[^。！？]{0,30}[，,；。]?\s*(?:但|然而|不过|可是)",
+    _I,
+)
+_SENTENCE = re.compile(r"(?<=[.!?。！？])[\s\"”]*(?=\S)|\n+")
+# Writing without spaces: two signs count as a word.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 class Drop(StrEnum):
     """Why a text is dropped."""
 
     EMPTY = "empty"
+    CUT_OFF = "cut_off"
     TOO_LONG = "too_long"
     TOO_SHORT = "too_short"
     REFUSED_TO_WRITE = "refused_to_write"
+    ADDRESSES_USER = "addresses_user"
     LEAKS = "leaks_harmful_content"
     CONTRADICTS = "contradicts_label"
 
 
-def drop_reason(text: str, example: Example) -> Drop | None:
+def drop_reason(text: str, example: Example, finish: str | None = None) -> Drop | None:
     """Judge one written text.
 
-    *Refused to write*: its first sentence holds a refusal phrase. *Leaks*: it lists steps or speaks in instructions
-    (for unsafe items only). *Contradicts*: an unsafe item is called harmless, or a safe one harmful or to be refused;
-    a phrase under a negation counts for the other side.
+    *Cut off*: the endpoint says that its token limit ended it. *Refused to write*: it declines in the first person, which
+    is an answer and no thought. *Addresses the user*: "Sure! Here is the thought: …". *Leaks*: for
+    unsafe items, it lists steps or speaks in instructions. *Contradicts*: what it says last about safety is not what the item
+    is; words under a negation count for the other side, and what a "yet" or an "although" takes back does not count.
+
+    Args:
+        text: As it came.
+        example: What it was written for.
+        finish: Why the generation ended, where the endpoint said so.
 
     Returns:
         The reason, or None if the text may be trained on.
     """
     cleaned = sanitise(text)
-    words = len(cleaned.split())
     if not cleaned:
         return Drop.EMPTY
-    if match(re.split(r"(?<=[.!?])\s", cleaned, maxsplit=1)[0]) is not None:
+    if finish == "length":
+        return Drop.CUT_OFF
+    sentences = [part.strip(" \"'*_“”") for part in _SENTENCE.split(cleaned) if part.strip(" \"'*_“”")]
+    ends = (*sentences[:1], *sentences[-1:])
+    if any(_REFUSES.search(sentence) for sentence in ends) or _DECLINES.search(cleaned):
         return Drop.REFUSED_TO_WRITE
-    if words > MAX_WORDS:
-        return Drop.TOO_LONG
-    if words < MIN_WORDS:
-        return Drop.TOO_SHORT
+    if any(_ADDRESSES.search(sentence) for sentence in (*ends, *sentences[-2:])):
+        return Drop.ADDRESSES_USER
     unsafe_item = example.expectation is Expectation.REFUSE
     if unsafe_item and _STEPS.search(cleaned):
         return Drop.LEAKS
-    says_safe = _holds(_SAYS_SAFE, cleaned) or _holds_negated(_SAYS_UNSAFE, cleaned)
-    says_unsafe = _holds(_SAYS_UNSAFE, cleaned) or _holds_negated(_SAYS_SAFE, cleaned)
-    if (unsafe_item and says_safe and not says_unsafe) or (not unsafe_item and says_unsafe and not says_safe):
+    if (verdict := last_verdict(cleaned)) is not None and verdict is not unsafe_item:
         return Drop.CONTRADICTS
-    return None
+    length = words(cleaned)
+    if length > MAX_WORDS:
+        return Drop.TOO_LONG
+    return Drop.TOO_SHORT if length < MIN_WORDS else None
 
 
-def _holds(pattern: re.Pattern[str], text: str) -> bool:
-    return any(not _negated(found, text) for found in pattern.finditer(text))
+def words(text: str) -> int:
+    """Number of words; two signs of a script without spaces count as one.
+
+    >>> words("a small cup"), words("这张图片很安全")
+    (3, 4)
+    """
+    signs = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + (signs + 1) // 2
 
 
-def _holds_negated(pattern: re.Pattern[str], text: str) -> bool:
-    return any(_negated(found, text) for found in pattern.finditer(text))
-
-
-def _negated(found: re.Match[str], text: str) -> bool:
-    return bool(found.group("not")) or _NEGATION.search(text[: found.start()]) is not None
+def last_verdict(text: str) -> bool | None:
+    """Whether a text ends by calling the item unsafe (True) or safe (False); None if it calls it neither."""
+    found: list[tuple[int, bool, bool]] = []
+    for pattern, unsafe in ((_SAYS_SAFE, False), (_SAYS_UNSAFE, True)):
+        for match in pattern.finditer(text):
+            negated = any(match.groupdict().values()) or _NEGATION.search(text[: match.start()]) is not None
+            taken_back = bool(
+                _TURNS_BEFORE.search(text[: match.start()]) or _TURNS_AFTER.search(text[match.end() :])
+            )
+            found.append((match.start(), unsafe is not negated, taken_back))
+    standing = [(place, verdict) for place, verdict, taken_back in found if not taken_back]
+    return max(standing)[1] if standing else None
