@@ -1,16 +1,16 @@
-"""Two processes under torchrun, on CPUs: the samples of one, byte for byte, and a run that changes its number of processes."""
+"""Two processes on CPUs: the samples of one, byte for byte, and a run that changes its number of processes."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from safecot_eval.generate.models import tiny
 from tests.generate.in_process import provenance_of, safecot_run, samples_bytes
+from tests.judge.conftest import free_port
+from tests.processes import Started
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 
@@ -22,21 +22,16 @@ def test_two_write_what_one_writes(tmp_path: Path) -> None:
     run += ("--gen_kwargs", "max_new_tokens=8")
     done = safecot_run(*run, "--output_path", tmp_path / "one", "--limit", "21")
     assert done.exit_code == 0, done.output
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        "safecot_eval",
-        "run",
+    # What torchrun gives its processes; tests/training/test_evaluate.py starts torchrun itself.
+    shared = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    command = ("safecot_eval", "run", *run, "--output_path", str(tmp_path / "two"), "--limit", "21")
+    two = [
+        Started(*command, cwd=tmp_path, env={**shared, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in ("0", "1")
     ]
-    command = [*launcher, *run, "--output_path", str(tmp_path / "two"), "--limit", "21"]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    two = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500, check=False)
-    assert two.returncode == 0, two.stderr[-3000:]
+    for ended in [process.wait() for process in two]:
+        assert ended.returncode == 0, ended.stderr[-3000:]
     assert provenance_of(tmp_path / "two")["processes"] == 2
     assert samples_bytes(tmp_path / "two") == samples_bytes(tmp_path / "one")
     parts = sorted(path.name.split(".")[-2] for path in (tmp_path / "two").rglob(".journal/*.jsonl"))

@@ -13,6 +13,7 @@ from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run
 from tests.judge.emulated import EmulatedServer
+from tests.processes import python_m
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("judge-vllm")]
 
@@ -55,17 +56,9 @@ def lmms_eval(folder: Path, url: str, *more: str) -> subprocess.CompletedProcess
         key: value for key, value in os.environ.items() if not key.startswith(("SAFECOT_", "LMMS_"))
     }
     environment |= {"SAFECOT_CACHE_DIR": str(folder / "cache"), "SAFECOT_JUDGE_URL": url}
-    command = [
-        sys.executable,
-        "-m",
-        "lmms_eval",
-        "--model",
-        "safecot_baseline",
-        "--model_args",
-        "policy=answer_all",
-    ]
-    command += ["--tasks", "safecot_mini", "--output_path", "runs", "--log_samples", *more]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    model = ["--model", "safecot_baseline", "--model_args", "policy=answer_all", "--tasks", "safecot_mini"]
+    more = ("--output_path", "runs", "--log_samples", *more)
+    return python_m("lmms_eval", *model, *more, cwd=folder, env=environment)
 
 
 def test_lmms_eval_judges_all_samples_at_once(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run
 from tests.judge.tiny_llama import SPECIAL
+from tests.processes import python_m
 
 # The first test also waits for the server: a minute on an idle machine, several on a busy one.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("judge-vllm"), pytest.mark.timeout(900)]
@@ -128,27 +129,10 @@ def test_plain_lmms_eval_judges_during_the_run(served: Endpoint, tmp_path: Path)
         key: value for key, value in os.environ.items() if not key.startswith(("SAFECOT_", "LMMS_"))
     }
     environment |= {"SAFECOT_CACHE_DIR": str(tmp_path / "cache"), "SAFECOT_JUDGE_URL": served.url}
-    command = [
-        sys.executable,
-        "-m",
-        "lmms_eval",
-        "--model",
-        "safecot_baseline",
-        "--model_args",
-        "policy=answer_all",
-    ]
-    command += [
-        "--tasks",
-        "safecot_mini_tiny",
-        "--output_path",
-        "runs",
-        "--log_samples",
-        "--limit",
-        "8",
-        "--offset",
-        "2",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    model = ["--model", "safecot_baseline", "--model_args", "policy=answer_all"]
+    some = ["--tasks", "safecot_mini_tiny", "--limit", "8", "--offset", "2"]
+    more = ["--output_path", "runs", "--log_samples"]
+    done = python_m("lmms_eval", *model, *some, *more, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Judged during the run by tiny-llama-3" in done.stderr + done.stdout
     run = find_runs([tmp_path / "runs"])[0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from safecot_eval.records.run import find_runs
+from tests.processes import python_m
 
 
 @pytest.mark.slow
@@ -24,13 +23,8 @@ def test_wandb_offline(tmp_path: Path) -> None:
         "safecot_mini_tiny",
     ]
     switch = ["--limit", "4", "--output_path", "runs", "--wandb_args", "project=safety,mode=offline"]
-    done = subprocess.run(
-        [sys.executable, "-m", "safecot_eval", "run", *model, *switch],
-        cwd=tmp_path,
-        env={**os.environ, "WANDB_SILENT": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = python_m(
+        "safecot_eval", "run", *model, *switch, cwd=tmp_path, env={**os.environ, "WANDB_SILENT": "true"}
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (run,) = find_runs([tmp_path / "runs"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,23 +10,13 @@ import pytest
 
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.run import find_runs
+from tests.processes import python_m
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
 
 
-def lmms_eval(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """``python -m lmms_eval`` from another folder; it finds our tasks by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "lmms_eval", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
-    done = lmms_eval("--tasks", "list", cwd=tmp_path)
+    done = python_m("lmms_eval", "--tasks", "list", cwd=tmp_path)
     listed = {line.strip().removeprefix("- ") for line in (done.stdout + done.stderr).splitlines()}
     assert set(registry.leaves()) <= listed
     assert {
@@ -83,7 +71,8 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
 
 def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> None:
     """A wildcard that matches tags, a tag by its own name, and a leaf by its own name ask for each leaf once."""
-    done = lmms_eval(
+    done = python_m(
+        "lmms_eval",
         "--model",
         "safecot_baseline",
         "--model_args",

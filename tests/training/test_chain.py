@@ -22,6 +22,9 @@ from PIL import Image, ImageDraw
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training"), pytest.mark.timeout(900)]
 ARCHITECTURES = ("qwen2_5_vl", "llava", "idefics3")
 ADAPTER_SERVED = "qwen2_5_vl"
+MERGED_SERVED = [
+    pytest.param(name, marks=() if name == "llava" else pytest.mark.full) for name in ARCHITECTURES
+]
 TOKENS = 12
 QUESTIONS = (
     ("What is shown here?", "red"),
@@ -180,7 +183,7 @@ def test_adapter_and_merged_answer_alike_in_safecot_hf(architecture: str, traine
     assert all(answer.strip() for answer in merged)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", MERGED_SERVED)
 def test_a_real_vllm_server_answers_as_safecot_hf(
     architecture: str, trained: dict[str, Path], tmp_path: Path
 ) -> None:

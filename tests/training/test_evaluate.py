@@ -13,6 +13,7 @@ from safecot_eval.cli.train import command
 from safecot_eval.util.errors import SafecotError
 from safecot_training import evaluate
 from safecot_training.sft.card import CheckpointCard
+from tests.processes import instead_of_run
 
 
 def write_card(folder: Path, **recipe: object) -> CheckpointCard:
@@ -120,14 +121,17 @@ def test_a_recipe_without_capability_tasks_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("training")
-def test_two_processes_evaluate_as_one(make_recipe, tmp_path: Path, train) -> None:
+def test_two_processes_evaluate_as_one(make_recipe, tmp_path: Path, train, monkeypatch) -> None:
     out = train(make_recipe(max_steps=3, name="tiny"), tmp_path / "out").folder
     found = evaluate.find_checkpoint(out)
     options = ["--limit", "10", "--batch_size", "4", "--gen_kwargs", "max_new_tokens=6"]
     answers, metrics = {}, {}
     for processes in (1, 2):
         runs = tmp_path / f"runs-{processes}"
-        evaluate.evaluate(found, "safecot_mini", runs, processes=processes, options=options)
+        with monkeypatch.context() as patched:
+            if processes == 1:
+                patched.setattr("subprocess.run", instead_of_run)
+            evaluate.evaluate(found, "safecot_mini", runs, processes=processes, options=options)
         (samples,) = runs.rglob("*_samples_safecot_mini.jsonl")
         lines = [json.loads(line) for line in samples.read_text().splitlines()]
         answers[processes] = {line["safecot"]["sample_id"]: line["safecot"]["raw"] for line in lines}

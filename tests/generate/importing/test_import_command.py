@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from safecot_eval.cli.import_ import command
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Item
 from tests.generate.importing.conftest import TASK, reply
+from tests.processes import python_m
 
 
 def write_answers(path: Path, items: Sequence[Item], *, skip: int = 0) -> Path:
@@ -121,13 +120,8 @@ def test_scored_as_lmms_eval_scores_the_same_answers(tmp_path: Path, items: Sequ
     arguments = ("--name", "m", "--tasks", TASK, "--output_path", tmp_path / "mine", "--replay", replay)
     assert run(table, *arguments).exit_code == 3
     model = ["--model", "safecot_replay", "--model_args", f"name=m,responses={replay}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "safecot_eval", "run", *model, "--tasks", TASK, "--output_path", "theirs"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    more = ("--tasks", TASK, "--output_path", "theirs")
+    done = python_m("safecot_eval", "run", *model, *more, cwd=tmp_path)
     assert (tmp_path / "theirs").exists(), done.stderr[-2000:]
     mine, theirs = (find_runs([tmp_path / name])[0] for name in ("mine", "theirs"))
     assert [_plain(r) for r in mine.samples()] == [_plain(r) for r in theirs.samples()]

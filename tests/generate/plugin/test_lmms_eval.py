@@ -13,24 +13,22 @@ import pytest
 import safecot_eval
 from safecot_eval.benchmarks import registry
 from safecot_eval.records.run import find_runs
+from tests.processes import python_m
 
 pytestmark = pytest.mark.slow
 
 BASELINE = ["--model", "safecot_baseline", "--model_args", "policy=refuse_all"]
 
 
-def run(arguments: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start a Python module from a foreign folder, without any variable of ours but the cache."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("SAFECOT_", "LMMS_"))}
-    clean["SAFECOT_CACHE_DIR"] = os.environ["SAFECOT_CACHE_DIR"]
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def clean(**environment: str) -> dict[str, str]:
+    """An environment without any variable of ours but the cache."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SAFECOT_", "LMMS_"))}
+    return {**kept, "SAFECOT_CACHE_DIR": os.environ["SAFECOT_CACHE_DIR"], **environment}
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start a Python module from a foreign folder."""
+    return python_m(*arguments, cwd=folder, env=clean())
 
 
 def lmms_eval_command() -> str:
@@ -40,7 +38,8 @@ def lmms_eval_command() -> str:
 def test_flat_form_with_wildcard_runs_each_leaf_once(tmp_path: Path) -> None:
     """Leaves without data are left out with their sentence; those that draw their own data run once."""
     arguments = ["--tasks", "safecot_mini*", "--output_path", "runs", "--log_samples", "--limit", "4"]
-    done = run(["lmms_eval", *BASELINE, *arguments], tmp_path)
+    command = [sys.executable, "-m", "lmms_eval", *BASELINE, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=clean(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     runs = find_runs([tmp_path / "runs"], newest_only=False)
     leaves = [leaf for leaf in registry.leaves() if leaf.startswith("safecot_mini")]
@@ -69,21 +68,14 @@ def test_eval_command_leaves_out_what_has_no_data(tmp_path: Path) -> None:
 
 
 def test_simple_evaluate(tmp_path: Path) -> None:
-    code = (
+    (tmp_path / "script.py").write_text(
         "from lmms_eval.evaluator import simple_evaluate\n"
         "import json\n"
         "out = simple_evaluate(model='safecot_baseline', model_args='policy=answer_all',\n"
         "                      tasks=['safecot_mini_tiny'], limit=6)\n"
         "print('RESULT', json.dumps(out['results']['safecot_mini_tiny']['invalid_rate,none']))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(["script"], tmp_path)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")] or [
         done.stderr[-2000:]
     ]

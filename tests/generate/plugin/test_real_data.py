@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,13 @@ from safecot_eval.aggregate import metrics
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.records.run import find_runs
+from tests.processes import python_m
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
 
 
 def run(command: list[str], folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env={**os.environ, "SAFECOT_DATA_DIR": str(data)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = python_m(*command, cwd=folder, env={**os.environ, "SAFECOT_DATA_DIR": str(data)})
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -49,10 +42,7 @@ def test_both_sides_of_one_recorded_vlm(data_dir: Path, tmp_path: Path) -> None:
     }
     summary = metrics.summarize(table)
     assert {"crr", "car"} <= set(summary.metric)
-    written = subprocess.run(
-        [sys.executable, "-m", "safecot_eval", "report", "runs", "-o", "page.csv"], cwd=tmp_path, check=False
-    )
-    assert written.returncode == 0
+    run(["safecot_eval", "report", "runs", "-o", "page.csv"], tmp_path, data_dir)
     assert "GPT-4o" in (tmp_path / "page.csv").read_text(encoding="utf-8")
 
 
