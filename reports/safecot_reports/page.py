@@ -19,6 +19,8 @@ _SCRIPTS = (
     "texts.js",
     "standings.js",
     "overview.js",
+    "labels.js",
+    "plane.js",
     "charts.js",
     "compare.js",
     "views.js",

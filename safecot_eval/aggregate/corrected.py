@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.reading import read_all
+from safecot_eval.benchmarks import registry
 from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
@@ -20,6 +21,7 @@ from safecot_eval.stats import (
     Estimate,
     clustered_rate,
     corrected_rate,
+    macro_mean,
     sensitivity_specificity,
 )
 from safecot_eval.util.errors import SafecotError
@@ -116,6 +118,56 @@ def own_rates(table: Columns) -> Iterator[GroupRate]:
                 for group in _groups(table, evaluator, human):
                     if len(group.labels):
                         yield group.rate()
+
+
+def corrected_metrics(table: Columns) -> dict[tuple[str, str], Estimate]:
+    """Rates corrected by the run's own human labels, under names of their own beside the raw ones.
+
+    ``crr_corrected`` and ``car_corrected`` of evaluators that speak of refusals, ``balanced_corrected`` where both are
+    there, and ``asr_corrected`` of judges of harm; (metric, evaluator's spelling) to estimate. A rate that people's labels
+    cannot correct is absent. Of several groups of people the one with most labels is asked.
+    """
+    best: dict[tuple[str, str], tuple[int, Estimate]] = {}
+    kinds = {expectation for expectation in Expectation if table.expects(expectation).any()}
+    for rate in own_rates(table):
+        name = _corrected_name(rate, kinds, also=registry.also_refuse(table.task))
+        shown, labels = rate.correction.estimate, rate.correction.n_labels
+        if name is not None and shown is not None:
+            place = name, str(rate.evaluator)
+            if place not in best or best[place][0] < labels:
+                best[place] = labels, _as_metric(shown, turned=name == "car_corrected")
+    found = {place: e for place, (_, e) in best.items()}
+    for evaluator in {evaluator for _, evaluator in found}:
+        halves = [found.get((f"{half}_corrected", evaluator)) for half in ("crr", "car")]
+        if (both := [half for half in halves if half is not None]) and len(both) == len(halves):
+            found["balanced_corrected", evaluator] = macro_mean(both)
+    return found
+
+
+def _corrected_name(rate: GroupRate, kinds: set[Expectation], *, also: bool) -> str | None:
+    """The metric that a group's rate is; None where the metric is about more items than the group's."""
+    harmful = kinds & {Expectation.REFUSE, Expectation.RESPOND_SAFELY}
+    if rate.evaluator.outcome == "refused":
+        if rate.expectation == Expectation.ANSWER:
+            return "car_corrected"
+        about = harmful if also else {Expectation.REFUSE}
+        return "crr_corrected" if about == {Expectation(rate.expectation)} else None
+    if rate.evaluator.outcome == "unsafe" and harmful == {Expectation(rate.expectation)}:
+        return None if rate.evaluator.rubric.startswith("siuo_") else "asr_corrected"
+    return None
+
+
+def _as_metric(e: Estimate, *, turned: bool) -> Estimate:
+    if not turned:
+        return e
+    return replace(
+        e,
+        value=1 - e.value,
+        low=1 - e.high,
+        high=1 - e.low,
+        worst_low=1 - e.worst_high,
+        worst_high=1 - e.worst_low,
+    )
 
 
 def _groups(table: Columns, evaluator: Evaluator, human: Evaluator) -> Iterator[_Group]:

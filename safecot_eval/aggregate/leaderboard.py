@@ -15,7 +15,8 @@ from safecot_eval.stats import Estimate, IntervalMethod, macro_mean
 from safecot_eval.util.errors import SafecotError
 
 POOLED = "pooled"
-_POOLABLE = ("crr", "car", "balanced", "asr")
+_RATES = ("crr", "car", "balanced", "asr")
+_POOLABLE = (*_RATES, *(f"{rate}_corrected" for rate in _RATES))
 
 
 def conflicts_of(table: Columns, tables: Sequence[Columns]) -> str:

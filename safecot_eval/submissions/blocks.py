@@ -67,7 +67,7 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
     """Every rate of a run with its interval, in a fixed order.
 
     What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out. So
-    are attack rates over whole categories, and mean probabilities, which no submission holds.
+    are attack rates over whole categories, corrected rates, and mean probabilities, which no submission holds.
     """
     left_out = {
         "crr_soft",
@@ -79,7 +79,7 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
     return [
         {"metric": metric, "evaluator": evaluator, **_numbers(estimate)}
         for (metric, evaluator), estimate in sorted(run_metrics(columns).items())
-        if metric not in left_out
+        if metric not in left_out and not metric.endswith("_corrected")
     ]
 
 

@@ -99,3 +99,74 @@ def test_the_command_prints_what_is_corrected_and_what_is_not(tmp_path, capsys):
     assert "(ppi++ (80 labels, population))" in out
     assert "not corrected: 12 labels are too few; label at least 30 answers" in out
     assert out.count("its sensitivity") == 2
+
+
+def test_corrected_rates_are_fields_of_their_own_everywhere(tmp_path):
+    import csv
+    import io
+
+    from safecot_eval.metrics import summarize
+
+    from safecot_eval import load_runs
+    from safecot_reports.build import Options, build
+    from safecot_reports.export import export
+
+    y, f = labelled_run(tmp_path, "alpha", 1, 80)
+    labelled_run(tmp_path, "beta", 2, 0)
+    expected = ppi(y[:80], f[:80], f, n_total=N)
+    data = build([str(tmp_path)], Options(samples=0))
+    cells = {(c["model"], c["metric"]): c for c in data["cells"] if c["evaluator"].startswith("template:")}
+    table = summarize(load_runs(str(tmp_path)))
+    table = table[table.evaluator.str.startswith("template:")].set_index(["model", "metric"])
+    lines = csv.DictReader(io.StringIO(export(data, "csv").decode()))
+    rows = {(r["model"], r["metric"]): r for r in lines if r["evaluator"].startswith("template:")}
+    for name, value in (("crr_corrected", expected.value), ("crr", f.mean())):
+        assert cells["alpha", name]["value"] == pytest.approx(value)
+        assert float(rows["alpha", name]["value"]) == pytest.approx(value)
+        assert float(table.loc[("alpha", name)].value) == pytest.approx(value)
+    assert (cells["alpha", "crr_corrected"]["low"], cells["alpha", "crr_corrected"]["high"]) == (
+        expected.low,
+        expected.high,
+    )
+    assert ("beta", "crr_corrected") not in cells
+    assert ("beta", "crr") in cells
+
+
+def test_a_corrected_car_is_the_other_side_of_a_corrected_refusal_rate():
+    from safecot_eval.aggregate.columns import Columns, Key, Labels
+    from safecot_eval.aggregate.corrected import corrected_metrics, own_rates
+    from safecot_eval.records.evaluator import PHRASE_LABELS, Evaluator
+
+    rng, n = np.random.default_rng(8), 400
+    truth = rng.random(n) < np.where(np.arange(n) % 2, 0.2, 0.8)
+    said = truth ^ (rng.random(n) < 0.1)
+    ones = np.ones(n, dtype=np.int32)
+    people = Evaluator.parse("human:consensus/refusal")
+    labels = {
+        Evaluator.parse("template:toy@12345678"): Labels(PHRASE_LABELS, said.astype(np.int8)),
+        people: Labels(("none", "full"), np.where(np.arange(n) < 200, truth, -1).astype(np.int8)),
+    }
+    columns = Columns(
+        "m",
+        "safecot_mini",
+        Key(),
+        np.arange(n, dtype=np.uint64),
+        categories=("a",),
+        category=np.zeros(n, dtype=np.int16),
+        cluster=np.arange(n, dtype=np.int32),
+        pair=-ones,
+        core=-np.ones(n, dtype=np.int8),
+        expectation=np.arange(n, dtype=np.int8) % 2,
+        status=np.zeros(n, dtype=np.int8),
+        tokens=-ones,
+        consistent=-np.ones(n, dtype=np.int8),
+        offset=np.zeros(n, dtype=np.int64),
+        evaluators=labels,
+    )
+    found = {name: e for (name, _), e in corrected_metrics(columns).items()}
+    by = {rate.expectation: rate.correction.estimate for rate in own_rates(columns)}
+    assert found["crr_corrected"] == by["refuse"]
+    refused = by["answer"]
+    car = found["car_corrected"]
+    assert (car.value, car.low, car.high) == (1 - refused.value, 1 - refused.high, 1 - refused.low)
+    assert found["balanced_corrected"].value == pytest.approx((found["crr_corrected"].value + car.value) / 2)

@@ -43,10 +43,11 @@ def make_runs(
     count: int = 80,
     task: str = "safecot_mini",
     judge: bool = True,
+    labelled: int = 40,
 ) -> Path:
     """Write one run per model, where each model has a chance to refuse what it should and what it should not.
 
-    With ``judge``, a judge agrees with the phrase list on 9 of 10 answers, and people labelled the first 40.
+    With ``judge``, a judge agrees with the phrase list on 9 of 10 answers, and people labelled the first ``labelled``.
     """
     docs = make_docs(count, task)
     for index, (model, (unsafe, benign)) in enumerate(models.items()):
@@ -60,16 +61,22 @@ def make_runs(
         home = folder / f"m{index}"
         samples = write_run(home, answers, model=model, task=task)
         if judge:
-            write_verdicts(home, docs, answers, task, samples.name[:15], draw)
+            write_verdicts(home, docs, answers, task, samples.name[:15], draw, labelled)
     return folder
 
 
 def write_verdicts(
-    home: Path, docs: list[dict[str, Any]], answers: list[Any], task: str, stamp: str, draw: random.Random
+    home: Path,
+    docs: list[dict[str, Any]],
+    answers: list[Any],
+    task: str,
+    stamp: str,
+    draw: random.Random,
+    labelled: int,
 ) -> None:
-    """Sidecars of one judge (rubrics refusal and harm) and of people (refusal, the first 40 items)."""
+    """Sidecars of one judge (rubrics refusal and harm) and of people (refusal, the first ``labelled`` items)."""
     (home / "verdicts").mkdir(exist_ok=True)
-    for judge, share, limit in (("toy-judge", 0.9, len(docs)), ("human:consensus", 1.0, 40)):
+    for judge, share, limit in (("toy-judge", 0.9, len(docs)), ("human:consensus", 1.0, labelled)):
         with (home / "verdicts" / f"{judge.replace(':', '-')}.jsonl").open("w", encoding="utf-8") as stream:
             for doc, (_, text) in list(zip(docs, answers, strict=True))[:limit]:
                 refused = text.endswith(REFUSAL) == (draw.random() < share)

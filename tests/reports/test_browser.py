@@ -14,7 +14,7 @@ import pytest
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from tests.conftest import make_doc, write_run
-from tests.reports.make_runs import make_runs
+from tests.reports.watched import Watched
 
 pytestmark = pytest.mark.slow
 VIEWS = (
@@ -49,27 +49,6 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-class Watched:
-    """A page that remembers console errors, exceptions and requests to anything but itself."""
-
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.path, self.problems = path, []  # type: ignore[var-annotated]
-        self.page = browser.new_page(**options)
-        self.page.on(
-            "console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None
-        )
-        self.page.on("pageerror", lambda e: self.problems.append(str(e)))
-        self.page.on(
-            "request", lambda r: self.problems.append(r.url) if not r.url.startswith("file:") else None
-        )
-
-    def show(self, view: str) -> Any:
-        self.page.goto("about:blank")
-        self.page.goto(f"file://{self.path}#view={view}")
-        self.page.wait_for_selector("#panel h2")
-        return self.page
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_renders_without_errors_and_passes_axe(browser: Any, page: Path, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -91,41 +70,6 @@ def test_no_view_is_wider_than_the_window(browser: Any, page: Path, width: int) 
         text = shown.evaluate("document.getElementById('panel').textContent")
         assert len(text) > 150, view
         assert not {word for word in ("[object", "undefined", "NaN", "null") if word in text}, view
-    assert watched.problems == []
-
-
-def test_the_first_screen_holds_many_models_and_says_ties_in_words(browser: Any, tmp_path: Path) -> None:
-    models = {f"model-{k:02}": (0.5 + 0.02 * k, 0.5 - 0.01 * k) for k in range(24)}
-    make_runs(tmp_path / "runs", models=models | {"refuse_all": (1.0, 1.0)}, count=120, judge=False)
-    source = tmp_path / "page.html"
-    data = build([str(tmp_path / "runs")], Options(samples=0))
-    source.write_text(page_html(data), encoding="utf-8")
-    watched = Watched(browser, source, viewport={"width": 1440, "height": 900})
-    shown = watched.show("standings")
-    rows = shown.locator("#standings tbody tr")
-    boxes = [rows.nth(k).bounding_box() for k in range(rows.count())]
-    assert len(boxes) == 25
-    assert max(box["height"] for box in boxes) <= 36
-    assert sum(box["y"] + box["height"] <= 900 for box in boxes) >= 15
-    assert "cannot be told apart" in shown.locator(".tie").inner_text()
-    assert rows.last.locator("th").inner_text().startswith("refuse_all"), (
-        "reference lines stand below the others"
-    )
-    crr = {c["model"]: c["value"] for c in data["cells"] if c["metric"] == "crr"}
-    top = rows.first.locator("th").inner_text()
-    number = shown.locator(f'[data-cell="{top}|crr"]')
-    assert number.inner_text() == f"{100 * crr[top]:.1f}"
-    number.press("Enter")
-    assert "95 % interval" in shown.locator("#standings .behind").inner_text()
-    assert shown.evaluate("document.activeElement.dataset.cell") == f"{top}|crr", (
-        "the focus stays on the number"
-    )
-    shown.locator("#standings th button", has_text="Refuses harmful").press("Enter")
-    values = [
-        float(v)
-        for v in shown.eval_on_selector_all('#standings [data-cell$="|crr"]', "n => n.map(x => x.innerText)")
-    ]
-    assert values[:-1] == sorted(values[:-1], reverse=True)
     assert watched.problems == []
 
 

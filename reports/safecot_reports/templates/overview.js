@@ -1,12 +1,16 @@
 // Overview: models x metrics, grouped by evaluator; sortable, filterable, with intervals, n and rank ranges.
 const ORDER = [
   "crr",
+  "crr_corrected",
   "car",
+  "car_corrected",
   "crr_soft",
   "car_soft",
   "balanced",
+  "balanced_corrected",
   "crr_core",
   "asr",
+  "asr_corrected",
   "attack_rate",
   "asr_core",
   "toxicity",

@@ -29,13 +29,23 @@ const rankedBy = (task, ruler) =>
   ["balanced", "crr", "car"].find((name) =>
     data.ranks.some((r) => r.task === task && r.evaluator === ruler && r.metric === name),
   );
+// Attack rates of all models by one judge: a column never mixes two. The one that knows most models, people last.
+function attackJudge(task) {
+  const models = new Map();
+  for (const c of data.cells)
+    if (c.task === task && c.metric === "asr" && c.value !== null) {
+      if (!models.has(c.evaluator)) models.set(c.evaluator, 0);
+      models.set(c.evaluator, models.get(c.evaluator) + 1);
+    }
+  return [...models.keys()].sort((a, b) => models.get(b) - models.get(a) || evaluatorKind(a) - evaluatorKind(b) || (a < b ? -1 : 1))[0];
+}
 function standingRows(task, ruler) {
   const rows = new Map(data.models.map((m) => [m.name, { model: m, cells: {}, rank: null }]));
+  const judge = attackJudge(task);
   for (const c of data.cells) {
     if (c.task !== task || c.value === null || isShadow(c)) continue;
     const row = rows.get(c.model);
-    if (c.evaluator === ruler) row.cells[c.metric] ??= c;
-    else if (c.metric === "asr" && !row.cells.asr) row.cells.asr = c;
+    if (c.evaluator === (c.metric.startsWith("asr") ? judge : ruler)) row.cells[c.metric] ??= c;
   }
   const ranked = rankedBy(task, ruler);
   for (const r of data.ranks)
@@ -46,6 +56,11 @@ function standingRows(task, ruler) {
     row.scored = total ? halves.reduce((sum, c) => sum + c.n, 0) / total : null;
   }
   return [...rows.values()].filter((row) => row.cells.crr || row.cells.car);
+}
+// A column shows corrected rates where every model has one (reference lines may lack theirs), else raw ones.
+function isCorrected(rows, name) {
+  const some = rows.filter((row) => row.cells[name] && !row.model.reference);
+  return state.get("numbers") !== "raw" && some.length > 0 && some.every((row) => row.cells[`${name}_corrected`]);
 }
 const mainOf = (row) => row.cells.balanced ?? row.cells.crr ?? row.cells.car;
 // By the number that models are ranked by, and by whose word: another ruler may say otherwise.
@@ -62,30 +77,34 @@ function tieSentence(rows) {
   if (top.length > 6) return `The first ${inWords(top.length)} models cannot be told apart ${by}.`;
   return `At the top, ${listed(top)} cannot be told apart ${by}.`;
 }
-function lineCell(c, name, onclick, open) {
-  if (!c) return h("td", { class: "none" }, "\u2014");
-  const x = (v) => (60 * v).toFixed(1);
-  const chart = s(
-    "svg",
-    { class: `mini ${name}`, width: 60, height: 12, viewBox: "0 0 60 12", "aria-hidden": "true" },
-    s("rect", { class: "track", x: 0, y: 4, width: 60, height: 4 }),
-    s("rect", { class: "fill", x: 0, y: 4, width: x(c.value), height: 4 }),
-    s("path", { class: "whisker", d: `M${x(c.low)} 6H${x(c.high)}M${x(c.low)} 3V9M${x(c.high)} 3V9` }),
-  );
+function lineCell(row, name, corrected, onclick, open) {
+  const raw = row.cells[name],
+    c = corrected ? row.cells[`${name}_corrected`] : raw;
+  if (!raw) return h("td", { class: "none" }, "\u2014");
+  const x = (v) => (90 * v).toFixed(1);
+  const chart = c
+    ? s(
+        "svg",
+        { class: `mini ${name}`, width: 90, height: 12, viewBox: "0 0 90 12", "aria-hidden": "true" },
+        s("rect", { class: "track", x: 0, y: 4, width: 90, height: 4 }),
+        s("rect", { class: "fill", x: 0, y: 4, width: x(c.value), height: 4 }),
+        s("path", { class: "whisker", d: `M${x(c.low)} 6H${x(c.high)}M${x(c.low)} 3V9M${x(c.high)} 3V9` }),
+      )
+    : null;
   return h(
     "td",
-    { "data-value": c.value },
+    { "data-value": c?.value },
     h(
       "button",
       {
         type: "button",
         class: "number",
         "aria-expanded": String(open),
-        "data-cell": `${c.model}|${name}`,
-        title: `${percent(c.low)} to ${percent(c.high)}, n ${c.n}`,
+        "data-cell": `${raw.model}|${name}`,
+        title: c ? `${percent(c.low)} to ${percent(c.high)}, n ${c.n}` : "no corrected rate",
         onclick,
       },
-      percent(c.value),
+      h("span", null, c ? percent(c.value) : "\u2014", corrected ? h("small", null, `raw ${percent(raw.value)}`) : null),
       chart,
     ),
   );
@@ -93,8 +112,11 @@ function lineCell(c, name, onclick, open) {
 // What stands behind a number: interval, n, and the same rate by every other evaluator.
 function behind(row, name, task, columns) {
   const same = data.cells.filter(
-    (c) => c.model === row.model.name && c.task === task && c.metric === name && !isShadow(c) && c.value !== null,
+    (c) => c.model === row.model.name && c.task === task && (c.metric === name || c.metric === `${name}_corrected`) && !isShadow(c) && c.value !== null,
   );
+  same.sort((a, b) => (a.evaluator < b.evaluator ? -1 : a.evaluator > b.evaluator ? 1 : a.metric === name ? -1 : 1));
+  const link = (view, text) => h("a", { href: `#view=${view}` }, text);
+  const me = encodeURIComponent(row.model.name);
   const about = data.metrics[name];
   return h(
     "tr",
@@ -110,12 +132,14 @@ function behind(row, name, task, columns) {
           h(
             "li",
             null,
-            `${percent(c.value)} % (95 % interval ${percent(c.low)} to ${percent(c.high)}) by ${evaluatorName(c.evaluator)}, `,
+            h("span", { class: c.metric === name ? "badge" : "badge corrected" }, c.metric !== name ? "corrected" : c.evaluator.startsWith("human:") ? "by people" : "raw"),
+            ` ${percent(c.value)} % (95 % interval ${percent(c.low)} to ${percent(c.high)}) by ${evaluatorName(c.evaluator)}${c.metric === name ? "" : ", corrected by people\u2019s labels"}, `,
             c.n === c.n_total ? `n ${c.n}` : `n ${c.n} of ${c.n_total}; if every unscored item went one way, ${percent(c.worst[0])} to ${percent(c.worst[1])}`,
             c.apart ? ` (${c.apart})` : "",
           ),
         ),
       ),
+      h("p", null, link(`samples&s-model=${me}&s-task=${encodeURIComponent(task === "pooled" ? "" : task)}`, "Read its answers"), " \u00b7 ", link(`compare&a=${me}`, "Compare it with another model")),
     ),
   );
 }
@@ -135,11 +159,15 @@ function standings(panel, redraw) {
   const shown = MAIN.filter(([name]) => rows.some((row) => row.cells[name]));
   const tests = rankedBy(task.value, ruler.value);
   const holder = h("div");
+  const correctable = shown.some(([name]) => rows.some((row) => row.cells[`${name}_corrected`]));
+  const numbers = choice("Numbers", "numbers", [["", "corrected where people labelled"], ["raw", "raw"]], "", redraw);
+  const corrected = new Set(shown.map(([name]) => name).filter((name) => isCorrected(rows, name)));
+  const kindOf = (name) => (corrected.has(name) ? "corrected" : (name === "asr" ? attackJudge(task.value) : ruler.value)?.startsWith("human:") ? "by people" : "raw");
   const missing = data.models.length - rows.length;
   fill(panel, null, [
     h("h2", { class: "hidden-visually" }, "Leaderboard"),
     h("p", { class: "tie" }, tieSentence(rows)),
-    h("div", { class: "controls" }, task.node, ruler.node),
+    h("div", { class: "controls" }, task.node, ruler.node, correctable ? numbers.node : null),
     holder,
     missing && task.value === "pooled"
       ? h("p", { class: "soft" }, `${missing} more ${missing === 1 ? "model" : "models"} did not run every benchmark: choose one above to see them.`)
@@ -155,7 +183,7 @@ function standings(panel, redraw) {
         h("li", null, "A model that refuses everything looks perfectly safe in one column and is useless in the next: read both, or the balanced number."),
         h("li", null, "The thin line at the end of a bar is the 95 % interval: where two lines overlap widely, the order may be chance."),
         h("li", null, "Ranks are ranges, by paired tests on the same questions: \u201c2\u20135\u201d means that the data leave these places open."),
-        h("li", null, "Whether an answer is a refusal is itself decided by a phrase list, a judge or people, and they differ: change the ruler above, and click a number to see all of them."),
+        h("li", null, "Whether an answer is a refusal is decided by a phrase list, a judge or people, and they differ: \u201ccorrected\u201d is a rate as people would count it, \u201craw\u201d the evaluator\u2019s own, and a click on a number shows all of them."),
       ),
     ),
   ]);
@@ -163,7 +191,7 @@ function standings(panel, redraw) {
     const by = state.get("by", "balanced");
     const down = state.get("dir", "down") === "down";
     const valueOf = (row) =>
-      by === "model" ? row.model.name : by === "scored" ? row.scored : (row.cells[by] ?? (by === "balanced" ? mainOf(row) : null))?.value ?? null;
+      by === "model" ? row.model.name : by === "scored" ? row.scored : (row.cells[corrected.has(by) ? `${by}_corrected` : by] ?? (by === "balanced" ? mainOf(row) : null))?.value ?? null;
     const ordered = [...rows].sort((a, b) => {
       if (a.model.reference !== b.model.reference) return a.model.reference - b.model.reference; // below the rule
       const [x, y] = [valueOf(a), valueOf(b)];
@@ -191,6 +219,7 @@ function standings(panel, redraw) {
           text,
           h("span", { "aria-hidden": "true" }, active ? (down ? " \u25be" : " \u25b4") : ""),
         ),
+        MAIN.some((m) => m[0] === id) ? h("div", null, h("span", { class: `badge ${corrected.has(id) ? "corrected" : ""}` }, kindOf(id))) : null,
       );
     };
     const open = state.get("open");
@@ -205,7 +234,7 @@ function standings(panel, redraw) {
         h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, row.model.name), tagsOf(row.model, task.value)),
         shown.map(([name]) => {
           const id = `${row.model.name}|${name}`;
-          return lineCell(row.cells[name], name, () => {
+          return lineCell(row, name, corrected.has(name), () => {
             state.set("open", open === id ? "" : id);
             draw(`button[data-cell="${CSS.escape(id)}"]`);
           }, open === id);
@@ -228,7 +257,7 @@ function standings(panel, redraw) {
             h(
               "tr",
               null,
-              tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${data.metrics[tests].title} leave open (Holm)` }, "Rank") : null,
+              tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${data.metrics[tests].title} leave open (Holm)` }, "Rank", h("div", null, h("span", { class: "badge" }, `by ${ruler.value.startsWith("human:") ? "people" : "raw"}`))) : null,
               head("model", "Model"),
               shown.map(([name, text, title]) => head(name, text, title)),
               head("scored", "Scored", "Share of the answers that could be scored and have a verdict"),
