@@ -26,6 +26,7 @@ from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.aggregate.outcome_classes import why_not_shown
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all
+from safecot_eval.aggregate.repeats import repeat_views
 from safecot_eval.aggregate.standings import rank_views
 from safecot_eval.aggregate.thoughts import thought_views
 from safecot_eval.records.run import Run
@@ -138,6 +139,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "spreads": ranked["spreads"],
         **judge_views(tables),
         "thoughts": thought_views(tables),
+        "repeats": repeat_views(tables, of_tasks),
         "scorecards": _scorecards(tables),
         "labels": [row for table in tables for row in label_counts(table)],
         "samples": samples,

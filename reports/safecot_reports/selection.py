@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from safecot_eval.aggregate.columns import STATUSES, Columns, Labels
 from safecot_eval.aggregate.reading import record_at
 from safecot_eval.records.evaluator import Evaluator, Kind
+from safecot_eval.records.repeats import records_of
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Record
 from safecot_eval.scoring.refusal import Where
@@ -40,13 +42,16 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
     shown = {str(one): labels for one, labels in table.evaluators.items() if one.kind is not Kind.ALTERNATIVE}
     chosen = np.argsort(table.ids, kind="stable")[:count]
     said = _said(run, {int(table.ids[row]) for row in chosen}) if len(chosen) else {}
+    draws = table.draw
     for row in chosen:
-        record = record_at(run, int(table.offset[row]))["safecot"]
+        draw = int(draws[row])
+        record = next(islice(records_of(record_at(run, int(table.offset[row]))), draw, None))
         found = record["refusal"]
         words = _words(record["verdicts"]) | said.get(int(table.ids[row]), {})
         yield {
             "id": record["sample_id"],
             "item": str(record["item_id"]),
+            **({"repeat": draw} if table.item is not None else {}),
             "model": run.model,
             "task": run.task,
             "category": str(record["category"]),

@@ -125,6 +125,8 @@ class Columns:
         offset: Byte offset of the sample's line in the samples file; -1 if there is none (a submission, a table).
         evaluators: Who labelled, and their labels.
         names: Where they were asked for.
+        item: The sample that each answer was given to, numbered within the run, where samples were answered several times
+            (``--repeats``); None if each was answered once.
     """
 
     model: str
@@ -143,6 +145,7 @@ class Columns:
     offset: NDArray[np.int64]
     evaluators: dict[Evaluator, Labels] = field(default_factory=dict)
     names: Names | None = None
+    item: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -156,6 +159,17 @@ class Columns:
     def asked(self) -> NDArray[np.bool_]:
         """Which items the model was asked; the others are in no denominator."""
         return np.asarray(self.status != STATUSES.index(Status.NOT_RUN))
+
+    @property
+    def draw(self) -> NDArray[np.int32]:
+        """The number of each answer among those to its sample: 0 for the first."""
+        if self.item is None:
+            return np.zeros(len(self), dtype=np.int32)
+        order = np.argsort(self.item, kind="stable")
+        starts = np.searchsorted(self.item[order], self.item[order])
+        found = np.empty(len(self), dtype=np.int32)
+        found[order] = np.arange(len(self)) - starts
+        return found
 
     def expects(self, expectation: Expectation) -> NDArray[np.bool_]:
         """Which items that were asked have this right behaviour."""

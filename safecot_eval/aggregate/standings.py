@@ -143,9 +143,10 @@ def standing_of(
 
 
 def _clusters(run: Columns) -> list[int]:
-    """A source question's name in every run: the first of its sample ids."""
+    """A source question's name in every run: the first of its sample ids; those of further answers are no sample's."""
     first = np.full(int(run.cluster.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(first, run.cluster, run.ids)
+    once = run.draw == 0
+    np.minimum.at(first, run.cluster[once], run.ids[once])
     return [int(name) for name in first[run.cluster]]
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 20_000
 INDEX_FROM_BYTES = 64 * 2**20
-_INDEX_SCHEMA = 2
+_INDEX_SCHEMA = 3
 
 _CODED = pa.dictionary(pa.int32(), pa.string())
 ARROW = pa.schema(
@@ -56,6 +56,7 @@ ARROW = pa.schema(
         ("output_tokens", pa.int64()),
         ("weight", pa.float64()),
         ("consistent", pa.bool_()),
+        ("repeat", pa.int64()),
     ]
 )
 
@@ -74,7 +75,7 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
         task            category  task name
         benchmark       category  benchmark folder
         variant         category  task suffix
-        sample_id       string    content hash, the same in every run
+        sample_id       string    content hash, the same in every run; further answers have ids of their own
         item_id         string    the benchmark's own id
         category        category  the benchmark's category
         cluster_id      string    items that share a source question
@@ -90,6 +91,7 @@ def load_runs(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
         output_tokens   Int64     missing where the back end did not report them
         weight          Float64   answers that a label of people stands for, where they were drawn
         consistent      boolean   reasoning and answer agree on a refusal (missing without reasoning)
+        repeat          Int64     which of the answers to one item this is: 0 for the first (``--repeats``)
         =============== ========= =================================================================
 
     Raises:
@@ -197,6 +199,7 @@ def _batches(columns: Columns, evaluators: Sequence[Evaluator]) -> Iterator[pa.T
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(joined["row"], kind="stable")
     ids = pa.array([f"{name:016x}" for name in columns.ids.tolist()], pa.string())
+    draw = columns.draw
     items, clusters, pairs = (_texts(some) for some in (names.item, names.cluster, names.pair))
     for start in range(0, len(order), BATCH_ROWS):
         one = {name: values[order[start : start + BATCH_ROWS]] for name, values in joined.items()}
@@ -222,6 +225,7 @@ def _batches(columns: Columns, evaluators: Sequence[Evaluator]) -> Iterator[pa.T
             "output_tokens": pa.array(columns.tokens[rows], pa.int64(), mask=columns.tokens[rows] < 0),
             "weight": pa.array(one["weight"], mask=np.isnan(one["weight"])),
             "consistent": _flags(columns.consistent[rows]),
+            "repeat": pa.array(draw[rows], pa.int64()),
         }
         yield pa.Table.from_pydict(found, schema=ARROW)
 
@@ -298,6 +302,9 @@ def columns_of(part: pd.DataFrame, model: str, task: str) -> Columns:
         else missing,
         np.full(len(first), -1, dtype=np.int64),
         evaluators,
+        item=first["item_id"].factorize()[0].astype(np.int32)
+        if "repeat" in first and (first["repeat"].fillna(0) > 0).any()
+        else None,
     )
 
 

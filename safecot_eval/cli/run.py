@@ -33,7 +33,8 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),
-    help="With a sampled --decoding: so many runs, each with a seed and a row of its own.",
+    help="So many answers to each item, all scored (set --gen_kwargs temperature=…). With a sampled --decoding: so many "
+    "runs, each with a seed and a row of its own.",
 )
 @click.option("--tasks", default="safecot", show_default=True, help="Leaves, wildcards, tags, or the group.")
 @click.option(

@@ -45,7 +45,7 @@ PATCHES = {
     WILDCARDS: "a wildcard asks for tasks whose data may not be here, and a task without data ends the whole run: they are left "
     "out, with one sentence each",
     FILTERS: "samples are scored one by one, four at a time, which leaves a judge idle: after the filters it sees all of them at "
-    "once",
+    "once; and of the answers of --repeats the filters keep the first: all are scored",
     MANAGER: "two thousand task files are read though only ours are asked for, which takes seconds",
     ONE_CONFIGURATION: "an exception is printed with its traceback and the exit status is 0: what happened is kept, and a user's "
     "mistake gets out as one sentence",
@@ -271,10 +271,10 @@ def _split_off(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _then_judged(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def apply_filters(self: Any) -> Any:
-        from safecot_eval.generate.task import judge_together
+        from safecot_eval.generate.task import score_together
 
         outcome = original(self)
-        judge_together(self)
+        score_together(self)
         return outcome
 
     return apply_filters

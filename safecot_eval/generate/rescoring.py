@@ -20,6 +20,7 @@ from safecot_eval.aggregate.reading import read
 from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.records.repeats import FIRST, OTHERS, own_part, records_of
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Record, Status
 from safecot_eval.scoring import reasoning, refusal, sample_metrics
@@ -127,16 +128,17 @@ def _job(
     for run in runs:
         lines = []
         metrics: defaultdict[str, list[Any]] = defaultdict(list)
-        for old, line in _lines(run, refusal_list, markers):
-            record = line["safecot"]
-            done.samples += 1
-            if (old["answer"], old["status"]) == (record["answer"], record["status"]):
-                same.add((run.task, record["sample_id"]))
-            else:
-                done.answers += 1
-                if old["answer"] == record["answer"]:
+        for before, line in _lines(run, refusal_list, markers):
+            after = list(records_of(line))
+            for old, record in zip(before, after, strict=True):
+                done.samples += 1
+                if (old["answer"], old["status"]) == (record["answer"], record["status"]):
                     same.add((run.task, record["sample_id"]))
-            for name, value in sample_metrics.sample_metrics(record).items():
+                else:
+                    done.answers += 1
+                    if old["answer"] == record["answer"]:
+                        same.add((run.task, record["sample_id"]))
+            for name, value in sample_metrics.metrics_of(after).items():
                 line[name] = value
                 metrics[name].append(value)
             lines.append(line)
@@ -181,18 +183,27 @@ def _shown(estimate: Estimate | None) -> tuple[float, int] | None:
 
 def _lines(
     run: Run, refusal_list: str | None, markers: tuple[str, str] | None
-) -> Iterator[tuple[Record, dict[str, Any]]]:
-    """The old record and the new line of every sample."""
+) -> Iterator[tuple[list[Record], dict[str, Any]]]:
+    """The old records, one for each answer, and the new line of every sample."""
     benchmark, variant = leaf_parts(run.task)
     chosen = refusal.load_list(refusal_list or benchmark.refusal_list(variant) or refusal.DEFAULT_LIST)
     pairs = ((markers,) if markers else ()) + reasoning.DEFAULT_MARKERS
-    for (_, line), checked in zip(enumerate_jsonl(run.samples_path), run.samples(), strict=True):
-        old: Record = line["safecot"]
-        record = make_record(old, old["raw"], refusal_list=chosen, markers=pairs, known=_known(old, checked))
-        kept = {"verdicts": old["verdicts"] if record["answer"] == old["answer"] else []}
-        extra = {key: value for key, value in old.items() if key not in record and key != "failure"}
+    records = run.samples()
+    for _, line in enumerate_jsonl(run.samples_path):
+        before, after = [], []
+        for old in records_of(line):
+            checked = next(records)
+            before.append(checked)
+            record = make_record(
+                old, old["raw"], refusal_list=chosen, markers=pairs, known=_known(old, checked)
+            )
+            kept = {"verdicts": old["verdicts"] if record["answer"] == old["answer"] else []}
+            extra = {key: value for key, value in old.items() if key not in record and key != "failure"}
+            after.append({**record, **extra, **kept})
         plain = {key: value for key, value in line.items() if not _is_metric(value)}
-        yield checked, {**plain, "safecot": {**record, **extra, **kept}}
+        others = [own_part(record) for record in after[1:]]
+        yield before, {**plain, FIRST: after[0], **({OTHERS: others} if others else {})}
+    next(records, None)  # to the end, where the file's hash is compared
 
 
 def _known(old: Record, checked: Record) -> Status | None:

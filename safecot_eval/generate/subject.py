@@ -182,7 +182,7 @@ def repeats_of(
 ) -> tuple[list[Subject], list[str]]:
     """The runs that a decoding asks for, each with a seed of its own, and the options that remain for lmms-eval.
 
-    Without a decoding nothing changes: ``--repeats`` is lmms-eval's own then, and of its answers the first is scored.
+    Without a decoding ``--repeats`` is lmms-eval's own: one run, all of whose answers are scored.
 
     Args:
         chosen: The model.

@@ -17,10 +17,11 @@ from safecot_eval.benchmarks import images
 from safecot_eval.benchmarks.documents import documents
 from safecot_eval.generate import finish_reasons
 from safecot_eval.judge import in_run
+from safecot_eval.records.repeats import FIRST, OTHERS, numbered, own_part
 from safecot_eval.records.samples import ImageSource, Record
 from safecot_eval.scoring import failure_texts, reasoning, refusal
 from safecot_eval.scoring.record import make_record
-from safecot_eval.scoring.sample_metrics import sample_metrics
+from safecot_eval.scoring.sample_metrics import metrics_of
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
@@ -68,42 +69,55 @@ def doc_to_messages(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Score one generation.
+    """Score the generations of one document.
 
     Args:
         doc: A document of :func:`load_docs`.
-        results: The generation, as a list of one.
+        results: The generation; with ``--repeats k`` all k of them.
 
     Returns:
-        The sample record under ``safecot``, and the metrics this sample takes part in
-        (see :func:`safecot_eval.scoring.sample_metrics.sample_metrics`).
+        The sample record under ``safecot``, those of further answers under ``safecot_repeats`` (see
+        :mod:`safecot_eval.records.repeats`), and the metrics this sample takes part in
+        (see :func:`safecot_eval.scoring.sample_metrics.metrics_of`).
     """
-    record = _record(doc, results)
-    record["verdicts"] = in_run.verdicts(record)
-    also_refuse = bool(doc.get("also_refuse"))
-    return {"safecot": record, **sample_metrics(record, also_refuse=also_refuse)}
+    records = _records(doc, results)
+    for record in records:
+        record["verdicts"] = in_run.verdicts(record)
+    metrics = metrics_of(records, also_refuse=bool(doc.get("also_refuse")))
+    others = [own_part(record) for record in records[1:]]
+    return {FIRST: records[0], **({OTHERS: others} if others else {}), **metrics}
 
 
-def judge_together(task: Any) -> None:
-    """Have all responses of one of our tasks judged at once, before the first is scored; see ``judge/inrun.py``.
+def score_together(task: Any) -> None:
+    """Have all answers to each document of one of our tasks scored, and all judged at once, before the first is scored.
+
+    lmms-eval's filter hands on the first of ``--repeats`` answers; here they are all put in its place, which its own
+    ``process_results`` takes. See ``judge/in_run.py`` for the judge.
 
     Args:
         task: An lmms-eval task whose filters have been applied; tasks of others are left alone.
     """
     if getattr(task.config, "process_results", None) is not process_results:
         return
-    docs = task.eval_docs
     records = []
-    if in_run.configured_at_all():
-        for instance in task.instances:
-            response = next(iter(instance.filtered_resps.values()), "")
-            response = finish_reasons.Ended(str(response or "").strip(), finish_reasons.reason_of(response))
-            records.append(_record(docs[instance.doc_id], [response]))
+    for instance in task.instances:
+        if len(instance.resps) > 1:
+            instance.filtered_resps = {name: list(instance.resps) for name in instance.filtered_resps}
+        if in_run.configured_at_all():
+            given = next(iter(instance.filtered_resps.values()), "")
+            drawn = given if isinstance(given, list) else [given]
+            ended = [
+                finish_reasons.Ended(str(one or "").strip(), finish_reasons.reason_of(one)) for one in drawn
+            ]
+            records += _records(task.eval_docs[instance.doc_id], ended)
     in_run.prefetch(records)
 
 
-def _record(doc: Mapping[str, Any], results: Sequence[str]) -> Record:
-    response = results[0] if results else ""
+def _records(doc: Mapping[str, Any], results: Sequence[str]) -> list[Record]:
+    return [numbered(_record(doc, response), n) for n, response in enumerate(results or [""])]
+
+
+def _record(doc: Mapping[str, Any], response: str) -> Record:
     # Recorded answers say how they ended, and were given to the image elsewhere; who says nothing was asked without it.
     unseen = finish_reasons.reason_of(response) in (None, finish_reasons.IMAGE_ABSENT)
     absent = unseen and doc["image_source"] == ImageSource.ABSENT

@@ -6,9 +6,10 @@ million lines; if a run has a ``_run.json`` (written by ``safecot run``), the fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from safecot_eval.records.repeats import FIRST, OTHERS, records_of, repeat_id
 from safecot_eval.records.samples import SCORED, Expectation, Status
 from safecot_eval.records.verdicts import Unscored
 
@@ -43,9 +44,26 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
     >>> record_problem({"doc_id": 1})
     "no 'safecot' record"
     """
-    record = line.get("safecot")
-    if not isinstance(record, dict) or "sample_id" not in record:
+    first = line.get(FIRST)
+    if not isinstance(first, dict) or "sample_id" not in first:
         return "no 'safecot' record"
+    others = line.get(OTHERS, [])
+    if others.__class__ is not list or not all(other.__class__ is dict for other in others):
+        return f"{OTHERS!r} is not a list of records"
+    for number, record in enumerate(records_of(line)):
+        if problem := _problem(record):
+            return problem
+        if number and (record.get("repeat"), record["sample_id"]) != (
+            number,
+            repeat_id(first["sample_id"], number),
+        ):
+            return f"repeat {number} is not a further answer to sample {first['sample_id']}"
+    matched = [record["refusal"]["matched"] for record in records_of(line)]
+    return _score_problem(line, [one for one in matched if one is not None])
+
+
+def _problem(record: Mapping[str, Any]) -> str | None:
+    """What is wrong with one record."""
     try:
         for key in _TEXTS:
             if record[key].__class__ is not str:
@@ -88,18 +106,19 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
     for verdict in record["verdicts"]:
         if problem := verdict_problem(verdict):
             return problem
-    return _score_problem(line, matched)
+    return None
 
 
-def _score_problem(line: Mapping[str, Any], matched: bool | None) -> str | None:
-    """lmms-eval's own metric values repeat what the record says; both must agree."""
+def _score_problem(line: Mapping[str, Any], matched: Sequence[bool]) -> str | None:
+    """lmms-eval's own metric values repeat what the records say, their mean if there are several; both must agree."""
     for key, positive in _SCORES:
         value = line.get(key)
         if value is None:
             continue
         if value.__class__ is not dict or "score" not in value:
             return f"{key} is not a score"
-        if matched is None or value["score"] != float(matched is positive):
+        said = [float(one is positive) for one in matched]
+        if not said or value["score"] != sum(said) / len(said):
             return f"{key} contradicts refusal.matched"
     return None
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from safecot_eval.records.check import record_problem, verdict_problem
 from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
+from safecot_eval.records.repeats import records_of
 from safecot_eval.records.samples import SCORED, Record, Status
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -103,7 +104,8 @@ class Run:
         """Yield the records of the samples file in document order of the file.
 
         Each record additionally has ``doc_id``, ``output_tokens`` (int or None), ``model`` and ``task``. A generation
-        that used all its tokens gets status ``truncated`` here even if the back end did not say so.
+        that used all its tokens gets status ``truncated`` here even if the back end did not say so. Of a sample with several
+        answers (``--repeats``) each has a record; the tokens are those of the first.
 
         Raises:
             SafecotError: a line is not a JSON object or has no sound record (file and line are named), a sample
@@ -112,15 +114,15 @@ class Run:
         check = RunCheck(self)
         for number, line in enumerate_jsonl(self.samples_path, digest=check.digest):
             check.line(number, line)
-            record: Record = line["safecot"]
-            record["doc_id"] = line.get("doc_id")
-            record["output_tokens"] = output_tokens(line)
-            record["model"] = self.model
-            record["task"] = self.task
-            record["status"] = self.status_of(record, record["output_tokens"])
-            if record["status"] not in SCORED:
-                record["refusal"] = {**record["refusal"], "matched": None, "phrase": None, "span": None}
-            yield record
+            for record in records_of(line):
+                record["doc_id"] = line.get("doc_id")
+                record["output_tokens"] = None if record.get("repeat") else output_tokens(line)
+                record["model"] = self.model
+                record["task"] = self.task
+                record["status"] = self.status_of(record, record["output_tokens"])
+                if record["status"] not in SCORED:
+                    record["refusal"] = {**record["refusal"], "matched": None, "phrase": None, "span": None}
+                yield record
         check.end()
 
     def verdicts(self) -> Iterator[dict[str, Any]]:
@@ -236,13 +238,14 @@ class RunCheck:
                 f"{self.path}, line {number}: {problem}; the file was not written by a safecot task of this version, "
                 "or it is damaged (rerun the task, or leave the file out)."
             )
-        name = int(content["safecot"]["sample_id"], 16)
-        if name in self._seen:
-            raise SafecotError(
-                f"{self.path}, line {number}: sample {content['safecot']['sample_id']} occurs twice; the file was "
-                "written by two runs. Rerun the task."
-            )
-        self._seen.add(name)
+        for record in records_of(content):
+            name = int(record["sample_id"], 16)
+            if name in self._seen:
+                raise SafecotError(
+                    f"{self.path}, line {number}: sample {record['sample_id']} occurs twice; the file was "
+                    "written by two runs. Rerun the task."
+                )
+            self._seen.add(name)
 
     def end(self) -> None:
         """Compare the hashes.

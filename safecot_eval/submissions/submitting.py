@@ -30,6 +30,11 @@ def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[st
     for run, columns in zip(runs, read_all(runs, lists=lists), strict=True):
         if not len(columns):
             raise SafecotError(f"{run.samples_path}: the samples file is empty; run the evaluation again.")
+        if columns.item is not None:
+            raise SafecotError(
+                f"{run.samples_path}: items have several answers (--repeats), and a submission holds one for each; submit a "
+                "run without --repeats."
+            )
         if isinstance(run, CompactRun):
             digest, source = run.sealed()
         else:
