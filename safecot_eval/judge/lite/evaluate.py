@@ -6,6 +6,7 @@ runs a whole base model is left out, with all its checkpoints.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -197,7 +198,10 @@ def run_table(corpus: Corpus, reading: Reading) -> list[RunRow]:
             middle=tuned and MIDDLE[0] <= share <= MIDDLE[1],
         )
 
-    each = sorted((summary(str(n), runs == n) for n in np.unique(runs)), key=lambda row: row.kappa)
+    each = sorted(
+        (summary(str(n), runs == n) for n in np.unique(runs)),
+        key=lambda row: (math.isnan(row.kappa), row.kappa),
+    )
     of_bases = [summary(str(n), bases == n) for n in np.unique(bases)]
     return [*each, *of_bases, summary("pooled", np.ones(len(rows), dtype=bool))]
 

@@ -183,7 +183,14 @@ def extract(answer: str, prompt: str = "", lexicon: Lexicon | None = None, pictu
     words = [sentence.words for sentence in read]
     where = where_refused(read)
     different = list(dict.fromkeys(word for sentence in words[:BODY_SENTENCES] for word in sentence))
-    return Features(dense, _ngrams(words, different), _tail(words), where, what_else(read, where), different)
+    return Features(
+        dense,
+        _ngrams(words, different),
+        _tail(words),
+        where,
+        what_else(read, where, clipped, asked),
+        different,
+    )
 
 
 def _cue_counts(read: Sequence[Sentence], groups: Sequence[str]) -> list[float]:
