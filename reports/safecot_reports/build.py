@@ -105,7 +105,11 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     of_categories = [
         cell for t, a in zip(tables, apart, strict=True) for cell in category_cells(t, a, options.interval)
     ]
-    trained = {run.model: found for run in runs if (found := provenance(run)["training"])}
+    made = [provenance(run) for run in runs]
+    trained = {run.model: found for run, one in zip(runs, made, strict=True) if (found := one["training"])}
+    capable = {
+        run.model: found for run, one in zip(runs, made, strict=True) if (found := one.get("capability"))
+    }
     models = sorted({table.model for table in tables})
     samples = select_samples(runs, tables, options.samples)
     if options.baseline is not None and options.baseline not in models:
@@ -123,6 +127,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
                 "reference": name in _BASELINES,
                 "family": family(name),
                 "training": trained.get(name),
+                "capability": capable.get(name),
                 "in_distribution": (trained.get(name) or {}).get("in_distribution_benchmarks") or [],
                 "in_distribution_categories": (trained.get(name) or {}).get("in_distribution_categories")
                 or [],
@@ -144,7 +149,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "labels": [row for table in tables for row in label_counts(table)],
         "samples": samples,
         "pictures": thumbnails(samples) if options.images else {},
-        "runs": [{**provenance(run), **counts(table)} for run, table in zip(runs, tables, strict=True)],
+        "runs": [{**one, **counts(table)} for one, table in zip(made, tables, strict=True)],
         "conflicts": disagreements,
         "omitted": omitted
         + _scored_before(runs)

@@ -21,10 +21,13 @@ _SCRIPTS = (
     "overview.js",
     "labels.js",
     "plane.js",
-    "charts.js",
+    "categories.js",
     "compare.js",
-    "views.js",
+    "judges.js",
+    "reproduce.js",
     "samples.js",
+    "training.js",
+    "share.js",
     "main.js",
 )
 _COMPRESS_FROM = 400_000

@@ -50,6 +50,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "max_new_tokens": run.max_new_tokens,
         "results_file": bool(results),
         "training": _training(run, arguments),
+        "capability": _capability(run.folder / CAPABILITY_FILE),
         "described": described(run),
     }
 

@@ -19,7 +19,7 @@ from safecot_reports.page import page_html
 from safecot_reports.pictures import SIDE, thumbnails
 from safecot_reports.split import write_split
 from tests.conftest import make_doc, write_run
-from tests.reports.test_browser import Watched
+from tests.reports.watched import Watched
 
 TASK = "safecot_mini_tiny"
 
@@ -76,10 +76,10 @@ def test_a_picture_is_not_in_the_document_until_asked_for(browser: Any, run: Pat
     path.write_text(page_html(build([str(run)], Options(images=True))), encoding="utf-8")
     watched = Watched(browser, path)
     shown = watched.show("samples")
-    assert shown.locator("article.sample img").count() == 0
-    shown.locator("article.sample button").first.click()
-    image = shown.locator("article.sample img").first
+    assert shown.locator(".item img").count() == 0
+    shown.locator(".item .reveal").first.click()
+    image = shown.locator(".item img").first
     assert image.evaluate("async (node) => { await node.decode(); return node.naturalWidth; }") > 0
     shown.keyboard.press("Escape")
-    assert shown.locator("article.sample img").count() == 0
+    assert shown.locator(".item img").count() == 0
     assert [problem for problem in watched.problems if not problem.startswith("data:")] == []

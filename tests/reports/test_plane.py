@@ -124,7 +124,15 @@ def test_the_plane_moves_from_ruler_to_ruler_and_tells_a_models_numbers_by_keybo
     shown.wait_for_timeout(900)
     last = shown.evaluate(place)
     assert len({first, between, last}) == 3, "it moves, and does not jump"
-    assert shown.locator("#panel .badge").first.inner_text() == "raw"
+    ruler = choice.input_value()
+    corrected = {
+        c["model"] for c in crowd.data["cells"] if (c["metric"], c["evaluator"]) == ("crr_corrected", ruler)
+    }
+    corrected &= {
+        c["model"] for c in crowd.data["cells"] if (c["metric"], c["evaluator"]) == ("car_corrected", ruler)
+    }
+    every = all(m["name"] in corrected for m in crowd.data["models"] if not m["reference"])
+    assert shown.locator("#panel .badge").first.inner_text() == ("corrected" if every else "raw")
     shown.locator(".chart .model[tabindex='0']").focus()
     names = []
     for _ in range(26):

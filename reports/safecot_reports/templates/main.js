@@ -23,6 +23,7 @@ function view(focusState) {
   panel.replaceChildren();
   concealable.clear();
   current[2](panel, (name) => view(name));
+  document.getElementById("share").replaceChildren(shareBar());
   if (focusState)
     [...panel.querySelectorAll("[data-state]")].find((n) => n.dataset.state === focusState)?.focus();
 }

@@ -1,0 +1,150 @@
+"""Judges, training and what can be taken away from the page, in Chromium."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safecot_reports.build import Options, build
+from safecot_reports.page import page_html
+from tests.reports.make_runs import make_runs
+from tests.reports.watched import Watched
+
+pytestmark = pytest.mark.slow
+CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
+
+
+def test_agreement_is_a_heat_map_with_counts_behind_every_cell(
+    browser: Any, page: Path, data: dict[str, Any]
+) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show("judges")
+    people = next(e for e in data["evaluators"] if e.startswith("human:"))
+    assert shown.locator("select[data-state=against]").input_value() == people, (
+        "people are what others are held against"
+    )
+    rows = [r for r in data["agreement"] if people in (r["a"], r["b"]) and r["model"] == "Alpha"]
+    texts = shown.locator(".map tr", has_text="Alpha").first.locator("td").all_inner_texts()
+    expected = {"not defined" if r["kappa"] is None else f"{r['kappa']:.2f}" for r in rows}
+    assert set(texts) - {"—"} == expected
+    shown.locator("select[data-state=agree]").select_option("rate")
+    shown.locator(".map tr", has_text="Alpha").first.locator("td button").first.press("Enter")
+    said = shown.locator(".card").inner_text()
+    assert any(str(r["n"]) in said and all(str(c) in said for c in r["counts"]) for r in rows)
+    card = shown.locator(".scorecard")
+    assert card.locator("tbody tr").count() == len(
+        data["scorecards"][shown.locator("select[data-state=card]").input_value()]["rows"]
+    )
+    own = [r for r in data["lists"] if r["own"] and r["refused"] is not None]
+    assert shown.locator("svg.dots .dot.own").count() == len(own)
+    assert watched.problems == []
+
+
+def test_thoughts_and_answers_make_a_square(browser: Any, data: dict[str, Any], tmp_path: Path) -> None:
+    part = {"count": 5, "value": 0.25, "low": 0.1, "high": 0.4}
+    cells = dict.fromkeys(("safe_safe", "safe_unsafe", "unsafe_safe", "unsafe_unsafe"), part)
+    row = {"model": "Alpha", "task": "safecot_mini", "thought": "j/harm_reasoning", "answer": "j/harm"}
+    source = tmp_path / "page.html"
+    source.write_text(page_html({**data, "thoughts": [row | {"n": 20, "n_thoughts": 22, "cells": cells}]}))
+    watched = Watched(browser, source)
+    square = watched.show("judges").locator(".square")
+    assert square.locator("td b").all_inner_texts() == ["25.0 %"] * 4
+    assert watched.problems == []
+
+
+def test_training_shows_curves_in_colours_with_intervals_and_what_changed(
+    browser: Any, tmp_path: Path
+) -> None:
+    models = {"tiny": (0.3, 0.1), "tiny-a": (0.6, 0.2), "tiny-b": (0.9, 0.2), "refuse_all": (1.0, 1.0)}
+    runs = make_runs(tmp_path / "runs", models=models, judge=False)
+    for number, samples in ((1, 100), (2, 400)):
+        card = {
+            "variant": "v2",
+            "base_model": "org/tiny",
+            "loss_history": [[1, 2.0], [9, 0.5]],
+            "samples": samples,
+        }
+        (runs / f"m{number}" / "safecot_checkpoint.json").write_text(json.dumps(card))
+    for number, share in ((0, 0.8), (2, 0.7)):
+        scores = {"scores": [{"task": "vqa", "share": share}]}
+        (runs / f"m{number}" / "safecot_capability.json").write_text(json.dumps(scores))
+    source = tmp_path / "page.html"
+    data = build([str(runs)], Options(samples=0))
+    source.write_text(page_html(data), encoding="utf-8")
+    watched = Watched(browser, source)
+    shown = watched.show("training")
+    after = shown.locator(".chainsof tbody tr").last.inner_text()
+    rates = {c["model"]: c["value"] for c in data["cells"] if c["metric"] == "crr"}
+    assert "tiny-b" in after
+    assert f"+{100 * (rates['tiny-b'] - rates['tiny']):.1f}" in after
+    assert "70.0" in after
+    assert "\u221210.0" in after, "the capability column has before and after"
+    efficiency, losses = shown.locator("svg.lines").all()
+    assert efficiency.locator(".cross").count() == 2, "one interval per checkpoint"
+    strokes = losses.locator(".line").evaluate_all("n => n.map(x => getComputedStyle(x).stroke)")
+    assert len(set(strokes)) == 2
+    assert watched.problems == []
+
+
+def test_a_table_leaves_as_markdown_latex_and_csv(browser: Any, page: Path, data: dict[str, Any]) -> None:
+    watched = Watched(browser, page, **CLIPBOARD)
+    shown = watched.show("standings")
+    crr = f"{100 * next(c['value'] for c in data['cells'] if c['model'] == 'Alpha' and c['metric'] == 'crr' and c['evaluator'].startswith('toy')):.1f}"
+    found = {}
+    for kind in ("Markdown", "LaTeX", "CSV", "Link"):
+        shown.locator(".share button", has_text=kind).press("Enter")
+        shown.locator("#live", has_text="copied").wait_for(state="attached")
+        found[kind] = shown.evaluate("navigator.clipboard.readText()")
+        shown.evaluate("document.getElementById('live').textContent = ''")
+    rows = list(csv.reader(io.StringIO(found["CSV"])))
+    assert len(rows) == 5
+    assert len({len(row) for row in rows}) == 1
+    alpha = next(row for row in rows if "Alpha" in row[1])
+    assert crr in alpha
+    for kind in ("Markdown", "LaTeX"):
+        assert crr in next(line for line in found[kind].splitlines() if "Alpha" in line)
+    assert "refuse\\_all" in found["LaTeX"]
+    assert found["LaTeX"].count("\\\\\n") == 5
+    assert found["Link"].startswith("file:")
+    assert watched.problems == []
+
+
+def test_a_chart_leaves_as_svg_and_png(browser: Any, page: Path) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show("plane")
+    with shown.expect_download() as waiting:
+        shown.locator(".share button", has_text="SVG").click()
+    text = Path(waiting.value.path()).read_text()
+    root = ET.fromstring(text)
+    assert root.tag.endswith("svg")
+    assert "Alpha" in text
+    assert "var(--" not in text, "colours are written out"
+    with shown.expect_download() as waiting:
+        shown.locator(".share button", has_text="PNG").click()
+    assert Path(waiting.value.path()).read_bytes()[:4] == b"\x89PNG"
+    assert [p for p in watched.problems if not p.startswith(("blob:", "data:"))] == []
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "standings",
+        "plane&zoom=models",
+        "compare&a=Beta&b=Alpha",
+        "judges&agree=rate",
+        "samples&s-label=models",
+    ],
+)
+def test_an_address_brings_back_the_view(browser: Any, page: Path, view: str) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show(view)
+    for part in view.split("&")[1:]:
+        name, value = part.split("=")
+        assert shown.locator(f"select[data-state={name}]").input_value() == value
+    assert watched.problems == []
