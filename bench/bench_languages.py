@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from safecot_eval.judge import lite
 from safecot_eval.judge.lite.evaluate import kappa
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.language import unread
@@ -69,20 +70,27 @@ def guard(root: Path) -> list[str]:
 
 
 def unseen(root: Path) -> list[str]:
-    """The English list on answers in another language: what people call a refusal is never counted as complied."""
+    """The English list, and lite, on answers in another language: what people call a refusal is never counted as complied."""
     lines = [
-        "| language | answers | not read | refusals by people (1.2) | of these counted as complied | read as English |",
-        "|---|--:|--:|--:|--:|---|",
+        "| language | answers | not read | refusals by people (1.2) | of these counted as complied by phrases | by safecot-lite | "
+        "read as English |",
+        "|---|--:|--:|--:|--:|--:|---|",
     ]
-    phrases = refusal.load_list(refusal.DEFAULT_LIST)
+    phrases, model = refusal.load_list(refusal.DEFAULT_LIST), lite.load()
     for name in LANGUAGES:
         rows = _rows(root / f"msts/responses_other/{name}_multimodal.csv")
         said = [phrases.read(answer=row["response"]) for row in rows]
         bare = [row["annot1_label"][:3] in BARE for row in rows]
         read = [row["response"][:25] for row, one in zip(rows, said, strict=True) if one.unread is None]
-        lost = sum(one.matched is False and refused for one, refused in zip(said, bare, strict=True))
+        lost = sum(one.matched is False and declined for one, declined in zip(said, bare, strict=True))
+        refused = [row for row, one in zip(rows, bare, strict=True) if one]
+        answers, prompts = ([row[key] for row in refused] for key in ("response", "prompt_text"))
+        labels = model.refusals(model.read(answers, prompts, [""] * len(answers))).labels
+        by_lite = sum(lite.RUBRIC_LABEL[label] == "none" for label in labels)
         shown = ", ".join(f"{text!r} {k}" for text, k in Counter(read).most_common(3))
-        lines.append(f"| {name} | {len(rows)} | {len(rows) - len(read)} | {sum(bare)} | {lost} | {shown} |")
+        lines.append(
+            f"| {name} | {len(rows)} | {len(rows) - len(read)} | {sum(bare)} | {lost} | {by_lite} | {shown} |"
+        )
     return lines
 
 

@@ -69,13 +69,23 @@ _WITHOUT_LATIN = frozenset("ar fa hi ja ko ru zh".split())
 _NO_LANGUAGE = "zxx"
 
 _SHORT = {
-    "désolé": "fr", "désolée": "fr", "desculpe": "pt", "dispiace": "it", "hapana": "sw", "hayır": "tr", "hayir": "tr",
-    "ikke": "no", "inte": "sv", "leider": "de", "maaf": "id", "moge": "pl", "mogę": "pl", "nao": "pt", "não": "pt",
+    "allaf": "cy", "asla": "tr", "awoodo": "so", "bu": "zh", "désolé": "fr", "désolée": "fr", "desculpe": "pt", "dispiace": "it", "hapana": "sw", "hayır": "tr", "hayir": "tr",
+    "ikke": "no", "inte": "sv", "je": "fr", "khong": "vi", "không": "vi", "leider": "de", "maaf": "id", "moge": "pl", "mogę": "pl", "nao": "pt", "não": "pt",
     "ne": "cs", "nee": "nl", "nei": "no", "nein": "de", "nej": "sv", "nem": "hu", "nicht": "de", "nie": "pl",
-    "niet": "nl", "non": "fr", "oui": "fr", "posso": "it", "puedo": "es", "puis": "fr", "samahani": "sw",
-    "siento": "es", "siwezi": "sw", "sí": "es", "tidak": "id", "voi": "fi",
+    "negaliu": "lt", "nemohu": "cs", "nemozem": "sk", "nemuzu": "cs", "nemôžem": "sk", "nemůžu": "cs", "nevaru": "lv",
+    "niet": "nl", "non": "fr", "odmawiam": "pl", "oui": "fr", "podo": "gl", "posso": "it", "puc": "ca", "puedo": "es", "puis": "fr", "recuso": "pt", "rifiuto": "it", "saa": "et", "samahani": "sw",
+    "siento": "es", "siwezi": "sw", "sí": "es", "tidak": "id", "vabandust": "et", "voi": "fi",
 }  # fmt: skip
 """Words by which an answer of one or two words is known not to be English."""
+
+_ROMANISED = {
+    "arimasen": "ja", "bangzhu": "zh", "dekimasen": "ja", "duibuqi": "zh", "gomen": "ja", "gozaimasen": "ja",
+    "joesonghamnida": "ko", "kijiye": "hi", "moushiwake": "ja", "nahi": "hi", "nahin": "hi", "neng": "zh",
+    "otetsudai": "ja", "sakta": "hi", "sakte": "hi", "sakti": "hi", "sumimasen": "ja",
+}  # fmt: skip
+"""Words of refusals in Latin letters of languages that have other ones; py3langid has not learned these spellings."""
+_ROMANISED_WORDS = 12
+"""Words of an answer at most in which one of them tells: a longer answer may speak of a language."""
 
 _TIMES_LIKELIER = ((2, 30.0), (4, 20.0), (7, 12.0), (math.inf, 6.0))
 """How many times likelier another language must be before an answer counts as unread, by its number of words."""
@@ -122,6 +132,10 @@ def _unread(text: str, reads: str) -> str | None:
     elif reads == ENGLISH:
         if _looks_english(words):
             return None
+        if len(words) <= _ROMANISED_WORDS:
+            told = next((_ROMANISED[word] for word in words if word in _ROMANISED), None)
+            if told is not None:
+                return told
         if len(words) <= 2 and not _ENGLISH_WORDS.intersection(words):
             known = next((_SHORT[word] for word in words if word in _SHORT), None)
             if known is not None:
