@@ -5,3 +5,5 @@ from __future__ import annotations
 import lmms_eval.evaluator  # noqa: F401
 import torch  # noqa: F401
 import transformers  # noqa: F401
+
+import safecot_training.sft.train  # noqa: F401

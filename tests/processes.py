@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,12 @@ class Started:
         self.process = _server().Process(target=_run, args=(command, str(cwd), environment, *self._paths))
         self.process.start()
 
+    @property
+    def stderr(self) -> str:
+        """What it has said on stderr so far."""
+        path = Path(self._paths[1])
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
     def wait(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Its end; killed after ``timeout`` seconds."""
         self.process.join(timeout)
@@ -53,6 +60,16 @@ def python_m(
 ) -> subprocess.CompletedProcess[str]:
     """Start a module and wait for its end."""
     return Started(*command, cwd=cwd, env=env).wait()
+
+
+def start_ranks(*command: str, cwd: Path) -> list[Started]:
+    """Two processes that belong together, with the variables that torchrun gives its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [Started(*command, cwd=cwd, env={**shared, "RANK": n, "LOCAL_RANK": n}) for n in ("0", "1")]
 
 
 def instead_of_run(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from safecot_eval.generate.models import tiny
 from tests.generate.in_process import provenance_of, safecot_run, samples_bytes
-from tests.judge.conftest import free_port
-from tests.processes import Started
+from tests.processes import start_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 
@@ -22,14 +20,8 @@ def test_two_write_what_one_writes(tmp_path: Path) -> None:
     run += ("--gen_kwargs", "max_new_tokens=8")
     done = safecot_run(*run, "--output_path", tmp_path / "one", "--limit", "21")
     assert done.exit_code == 0, done.output
-    # What torchrun gives its processes; tests/training/test_evaluate.py starts torchrun itself.
-    shared = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = ("safecot_eval", "run", *run, "--output_path", str(tmp_path / "two"), "--limit", "21")
-    two = [
-        Started(*command, cwd=tmp_path, env={**shared, "RANK": rank, "LOCAL_RANK": rank})
-        for rank in ("0", "1")
-    ]
+    two = start_ranks(*command, cwd=tmp_path)
     for ended in [process.wait() for process in two]:
         assert ended.returncode == 0, ended.stderr[-3000:]
     assert provenance_of(tmp_path / "two")["processes"] == 2

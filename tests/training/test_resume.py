@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from safecot_training.sft.card import read_card
 from safecot_training.sft.checkpoints import INTEGRITY, newest_whole
+from tests.processes import Started, python_m, start_ranks
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
 STEPS = 40
@@ -37,18 +39,15 @@ def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_p
     recipe = make_recipe(method=method, max_steps=STEPS, save_steps=4, logging_steps=2)
     undisturbed = train(recipe, tmp_path / "undisturbed")
     step = random.SystemRandom().randint(6, STEPS - 4)
-    command = [sys.executable, "-m", "safecot_eval", "train", "sft", "--out", str(tmp_path / "killed")]
-    command += ["--recipe", str(written(recipe, tmp_path / "recipe.yaml"))]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        found = re.match(r"step (\d+)/", line)
-        if found and int(found.group(1)) >= step:
-            process.send_signal(signal.SIGKILL)
+    given = ("--recipe", str(written(recipe, tmp_path / "recipe.yaml")), "--out", str(tmp_path / "killed"))
+    started = Started("safecot_eval", "train", "sft", *given, cwd=tmp_path)
+    while started.process.is_alive():
+        if any(int(number) >= step for number in re.findall(r"(?m)^step (\d+)/", started.stderr)):
+            started.process.kill()
             break
-    assert process.wait(timeout=60) == -signal.SIGKILL, "".join(lines[-20:])
-    process.stderr.close()
+        time.sleep(0.005)
+    ended = started.wait(60)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr[-2000:]
     assert not (tmp_path / "killed/merged").exists()
     resumed = train(recipe, tmp_path / "killed")
     assert resumed.resumed_from
@@ -101,20 +100,15 @@ def test_the_command_tells_of_damage(make_recipe, tmp_path: Path, train) -> None
     assert "Resumed from checkpoint-2." in done.output
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-
-
 def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
     """Data parallel over gloo: same steps, same losses, same weights, and the world size is asserted."""
     one = train(make_recipe(max_steps=8, gradient_accumulation=2), tmp_path / "one")
     recipe = written(make_recipe(max_steps=8, gradient_accumulation=1), tmp_path / "recipe.yaml")
-    command = ["-m", "safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two")]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = run(*launcher, *command, "--world-size", "2")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "2 processes" in done.stdout
+    command = ("safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two"))
+    two_ranks = start_ranks(*command, "--world-size", "2", cwd=tmp_path)
+    ended = [process.wait() for process in two_ranks]
+    assert [one.returncode for one in ended] == [0, 0], ended[0].stderr[-3000:]
+    assert "2 processes" in ended[0].stdout
     two = read_card(tmp_path / "two/merged")
     for (_, a), (_, b) in zip(one.card.loss_history, two.loss_history, strict=True):
         assert abs(a - b) < 1e-3
@@ -122,13 +116,31 @@ def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
     assert two.assistant_tokens == one.card.assistant_tokens
 
 
+def test_one_process_in_the_place_of_two_is_caught(make_recipe, tmp_path: Path) -> None:
+    recipe = written(make_recipe(), tmp_path / "recipe.yaml")
+    given = ("--recipe", str(recipe), "--out", str(tmp_path / "two"), "--world-size", "2")
+    assert_caught(python_m("safecot_eval", "train", "sft", *given, cwd=tmp_path), tmp_path / "two")
+
+
+@pytest.mark.full
 def test_a_launcher_that_starts_one_process_is_caught(make_recipe, tmp_path: Path) -> None:
     """``accelerate launch --cpu --num_processes 2`` starts one process without a word."""
     recipe = written(make_recipe(), tmp_path / "recipe.yaml")
     command = ["-m", "safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two")]
     launcher = ["-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
-    done = run(sys.executable, *launcher, *command, "--world-size", "2")
+    done = subprocess.run(
+        [sys.executable, *launcher, *command, "--world-size", "2"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        timeout=300,
+        check=False,
+    )
+    assert_caught(done, tmp_path / "two")
+
+
+def assert_caught(done: subprocess.CompletedProcess[str], out: Path) -> None:
     assert done.returncode != 0
     assert "--world-size 2 was given but 1 process(es) run" in done.stderr
     assert "torchrun" in done.stderr
-    assert not (tmp_path / "two/merged").exists()
+    assert not (out / "merged").exists()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from safecot_eval.util.paths import CHECKPOINT_CARD
+from tests.processes import python_m
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("study")]
 
@@ -28,9 +27,8 @@ report.write(small, out, out / "runs", out / "docs" / "study.md")
 
 
 def _study(out: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(out)], capture_output=True, text=True, timeout=300, check=False
-    )
+    out.joinpath("small_study.py").write_text(PROGRAM, encoding="utf-8")
+    done = python_m("small_study", str(out), cwd=out)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
