@@ -94,6 +94,29 @@ def compare_two(first: Sequence[Columns], second: Sequence[Columns]) -> list[dic
     return found
 
 
+def blind_differences(tables: Sequence[Columns], title: str) -> list[dict[str, Any]]:
+    """Each model minus itself asked with blank images, on the tasks that show some; one Holm family.
+
+    Args:
+        tables: The runs.
+        title: What the blind preset adds to a model's name.
+    """
+    mark, found = f" + {title}", []
+    shown = [table for table in tables if table.key.image_source not in ("", "none")]
+    for blind in (table for table in shown if mark in table.model):
+        own = _last_part(blind.model.replace(mark, "", 1))
+        sighted = [t for t in shown if t.task == blind.task and _last_part(t.model) == own]
+        found += compare_two(sighted[:1], [blind])
+    for row, p in zip(found, holm([row["p"] for row in found]), strict=True):
+        row |= {"p_holm": float(p), "mde": _detectable(row, len(found))}
+    return found
+
+
+def _last_part(model: str) -> str:
+    """A model's name without its owner: with a preset it is called by the last part, without one as lmms-eval calls it."""
+    return model.replace("__", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
 def _compared(table: Columns) -> dict[tuple[str, str], Outcomes]:
     """Outcomes by metric and evaluator."""
     return {

@@ -10,15 +10,53 @@ from safecot_eval.util.errors import SafecotError
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
-@click.argument("runs", nargs=-1, type=click.Path())
-def command(first: str, second: str, runs: tuple[str, ...]) -> None:
+@click.argument("names", nargs=-1, required=True, metavar="FIRST SECOND [RUNS]...")
+@click.option(
+    "--blind", is_flag=True, help="All arguments are RUNS: each model with itself under --preset blind."
+)
+def command(names: tuple[str, ...], blind: bool) -> None:
     """Compare FIRST with SECOND: two run folders, or two model names of the RUNS folders.
 
     Each line is the rate of FIRST minus the rate of SECOND over the items scored for both, with its 95 % interval,
     the p value adjusted for all lines of the comparison (Holm), and the discordant items.
     """
+    if blind:
+        _blind(names)
+        return
+    if len(names) < 2:
+        raise SafecotError("Two to compare are needed: run folders, or model names and the run folders.")
+    _two(names[0], names[1], names[2:])
+
+
+def _blind(runs: tuple[str, ...]) -> None:
+    """Does safety look at the picture? The rates with it minus those with a blank one."""
+    from safecot_eval.aggregate.comparisons import blind_differences
+    from safecot_eval.aggregate.reading import read_all
+    from safecot_eval.generate.presets import load
+    from safecot_eval.submissions.submitted import newest
+    from safecot_reports.export import plain
+
+    rows = blind_differences(read_all(newest(runs)), load("blind").title)
+    if not rows:
+        raise SafecotError(
+            "No model is here both with its pictures and blind on one task; run the same command with --preset blind, too."
+        )
+    click.echo(
+        "With the picture minus with a blank one, in points, 95 % interval; p adjusted (Holm). A CRR that does not change is"
+        " earned by the words alone."
+    )
+    for row in rows:
+        if row["diff"] is None:
+            continue
+        seen = "the picture matters" if row["p_holm"] < 0.05 else "no difference shown"
+        click.echo(
+            f"{plain(row['a'])}  {row['task']}  {row['metric']}  {plain(row['evaluator'])}\n"
+            f"    {100 * row['diff']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+            f"  p = {row['p_holm']:.3g}  n = {row['n']}  {seen}"
+        )
+
+
+def _two(first: str, second: str, runs: tuple[str, ...]) -> None:
     import math
 
     from safecot_eval.aggregate.comparisons import compare_two

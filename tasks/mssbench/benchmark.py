@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.protocols import official_text
 from safecot_eval.benchmarks.data.reading import read_json, read_text, text_field
 from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util.errors import SafecotError
@@ -20,8 +21,13 @@ VARIANTS = {
     "chat": "a question in two places, safe in one of them",
     "chat_first": "the first question of each of chat's 300 pairs, without a frame: SafeCoT's test set",
     "embodied": "a household task that the scene makes unsafe, and its safe twin",
+    "chat_official": "chat in the authors' own frame",
+    "embodied_official": "embodied in the authors' own frame",
 }
 RUBRICS = ("refusal", "harm")
+ONLY_BY_NAME = ("chat_official", "embodied_official")
+RUBRICS_OF = {name: ("refusal", "harm", "mssbench") for name in VARIANTS if name != "chat_first"}
+OFFICIAL_FRAMES = {"chat": "MSSBench/PROMPT_CHAT_IF", "embodied": "MSSBench/PROMPT_EMBODIED_IF"}
 REFUSAL_LISTS = {"chat_first": "safecot25"}
 
 FILE = "combined.json"
@@ -38,7 +44,11 @@ def items(variant: str, root: Path) -> Iterator[Item]:
     if variant == "chat_first":
         yield from _first(root)
         return
-    template = read_text(Path(__file__).with_name(f"{variant}_prompt.txt")).rstrip("\n")
+    variant, _, official = variant.partition("_")
+    if official:
+        template = official_text(OFFICIAL_FRAMES[variant]) + "{question}"
+    else:
+        template = read_text(Path(__file__).with_name(f"{variant}_prompt.txt")).rstrip("\n")
     for number, record, where in _records(root / FILE, variant):
         yield from to_items(record, variant, number, root / variant, template, where)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks.data.protocols import official_text
 from safecot_eval.benchmarks.data.reading import read_text, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
@@ -19,20 +20,22 @@ SOURCE = "https://github.com/sinwang20/SIUO"
 VARIANTS = {
     "": "167 questions, answered freely (safe and effective by judge)",
     "mcqa": "the same questions with four options",
+    "mcqa_official": "the same in the authors' own words",
 }
 RUBRICS = ("refusal", "siuo_safe", "siuo_effective")
 REFUSAL_LISTS = {"": "safecot25"}
 ALSO_REFUSE = ("",)
+ONLY_BY_NAME = ("mcqa_official",)
 
 IMAGES_FROM = "run `safecot data prepare siuo`, or unpack the repository's SIUO-images.zip in siuo/images/"
 
-FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json"}
+FILES = {"": "siuo_gen.json", "mcqa": "siuo_mcqa.json", "mcqa_official": "siuo_mcqa.json"}
 LETTERS = ("A", "B", "C", "D")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
     """All items of one form; they mean nothing without their images (see ``IMAGES_FROM``)."""
-    template = read_text(Path(__file__).with_name("mcqa_prompt.txt")) if variant == "mcqa" else None
+    template = _MCQA_PROMPTS[variant]() if variant else None
     file = FILES[variant]
     for key, record in records(root / file):
         yield to_item(record, root / "images", f"{file}, record {key}", template)
@@ -76,3 +79,9 @@ def to_item(record: Mapping[str, Any], images: Path, where: str, mcqa_template: 
         image_names=(image.name,),
         extra=extra,
     )
+
+
+_MCQA_PROMPTS = {
+    "mcqa": lambda: read_text(Path(__file__).with_name("mcqa_prompt.txt")),
+    "mcqa_official": lambda: str(official_text("SIUO/mcqa_prompt")).replace("{option}", "{options}"),
+}

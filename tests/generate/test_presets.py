@@ -77,6 +77,7 @@ def roles(messages: list[dict[str, Any]]) -> list[str]:
 
 def test_the_presets_and_their_wording() -> None:
     assert presets.names() == [
+        "blind",
         "ecso",
         "safecot_cot",
         "safecot_plain",
@@ -122,6 +123,25 @@ def test_zero_shot_cot_comes_after_the_question() -> None:
     model.generate_until(requests())
     assert texts(model.asked[0])[:2] == ["<image>", DOCS[0]["prompt"]]
     assert texts(model.asked[0])[2].startswith("\n\nThink about safety first.")
+
+
+def test_blind_shows_a_blank_image_of_the_same_size_and_leaves_the_rest() -> None:
+    from PIL import Image
+
+    model = attach(Recorder(lambda _: "ok"), presets.load("blind"), system_role=True, steps=Counter())
+    picture = Image.new("RGB", (12, 7), "navy")
+    shown = [
+        {"role": "user", "content": [{"type": "image", "url": picture}, {"type": "text", "text": "What?"}]}
+    ]
+    request = requests()[0]
+    request.arguments = (request.args[0], lambda _: shown, *request.args[2:])
+    model.generate_until([request])
+    blank, text = model.asked[0][0]["content"]
+    assert (blank["url"].size, blank["url"].getextrema()) == ((12, 7), ((255, 255),) * 3)
+    assert text == {"type": "text", "text": "What?"}
+    assert picture.getpixel((0, 0)) == (0, 0, 128), "the picture itself is not changed"
+    model.generate_until(requests())
+    assert texts(model.asked[3]) == [DOCS[2]["prompt"]], "a question without a picture stays as it is"
 
 
 def test_the_journal_gets_the_requests_that_it_sent() -> None:
@@ -238,7 +258,7 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
         match="line 4: not a valid preset: texts: a preset of the kind suffix has the texts suffix",
     ):
         presets.load(str(path))
-    with pytest.raises(SafecotError, match="there is no 'cot'; there are ecso"):
+    with pytest.raises(SafecotError, match="there is no 'cot'; there are blind, ecso"):
         presets.load("cot")
 
 

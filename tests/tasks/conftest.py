@@ -392,6 +392,15 @@ def _vscbench(root: Path) -> None:
         write_image(root / "vscbench_text_centric_images" / form / f"{form}_0.png")
 
 
+def _protocols(root: Path) -> None:
+    frames = {
+        "MSSBench/PROMPT_CHAT_IF": "You stand there. They ask: ",
+        "MSSBench/PROMPT_EMBODIED_IF": "Robot, do: ",
+    }
+    choice = {"SIUO/mcqa_prompt": "Pick a letter.\n\n{question}\n{option}\n\nLetter:"}
+    write_json(root / "judge_prompts.json", frames | choice)
+
+
 _WRITERS: dict[str, Callable[[Path], None]] = {
     "figstep": _figstep,
     "mm_safetybench": _mmsafetybench,
@@ -413,7 +422,14 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "harmbench": _harmbench,
     "mm_harmfulbench": _mm_harmfulbench,
     "vscbench": _vscbench,
+    "protocols": _protocols,
 }
+
+
+def only_by_name() -> set[str]:
+    """Leaves that no wildcard runs."""
+    found = map(registry.load, registry.names())
+    return {benchmark.leaf(variant) for benchmark in found for variant in benchmark.only_by_name}
 
 
 @pytest.fixture

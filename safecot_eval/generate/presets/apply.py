@@ -70,6 +70,8 @@ def rewriting(preset: Preset, *, system_role: bool) -> Rewrite:
     """The function on messages that a preset of one step is."""
     if preset.kind is Kind.SYSTEM:
         return lambda asked: chat.with_system(asked, preset.texts["system"], system_role=system_role)
+    if preset.kind is Kind.BLANK_IMAGE:
+        return chat.with_blank_images
     if preset.kind is Kind.PROMPT:
         return lambda asked: chat.with_prompt(asked, preset.texts["prompt"])
     return lambda asked: chat.with_suffix(asked, preset.texts["suffix"])

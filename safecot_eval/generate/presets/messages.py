@@ -7,6 +7,7 @@ from typing import Any
 
 Message = dict[str, Any]
 QUESTION = "{question}"
+BLANK_SIZE = (336, 336)
 
 
 def with_system(messages: Sequence[Message], text: str, *, system_role: bool) -> list[Message]:
@@ -46,6 +47,20 @@ def with_prompt(messages: Sequence[Message], prompt: str) -> list[Message]:
     shown = [part for part in _parts(turn) if part["type"] != "text"]
     changed = {**turn, "content": [*shown, _text(prompt.replace(QUESTION, question, 1))]}
     return [*messages[: max(last, 0)], changed, *messages[last + 1 :]]
+
+
+def with_blank_images(messages: Sequence[Message]) -> list[Message]:
+    """Replace every image by a white one of its size; what is not an opened image, by one of 336 x 336 pixels."""
+    from PIL import Image
+
+    def blank(part: dict[str, Any]) -> dict[str, Any]:
+        if part["type"] == "text":
+            return part
+        shown = part.get("url")
+        size = shown.size if isinstance(shown, Image.Image) else BLANK_SIZE
+        return {"type": "image", "url": Image.new("RGB", size, "white")}
+
+    return [{**message, "content": [blank(part) for part in _parts(message)]} for message in messages]
 
 
 def follow_up(messages: Sequence[Message], answer: str, question: str) -> list[Message]:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SUFFIX = "suffix"
     PROMPT = "prompt"
     SELF_CHECK = "self_check"
+    BLANK_IMAGE = "blank_image"
 
 
 TEXTS = {
@@ -32,6 +33,7 @@ TEXTS = {
     Kind.SUFFIX: ("suffix",),
     Kind.PROMPT: ("prompt",),
     Kind.SELF_CHECK: ("check", "describe", "again"),
+    Kind.BLANK_IMAGE: (),
 }
 """The texts that a preset of each kind must have."""
 
@@ -63,7 +65,7 @@ class Preset(Settings):
         if (kind := info.data.get("kind")) is None:  # wrong itself, which is said instead
             return texts
         if set(texts) != set(TEXTS[kind]):
-            raise ValueError(f"a preset of the kind {kind} has the texts {', '.join(TEXTS[kind])}")
+            raise ValueError(f"a preset of the kind {kind} has the texts {', '.join(TEXTS[kind]) or '{}'}")
         if kind is not Kind.PROMPT:
             return {name: texts[name].strip() for name in TEXTS[kind]}
         if texts["prompt"].count(chat.QUESTION) != 1:

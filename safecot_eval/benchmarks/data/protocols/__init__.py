@@ -17,6 +17,8 @@ import yaml
 
 from safecot_eval.benchmarks.data import download
 from safecot_eval.benchmarks.data.protocols.extract import extract
+from safecot_eval.benchmarks.data.reading import read_json
+from safecot_eval.benchmarks.data.roots import present
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 
@@ -33,6 +35,22 @@ def table() -> dict[str, Any]:
 def hash_of(text: Any) -> str:
     """16 hexadecimal digits of a prompt, or of a list or table of texts, as it will be written."""
     return hashlib.sha256(json.dumps(text, ensure_ascii=True, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def official_text(key: str) -> Any:
+    """A text of the prepared file by its key.
+
+    Raises:
+        SafecotError: the file is not there, cannot be read, or has no such text.
+    """
+    root = present("protocols")
+    path = root / FILE if root is not None else None
+    if path is None or not path.is_file():
+        raise SafecotError(f"The official wording {key} is not here: run `safecot data prepare protocols`.")
+    texts = read_json(path)
+    if not isinstance(texts, dict) or key not in texts:
+        raise SafecotError(f"{path}: has no text {key!r}; run `safecot data prepare protocols`.")
+    return texts[key]
 
 
 def prepare(folder: Path, target: Path) -> Path:
