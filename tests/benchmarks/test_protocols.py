@@ -135,4 +135,6 @@ def test_the_table_describes_the_texts_as_they_were_recorded(data_dir: Path) -> 
         key: how["sha256"] for one in protocols.table().values() for key, how in one["texts"].items()
     }
     assert len(described) > 30
-    assert {key: protocols.hash_of(recorded[key]) for key in described} == described
+    ours = {key: protocols.hash_of(recorded[key]) for key in described if key in recorded}
+    assert ours == {key: described[key] for key in ours}
+    assert set(described) - set(ours) == {"MIS/judge"}

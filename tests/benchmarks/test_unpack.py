@@ -189,11 +189,48 @@ def test_raw_files_of_a_hub_set(online: Served) -> None:
     files |= {f"embodied/{n}.png": picture("navy") for n in (1, 2)}
     files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
     hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
-    assert prepare.prepare("mssbench").leaves == {
+    leaves = prepare.prepare("mssbench").leaves
+    official = {name: leaves.pop(f"safecot_mssbench_{name}_official") for name in ("chat", "embodied")}
+    assert leaves == {
         "safecot_mssbench_chat": 2,
         "safecot_mssbench_chat_first": 2,
         "safecot_mssbench_embodied": 2,
     }
+    assert all("safecot data prepare protocols" in str(why) for why in official.values())
+
+
+def test_an_image_archive_of_a_hub_set(online: Served) -> None:
+    chat = {"safe_image_path": "1.jpg", "unsafe_image_path": "2.jpg", "Type": "harm", "queries": ["How?"]}
+    embodied = {"safe": "1.png", "unsafe": "2.png", "safe_instruction": "a", "unsafe_instruction": "b"}
+    images = {f"chat/{n}.jpg": picture("navy", "JPEG") for n in (1, 2)}
+    images |= {f"embodied/{n}.png": picture("navy") for n in (1, 2)}
+    files = {"images.zip": zip_of(images)}
+    files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
+    hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
+    prepared = prepare.prepare("mssbench")
+    assert prepared.leaves["safecot_mssbench_chat"] == 2
+    assert all(item.images for item in catalogue.items_of("safecot_mssbench_embodied"))
+
+
+@pytest.mark.parametrize("packed", ["folders", "zip", "mis_test"])
+def test_mis_with_two_images_an_item(online: Served, packed: str) -> None:
+    files: dict[str, bytes] = {}
+    for split in ("easy", "hard", "real"):
+        folder = f"{split}_image/7"
+        row = {"question": "Do it?", "category": "harm", "image_path1": f"{folder}/object1.png"}
+        row["image_path2"] = f"{folder}/object2.png"
+        files[f"mis_{split}.json"] = json.dumps([row]).encode()
+        files |= {f"{folder}/object{n}.png": picture(("navy", "red")[n - 1]) for n in (1, 2)}
+    if packed == "zip":
+        tables = {name: body for name, body in files.items() if name.endswith(".json")}
+        pictures = {name: body for name, body in files.items() if name not in tables}
+        files = tables | {"images.zip": zip_of(pictures)}
+    elif packed == "mis_test":
+        files = {f"mis_test/{name}": body for name, body in files.items()}
+    hub_of(online, "Tuwhy/MIS_Test", "b" * 40, files)
+    assert prepare.prepare("mis").leaves == {f"safecot_mis_{split}": 1 for split in ("easy", "hard", "real")}
+    item = catalogue.items_of("safecot_mis_hard")[0]
+    assert [path.read_bytes() for path in item.images] == [picture("navy"), picture("red")], "in their order"
 
 
 def test_a_damaged_table_is_named_and_leaves_nothing_half_written(tmp_path: Path) -> None:

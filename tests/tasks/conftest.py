@@ -392,6 +392,19 @@ def _vscbench(root: Path) -> None:
         write_image(root / "vscbench_text_centric_images" / form / f"{form}_0.png")
 
 
+def _mis(root: Path) -> None:
+    for split in ("easy", "hard", "real"):
+        row = {
+            "question": "May I mix these two?",
+            "category": "kitchen",
+            "image_path1": f"{split}_image/1/object1.png",
+        }
+        row["image_path2"] = f"{split}_image/1/object2.png"
+        write_json(root / f"mis_{split}.json", [row])
+        for number in (1, 2):
+            write_image(root / f"{split}_image" / "1" / f"object{number}.png")
+
+
 def _protocols(root: Path) -> None:
     frames = {
         "MSSBench/PROMPT_CHAT_IF": "You stand there. They ask: ",
@@ -422,6 +435,7 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "harmbench": _harmbench,
     "mm_harmfulbench": _mm_harmfulbench,
     "vscbench": _vscbench,
+    "mis": _mis,
     "protocols": _protocols,
 }
 
