@@ -53,7 +53,7 @@ def dataset(rows: list[dict[str, Any]], folder: Path) -> tuple[list[dict[str, An
                 "completion": [{"role": "assistant", "content": row["answer"]}],
             }
         )
-    return found, as_dataset(found)
+    return found, as_dataset
 
 
 def base(folder: Path, hidden: int, layers: int) -> Path:
@@ -139,7 +139,8 @@ def run(
     model = load_model(chosen, family)
     with tempfile.TemporaryDirectory() as out:
         if kind == "ours":
-            trainer = build_trainer(chosen, Path(out), model, collator, data, lengths, family)
+            arguments_ = training_arguments(chosen, Path(out))
+            trainer = build_trainer(chosen, arguments_, model, collator, data(rows, lengths), family)
         else:
             trainer = SFTTrainer(
                 model=model,

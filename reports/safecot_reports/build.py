@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -105,6 +106,10 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     of_categories = [
         cell for t, a in zip(tables, apart, strict=True) for cell in category_cells(t, a, options.interval)
     ]
+    trained_items: dict[str, dict[str, list[int]]] = defaultdict(dict)
+    for run in runs:
+        told = run.provenance.get("trained_items") if isinstance(run, Run) else None
+        trained_items[run.model].update(told if isinstance(told, dict) else {})
     made = [provenance(run) for run in runs]
     trained = {run.model: found for run, one in zip(runs, made, strict=True) if (found := one["training"])}
     capable = {
@@ -129,6 +134,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
                 "training": trained.get(name),
                 "capability": capable.get(name),
                 "in_distribution": (trained.get(name) or {}).get("in_distribution_benchmarks") or [],
+                "trained_items": trained_items[name],
                 "in_distribution_categories": (trained.get(name) or {}).get("in_distribution_categories")
                 or [],
             }

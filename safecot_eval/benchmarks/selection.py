@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from safecot_eval.benchmarks import catalogue, registry
+from safecot_eval.benchmarks import catalogue, item_list, registry
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs
 
@@ -118,7 +118,7 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
         for leaf in matched:
             reason = why_not(leaf, recorded=recorded)
             if reason is None:
-                leaves[leaf] = len(catalogue.items_of(leaf))
+                leaves[leaf] = len(item_list.chosen(leaf, catalogue.items_of(leaf)))
             elif wildcard:
                 left_out[leaf] = reason
             else:

@@ -41,6 +41,12 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
     "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
 )
 @click.option("--limit", default=None, help="At most this many items per task (for a trial run).")
+@click.option(
+    "--items",
+    "items_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='Run these items only: one id a line, or lines of {"leaf": TASK, "item_id": ID}.',
+)
 @click.option("--include_path", "--include-path", default=None, help="A further folder with lmms-eval tasks.")
 @click.option(
     "--refusal-list",
@@ -91,6 +97,7 @@ def command(
     tasks: str,
     output_path: Path,
     limit: str | None,
+    items_file: Path | None,
     include_path: str | None,
     refusal_list: str | None,
     reasoning_markers: str | None,
@@ -118,12 +125,13 @@ def command(
     """
     from collections import Counter
 
-    from safecot_eval.benchmarks import selection
+    from safecot_eval.benchmarks import item_list, selection
     from safecot_eval.generate import budget, plan, preflight, presets
     from safecot_eval.generate import closing as finishing
     from safecot_eval.generate import decoding as decodings
     from safecot_eval.generate.journal.session import FOLDER, Session, world_size
     from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
+    from safecot_eval.generate.trained_on import trained_on
     from safecot_eval.scoring import refusal
     from safecot_eval.scoring.failure_texts import use
 
@@ -133,6 +141,9 @@ def command(
         os.environ["SAFECOT_REFUSAL_LIST"] = refusal_list
     if reasoning_markers:
         os.environ["SAFECOT_REASONING_MARKERS"] = reasoning_markers
+    if items_file is not None:
+        item_list.load(items_file)
+        os.environ[item_list.VARIABLE] = str(items_file.resolve())
     if models is not None:
         from safecot_eval.cli.run_matrix import run_matrix
 
@@ -161,6 +172,8 @@ def command(
             notes.append(f"drawn   by {' '.join(one.generation_options())}")
         if one.display_name:
             notes.append(f"shown   as {one.display_name}")
+        if items_file is not None:
+            notes.append(f"items   those of {items_file}")
         if prices or model in preflight.ENDPOINT_MODELS:
             notes.append(budget.estimate_of(leaves, limit, options, prices))
         return plan.Plan(
@@ -172,7 +185,10 @@ def command(
             output=one.folder(output_path) or finishing.output_folder(output_path, model, arguments),
             limit=limit,
             notes=tuple(notes),
-            labels=one.labels(settings(limit, refusal_list, reasoning_markers, options), steps),
+            labels={
+                **one.labels(settings(limit, refusal_list, reasoning_markers, options, items_file), steps),
+                **trained_on(arguments, leaves),
+            },
         )
 
     planned = [(one, steps, plan_of(one, steps)) for one, steps in ((one, Counter[str]()) for one in runs)]

@@ -169,6 +169,11 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
     help="Which examples get a chain of thought.",
 )
 @click.option(
+    "--max-wordings",
+    type=click.IntRange(min=1),
+    help="Draw from at most so many wordings of a category's templates, and of the refusals.",
+)
+@click.option(
     "--templates", type=click.Path(dir_okay=False, path_type=Path), help="Template file instead of ours."
 )
 @click.option("--base-url", help="v2: OpenAI-compatible endpoint, up to and including /v1.")
@@ -196,6 +201,7 @@ def cot(
     variant: str,
     marker: str,
     reasons: str,
+    max_wordings: int | None,
     templates: Path | None,
     base_url: str | None,
     model: str,
@@ -230,10 +236,10 @@ def cot(
     if recorded:
         from safecot_training.data.protocol import load_protocol
 
-        if templates is not None or marker != "safety_reasoning" or reasons != "all":
+        if templates is not None or marker != "safety_reasoning" or reasons != "all" or max_wordings:
             raise SafecotError(
                 f"{folder}: built with --protocol safecot, which has its own templates, no markers and thoughts in the "
-                "safety half only; leave --templates, --marker and --reasons out."
+                "safety half only; leave --templates, --marker, --reasons and --max-wordings out."
             )
         entry = write_recorded(folder, Variant(variant), load_protocol(), writer=writer or "llama")
     else:
@@ -244,6 +250,7 @@ def cot(
             reasons=Reasons(reasons),
             templates=load_templates(templates or TEMPLATES),
             writer=writer,
+            max_wordings=max_wordings,
         )
     click.echo(f"{folder / variant}.jsonl written.")
     told = entry.get("writer") or {}

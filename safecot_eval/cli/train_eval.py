@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.util.errors import SafecotError
+
 
 @click.command("eval", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -14,6 +16,16 @@ import click
     "--capability", is_flag=True, help="Measure general capability instead, by lmms-eval's own tasks."
 )
 @click.option("--capability-tasks", help="Instead of the recipe's capability_tasks, separated by commas.")
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Of benchmarks that were trained on, only questions that were kept from training.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --held-out: the data folder, instead of the one in the recipe.",
+)
 @click.option("--form", type=click.Choice(["merged", "adapter"]), default="merged", show_default=True)
 @click.option("--name", default="", help="Name on the leaderboard instead of the recipe's.")
 @click.option(
@@ -28,6 +40,8 @@ def evaluate(
     tasks: str,
     capability: bool,
     capability_tasks: str | None,
+    held_out: bool,
+    data: Path | None,
     form: str,
     name: str,
     output_path: Path,
@@ -39,8 +53,19 @@ def evaluate(
 
     found = harness.find_checkpoint(checkpoint, form, name)
     further = [part for part in model_args.split(",") if part]
+    if data is not None and not held_out:
+        raise SafecotError("--data belongs to --held-out.")
+    if held_out and capability:
+        raise SafecotError("--held-out is about our tasks; leave --capability away.")
     if not capability:
-        harness.evaluate(found, tasks, output_path, processes=processes, options=ctx.args, model_args=further)
+        options = list(ctx.args)
+        if held_out:
+            folder = data or Path(str(found.card.recipe["data"])).expanduser()
+            options += [
+                "--items",
+                str(harness.held_out_items(folder, tasks, output_path / "held_out_items.jsonl")),
+            ]
+        harness.evaluate(found, tasks, output_path, processes=processes, options=options, model_args=further)
         return
     content = harness.capability(
         found,

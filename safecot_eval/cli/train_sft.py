@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,14 @@ def sft(
     world_size: int | None,
 ) -> None:
     """Fine-tune from a recipe; the same command goes on after an interruption."""
-    import yaml
-
-    from safecot_eval.util import safe_yaml
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
     require_world_size(world_size)
-    overrides: dict[str, Any] = {}
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        if not separator:
-            raise SafecotError(f"--set {setting}: write KEY=VALUE.")
-        try:
-            overrides[key] = safe_yaml.load(value)
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise SafecotError(f"--set {setting}: the value is not readable ({reason[:120]}).") from error
     named = {"data": data, "variant": variant, "max_samples": max_samples}
-    recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
+    recipe = load_recipe(
+        path, {**overrides_from(settings), **{k: v for k, v in named.items() if v is not None}}
+    )
 
     from safecot_training.sft.train import train
 
@@ -61,12 +51,42 @@ def sft(
         click.echo(f"Checkpoint not used: {reason}.", err=True)
     if result.resumed_from:
         click.echo(f"Resumed from {result.resumed_from}.", err=True)
-    if is_first_process():
+    if is_first_process() and result.was_finished:
+        click.echo(
+            f"{result.folder}: this run is finished; nothing to do (remove the folder to train again)."
+        )
+    elif is_first_process():
         click.echo(
             f"{result.folder}: {result.card.samples} examples, {result.world_size} "
             f"process{'es' if result.world_size > 1 else ''}, last loss "
             f"{result.card.train_loss:.4f}."
         )
+
+
+def overrides_from(settings: Iterable[str]) -> dict[str, Any]:
+    """Recipe values of ``--set KEY=VALUE``; quotes that a shell or a script left around either do not matter.
+
+    Raises:
+        SafecotError: no key, or no value.
+    """
+    import yaml
+
+    from safecot_eval.util import safe_yaml
+
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        key = key.strip().strip("'\"")
+        if not separator or not key or not text.strip():
+            raise SafecotError(f"--set {setting}: write KEY=VALUE.")
+        try:
+            value = safe_yaml.load(text)
+            overrides[key] = text if isinstance(value, dict) and not text.lstrip().startswith("{") else value
+        except (yaml.YAMLError, ValueError, RecursionError):
+            overrides[key] = (
+                text  # a text with a colon or a bracket in it; the recipe says if it must be something else
+            )
+    return overrides
 
 
 @click.command("merge")
@@ -77,9 +97,11 @@ def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     """Add an adapter to its base and save the whole model."""
     import dataclasses
 
+    from safecot_eval.generate.models import weights
     from safecot_training.sft.card import read_card
     from safecot_training.sft.export import merge as merge_adapter
 
     card = read_card(adapter)
+    weights.require_same_base(str(adapter), base_model or card.base_model, card.base_revision)
     merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))
     click.echo(f"{out}: merged.")

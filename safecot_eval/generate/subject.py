@@ -15,6 +15,7 @@ from safecot_eval.generate.plan import RECORDED, parse_model_args
 from safecot_eval.generate.presets import Preset
 from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256
 from safecot_eval.util.paths import slug
 from safecot_eval.util.secrets import keep_out_of_arguments
 
@@ -229,6 +230,7 @@ def settings(
     refusal_list: str | None,
     markers: str | None,
     options: Sequence[str],
+    items: Path | None = None,
 ) -> dict[str, Any]:
     """Everything beside the model that makes two runs of a task the same; options of speed are left out."""
     phrases = refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST")
@@ -244,4 +246,5 @@ def settings(
         "refusal_list": refusal.load_list(phrases).id if phrases else None,  # None: each task's own
         "reasoning_markers": markers or os.environ.get("SAFECOT_REASONING_MARKERS") or None,
         "options": counted,
+        **({"items": sha256(items)} if items else {}),
     }

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safecot_eval.benchmarks import images
+from safecot_eval.benchmarks import catalogue, images, item_list
 from safecot_eval.benchmarks.documents import documents
 from safecot_eval.generate import finish_reasons
 from safecot_eval.judge import in_run
@@ -41,7 +41,11 @@ def load_docs(stub: Dataset) -> Dataset:
     from datasets import Dataset
 
     try:
-        rows = documents(stub.info.config_name)
+        leaf = str(stub.info.config_name)
+        items = (
+            item_list.chosen(leaf, catalogue.items_of(leaf)) if os.environ.get(item_list.VARIABLE) else None
+        )
+        rows = documents(leaf, items)
         for named in {row["refusal_list"] for row in rows} - {""}:
             refusal.load_list(named)  # process_results must not be the first to find out that it is broken
     except SafecotError as error:

@@ -121,9 +121,11 @@ def test_variants_differ_in_the_chain_of_thought_only(folder: Path) -> None:
             assert parts.reasoning
         assert split(reply).reasoning == ""
         assert (match(reply) is not None) == (zero["expectation"] == "refuse")
-        assert {k: v for k, v in one.items() if k not in ("completion", "variant")} == {
-            k: v for k, v in zero.items() if k not in ("completion", "variant")
+        differs = ("completion", "variant", "thoughts")
+        assert {k: v for k, v in one.items() if k not in differs} == {
+            k: v for k, v in zero.items() if k not in differs
         }
+        assert len(one["thoughts"]) > 1 == len(two["thoughts"]) > len(zero["thoughts"])
     assert [row["completion"] for row in v1] != [row["completion"] for row in v2]
 
 

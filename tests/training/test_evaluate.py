@@ -40,8 +40,23 @@ def test_a_checkpoint_is_found_by_run_or_by_form(tmp_path: Path) -> None:
     assert evaluate.find_checkpoint(tmp_path / "out").folder == (tmp_path / "out/merged").resolve()
     assert evaluate.find_checkpoint(tmp_path / "out", "adapter").card.form == "adapter"
     assert evaluate.find_checkpoint(tmp_path / "out/adapter").card.form == "adapter"
-    assert evaluate.find_checkpoint(tmp_path / "out").name == "my-model-v1"
+    assert evaluate.find_checkpoint(tmp_path / "out").name.startswith("my-model-v1-n2-seed0-")
     assert evaluate.find_checkpoint(tmp_path / "out", name="mine").name == "mine"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"samples": 3}, {"seed": 1}, {"mixture": "1:3"}, {"steps": 9}, {"recipe_hash": "c" * 64}, {"variant": "v2"},
+        {"data_manifest_hash": "c" * 64}, {"base_fingerprint": "d" * 64},
+    ],
+)  # fmt: skip
+def test_two_checkpoints_never_share_a_row(change: dict, tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    name = evaluate.row_name(card, "out")
+    assert name == evaluate.row_name(dataclasses.replace(card), "elsewhere")
+    assert name != evaluate.row_name(dataclasses.replace(card, **change), "out")
+    assert not set(name) & set(",= ")  # it goes into --model_args
 
 
 def test_a_folder_without_card_and_a_broken_card_are_named(tmp_path: Path) -> None:
@@ -80,7 +95,7 @@ def test_the_default_capability_tasks_are_lmms_evals_own_and_have_headlines() ->
     assert found
     assert found.submodule_search_locations
     folder = Path(found.submodule_search_locations[0]) / "tasks"
-    for task in Recipe.__dataclass_fields__["capability_tasks"].default:
+    for task in Recipe.model_fields["capability_tasks"].default:
         files = list(folder.rglob(f"{task}.yaml"))
         assert files, task
         included = "".join(path.read_text() for path in files[0].parent.glob("*yaml"))

@@ -19,27 +19,71 @@ MINIMAL = {"base_model": "b", "data": "d", "variant": "v1"}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"base_model": None}, "'base_model' is missing"),
-        ({"variant": "v3"}, "it must be one of: v0, v1, v2"),
-        ({"lerning_rate": 1}, "unknown key 'lerning_rate'"),
-        ({"learning_rate": "fast"}, "'learning_rate' is 'fast'; it must be a number"),
-        ({"learning_rate": 0}, "'learning_rate' must be positive"),
-        ({"batch_size": 2.5}, "'batch_size' is 2.5; it must be a whole number"),
-        ({"batch_size": 0}, "'batch_size' must be at least 1"),
-        ({"group_by_length": "yes"}, "'group_by_length' is 'yes'; it must be true or false"),
-        ({"processor": [1]}, "'processor' must be a mapping"),
+        ({"base_model": None}, "base_model is missing"),
+        ({"base_model": ""}, "base_model: "),
+        ({"variant": "v3"}, "variant: should be 'v0', 'v1' or 'v2'"),
+        ({"lerning_rate": 1}, "unknown key 'lerning_rate', did you mean 'learning_rate'?"),
+        ({"maxpixels": 1}, "unknown key 'maxpixels'"),
+        ({"learning_rate": "fast"}, "learning_rate: should be a valid number"),
+        ({"learning_rate": 0}, "learning_rate: should be greater than 0"),
+        ({"learning_rate": 5}, "learning_rate: should be less than or equal to 1"),
+        ({"learning_rate": float("nan")}, "learning_rate: should be a finite number"),
+        ({"learning_rate": True}, "learning_rate: should be a number"),
+        ({"batch_size": 2.5}, "batch_size: should be a whole number"),
+        ({"batch_size": True}, "batch_size: should be a number"),
+        ({"batch_size": 0}, "batch_size: should be greater than or equal to 1"),
+        ({"group_by_length": "maybe"}, "group_by_length: should be true or false"),
+        ({"processor": [1]}, "processor: should be `name: value` lines"),
+        (
+            {"processor": {"maxpixels": 9}},
+            "processor: unknown option 'maxpixels', did you mean 'max_pixels'?",
+        ),
         ({"save_total_limit": 1}, "a corrupt checkpoint needs one before it"),
-        ({"save_steps": 7, "logging_steps": 5}, "must be a multiple of 'logging_steps'"),
+        ({"save_steps": 7, "logging_steps": 5}, "should be a multiple of 'logging_steps'"),
         ({"freeze_vision": False}, "adapters are put into the language model only"),
-        ({"capability_tasks": "mme"}, "'capability_tasks' must be a list"),
-        ({"epochs": 0}, "'epochs' or 'max_steps' must be positive"),
+        ({"capability_tasks": "mme"}, "capability_tasks: should be a list"),
+        ({"capability_tasks": []}, "capability_tasks: "),
+        ({"epochs": 0}, "epochs: should be greater than 0"),
+        ({"max_steps": 0}, "'max_steps' should be at least 1"),
+        ({"max_samples": 0}, "max_samples: should be greater than or equal to 1"),
+        ({"warmup_ratio": 5}, "warmup_ratio: should be less than 1"),
+        ({"lora_alpha": 0}, "lora_alpha: should be greater than or equal to 1"),
+        ({"lora_dropout": 2}, "lora_dropout: should be less than 1"),
+        ({"weight_decay": -1}, "weight_decay: should be greater than or equal to 0"),
+        ({"seed": -1}, "seed: should be greater than or equal to 0"),
+        ({"seed": 2**32}, "seed: should be less than"),
+        ({"workers": -1}, "workers: should be greater than or equal to 0"),
+        ({"scheduler": "cosinus"}, "scheduler: 'cosinus' should be one of: cosine"),
+        ({"report_to": "notebook"}, "report_to: 'notebook' should be one of: none"),
     ],
 )
 def test_a_wrong_value_is_named(changes: dict, words: str) -> None:
     with pytest.raises(SafecotError) as error:
         recipe_from({**MINIMAL, **changes}, "my.yaml")
     assert words in str(error.value)
-    assert str(error.value).startswith("my.yaml: ")
+    assert str(error.value).startswith("my.yaml: not a valid recipe: ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ('learning_rate="1e-3"', "learning_rate", 1e-3), ("batch_size='2'", "batch_size", 2), ("'seed'=3", "seed", 3),
+        ('"max_steps"="7"', "max_steps", 7), ("name=a: b", "name", "a: b"), ("notes=[", "notes", "["),
+        ("processor={min_pixels: 9}", "processor", {"min_pixels": 9}), ("name=7", "name", "7"),
+    ],
+)  # fmt: skip
+def test_quotes_around_a_setting_do_not_matter(setting: str, key: str, value: object) -> None:
+    from safecot_eval.cli.train_sft import overrides_from
+
+    assert getattr(recipe_from({**MINIMAL, **overrides_from([setting])}, "r"), key) == value
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "=3", "learning_rate=", "batch_size=two", "learning=1"])
+def test_a_setting_that_is_none_is_one_sentence(setting: str) -> None:
+    from safecot_eval.cli.train_sft import overrides_from
+
+    with pytest.raises(SafecotError):
+        recipe_from({**MINIMAL, **overrides_from([setting])}, "r")
 
 
 @pytest.mark.parametrize(

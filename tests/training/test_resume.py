@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
         path.write_bytes(content)
     else:
         path.unlink()
+    shutil.rmtree(tmp_path / "out/merged")  # a finished run would be left as it is
     second = train(recipe, tmp_path / "out")
     assert second.damaged == (words,)
     assert second.resumed_from == "checkpoint-4"
@@ -93,6 +95,7 @@ def test_the_command_tells_of_damage(make_recipe, tmp_path: Path, train) -> None
     recipe = make_recipe(max_steps=4)
     train(recipe, tmp_path / "out")
     (tmp_path / "out/trainer/checkpoint-4/scheduler.pt").write_bytes(b"x")
+    shutil.rmtree(tmp_path / "out/merged")
     arguments = ["sft", "--recipe", str(written(recipe, tmp_path / "r.yaml")), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert done.exit_code == 0

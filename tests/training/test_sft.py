@@ -15,7 +15,7 @@ import torch
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import CHECKPOINT_CARD
-from safecot_training.cot.targets import Marker
+from safecot_training.cot.targets import Marker, Variant
 from safecot_training.sft.card import read_card
 from safecot_training.sft.families import FAMILIES, family_of
 from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows
@@ -30,7 +30,7 @@ def trainer_of(recipe, out: Path):
     from safecot_training.sft.lengths import token_lengths
     from safecot_training.sft.loading import load_model, load_processor
     from safecot_training.sft.train import checked_collator
-    from safecot_training.sft.trainer import build_trainer
+    from safecot_training.sft.trainer import build_trainer, training_arguments
 
     rows, _ = load_rows(recipe)
     config, processor = load_processor(recipe)
@@ -39,7 +39,14 @@ def trainer_of(recipe, out: Path):
     lengths = token_lengths(collator, rows, image_sizes(rows))
     set_seed(recipe.seed)
     model = load_model(recipe, family)
-    return build_trainer(recipe, out, model, collator, as_dataset(rows), lengths, family), rows, lengths
+    arguments = training_arguments(recipe, out)
+    return build_trainer(recipe, arguments, model, collator, as_dataset(rows, lengths), family), rows, lengths
+
+
+def order_of(trainer) -> list[int]:
+    """Row numbers in the order of the first epoch."""
+    loader = trainer.get_train_dataloader()
+    return [index for batch in loader.batch_sampler for index in batch]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -53,7 +60,7 @@ def test_loss_is_on_the_assistants_tokens_only(architecture: str, make_recipe, t
     """Decode what bears loss: it is the completion and the end of the turn, and nothing else."""
     trainer, rows, _ = trainer_of(make_recipe(architecture), tmp_path)
     tokenizer = trainer.processing_class.tokenizer
-    order = list(trainer.order)
+    order = order_of(trainer)
     seen = 0
     for batch in trainer.get_train_dataloader():
         for labels in batch["labels"]:
@@ -70,9 +77,14 @@ def test_loss_is_on_the_assistants_tokens_only(architecture: str, make_recipe, t
 
 
 def test_token_lengths_are_those_of_the_batches(make_recipe, tmp_path: Path) -> None:
+    from safecot_training.sft.lengths import token_lengths
+
     for architecture in ARCHITECTURES:
-        trainer, _, lengths = trainer_of(make_recipe(architecture), tmp_path / architecture)
-        order = list(trainer.order)
+        trainer, rows, longest = trainer_of(make_recipe(architecture), tmp_path / architecture)
+        shown = [{key: value for key, value in row.items() if key != "replies"} for row in rows]
+        lengths = token_lengths(trainer.data_collator, shown, image_sizes(shown))
+        assert sum(lengths) <= sum(longest)
+        order = order_of(trainer)
         actual = [
             int(mask.sum()) for batch in trainer.get_train_dataloader() for mask in batch["attention_mask"]
         ]
@@ -81,13 +93,43 @@ def test_token_lengths_are_those_of_the_batches(make_recipe, tmp_path: Path) -> 
         assert max(abs(difference) for difference in differences) < 40
 
 
-def test_the_grouped_step_has_the_gradient_of_the_plain_one(make_recipe, tmp_path: Path, train) -> None:
-    """Length grouping changes the padding of a step, not its gradient: the whole run is the same."""
-    plain = train(make_recipe(group_by_length=False, max_steps=8), tmp_path / "plain")
-    grouped = train(make_recipe(group_by_length=True, max_steps=8), tmp_path / "grouped")
-    for (step, a), (_, b) in zip(plain.card.loss_history, grouped.card.loss_history, strict=True):
+def test_dealing_by_length_changes_no_step(make_recipe, tmp_path: Path, train) -> None:
+    """The seed decides which examples make a step; sorted and dealt to micro-batches, they give the step of one batch."""
+    whole = train(make_recipe(batch_size=8, gradient_accumulation=1, max_steps=8), tmp_path / "whole")
+    dealt = train(make_recipe(batch_size=2, gradient_accumulation=4, max_steps=8), tmp_path / "dealt")
+    for (step, a), (_, b) in zip(whole.card.loss_history, dealt.card.loss_history, strict=True):
         assert abs(a - b) < 1e-4, step
-    assert plain.card.loss_history[0][1] > plain.card.loss_history[-1][1] + 0.2
+    assert whole.card.loss_history[0][1] > whole.card.loss_history[-1][1] + 0.2
+
+
+def test_every_example_is_seen_and_the_seed_decides_the_order(make_recipe, tmp_path: Path) -> None:
+    orders = [order_of(trainer_of(make_recipe(seed=seed), tmp_path)[0]) for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    assert [sorted(order) for order in orders] == [list(range(len(orders[0])))] * 3
+
+
+def test_wordings_are_drawn_anew_in_each_epoch(make_recipe, tmp_path: Path, train, monkeypatch) -> None:
+    """Two epochs teach different thoughts and refusals for a row; told to keep them, the same."""
+    from safecot_training.sft.collator import AnswerCollator
+
+    taught: dict[str, list[str]] = {}
+
+    def watched(self, row, real=AnswerCollator.encode):
+        found = real(self, row)
+        if "id" in row:
+            labels = found["labels"][0]
+            taught.setdefault(row["id"], []).append(self.processor.tokenizer.decode(labels[labels != -100]))
+        return found
+
+    monkeypatch.setattr(AnswerCollator, "encode", watched)
+    settings = {"max_steps": -1, "epochs": 2, "save_steps": 100, "batch_size": 8, "gradient_accumulation": 1}
+    train(make_recipe(**settings), tmp_path / "anew")
+    assert {len(texts) for texts in taught.values()} == {2}
+    changed = sum(len(set(texts)) == 2 for texts in taught.values())
+    assert changed > 0.7 * len(taught)
+    taught.clear()
+    train(make_recipe(wordings="once", **settings), tmp_path / "once")
+    assert all(len(set(texts)) == 1 for texts in taught.values())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -410,3 +452,107 @@ def test_a_full_disk_at_export_leaves_no_half_checkpoint(
     monkeypatch.undo()
     assert train(make_recipe(max_steps=1), tmp_path / "out").resumed_from == "checkpoint-1"
     assert (tmp_path / "out/merged" / CHECKPOINT_CARD).is_file()
+
+
+def test_schedules_and_reporters_are_those_of_transformers() -> None:
+    from transformers import SchedulerType
+    from transformers.integrations import INTEGRATION_TO_CALLBACK
+
+    from safecot_training.sft.recipe import REPORTERS, SCHEDULERS
+
+    assert set(SCHEDULERS) <= {kind.value for kind in SchedulerType}
+    assert set(REPORTERS) - {"none", "all"} <= set(INTEGRATION_TO_CALLBACK)
+
+
+@pytest.mark.parametrize("length", [{"max_steps": 5}, {"max_steps": -1, "epochs": 0.4}])
+def test_a_finished_run_is_left_and_a_requeued_one_takes_no_step_more(
+    length: dict, make_recipe, tmp_path: Path, train
+) -> None:
+    """5 steps are not a multiple of what is saved, and 0.4 epochs end in the middle of one."""
+    recipe = make_recipe(method="lora", batch_size=2, gradient_accumulation=1, **length)
+    straight = train(recipe, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    again = train(recipe, tmp_path / "out")
+    assert again.was_finished
+    assert again.card == straight.card
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    changed = {path.name for path in written if written[path] != before.get(path)}
+    assert changed <= {"run.json"}
+    kept = weights(tmp_path / "out/adapter")
+    shutil.rmtree(tmp_path / "out/merged")
+    shutil.rmtree(tmp_path / "out/adapter")  # stopped between the last step and the export
+    requeued = train(recipe, tmp_path / "out")
+    assert not requeued.was_finished
+    assert requeued.card == straight.card
+    found = weights(tmp_path / "out/adapter")
+    assert found.keys() == kept.keys()
+    assert all(torch.equal(found[name], kept[name]) for name in kept)
+
+
+def test_an_adapter_on_another_base_is_refused(make_recipe, bases, tmp_path: Path, train) -> None:
+    """Of the same architecture and sizes, with other weights: peft would take it."""
+    from click.testing import CliRunner
+
+    from safecot_eval.cli.train import command
+    from safecot_eval.generate.models import hf, tiny
+
+    recipe = make_recipe(method="lora", max_steps=1)
+    train(recipe, tmp_path / "out")
+    torch.manual_seed(7)
+    other = tiny.build("llava", tmp_path / "other", spread=0.03)
+    arguments = ["merge", "--adapter", str(tmp_path / "out/adapter"), "--out", str(tmp_path / "m")]
+    done = CliRunner().invoke(command, [*arguments, "--base-model", str(other)])
+    assert isinstance(done.exception, SafecotError)
+    assert "the weights of" in str(done.exception)
+    with pytest.raises(SafecotError, match="the weights of .* are others"):
+        hf.SafecotHF(pretrained=str(other), peft=str(tmp_path / "out/adapter"), device="cpu")
+    moved = tmp_path / "moved"
+    shutil.copytree(bases["llava"], moved)  # the same weights elsewhere
+    done = CliRunner().invoke(command, [*arguments, "--base-model", str(moved)], catch_exceptions=False)
+    assert done.exit_code == 0
+
+
+def test_a_strip_of_a_picture_is_one_sentence(make_recipe, tmp_path: Path, train) -> None:
+    from PIL import Image
+
+    from safecot_training.cot.variants import write_variant
+    from safecot_training.data.dataset import build
+    from safecot_training.data.drawing import Plan
+    from safecot_training.data.examples import read_triplets
+
+    Image.new("RGB", (3000, 8)).save(tmp_path / "strip.png")
+    line = {"id": "thin", "query": "What?", "image": "strip.png", "category": "x"}
+    (tmp_path / "t.jsonl").write_text(json.dumps(line))
+    build(read_triplets(tmp_path / "t.jsonl"), [], tmp_path / "data", Plan(ratio=(1, 0)))
+    write_variant(tmp_path / "data", Variant.V0)
+    with pytest.raises(SafecotError, match=r"Sample thin: .*cannot take its picture of 3000 x 8 pixels"):
+        train(make_recipe("qwen2_5_vl", data=str(tmp_path / "data"), variant="v0"), tmp_path / "out")
+
+
+def test_a_reporter_that_is_not_installed_is_one_sentence(make_recipe, tmp_path: Path, train) -> None:
+    with pytest.raises(SafecotError, match="report_to: neptune is not installed"):
+        train(make_recipe(report_to="neptune"), tmp_path / "out")
+
+
+def test_several_devices_for_one_process_are_refused(make_recipe, tmp_path: Path, train, monkeypatch) -> None:
+    from safecot_training.sft import devices
+
+    monkeypatch.setattr(devices, "accelerator", lambda: "cuda")
+    monkeypatch.setattr(devices.torch.accelerator, "device_count", lambda: 4)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(SafecotError, match="torchrun --nproc_per_node 4 .*CUDA_VISIBLE_DEVICES=0"):
+        train(make_recipe(), tmp_path / "out")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    devices.require_one_process_per_device(make_recipe())
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(SafecotError, match="qlora cannot be sharded by FSDP"):
+        devices.require_one_process_per_device(make_recipe(method="qlora"))
+
+
+@pytest.mark.parametrize(("kind", "bf16"), [("cpu", False), ("mps", False), ("xpu", True), ("npu", True)])
+def test_the_arithmetic_follows_the_device(kind: str, bf16: bool, make_recipe, monkeypatch) -> None:
+    from safecot_training.sft import devices
+
+    monkeypatch.setattr(devices, "accelerator", lambda: kind)
+    assert devices.uses_bf16(make_recipe(precision="auto")) is bf16
+    assert devices.uses_bf16(make_recipe(precision="bf16"))

@@ -375,3 +375,30 @@ def test_a_question_without_a_picture_gets_no_thought_about_one() -> None:
             assert not [w for w in wordings if "image" in w.lower() or "picture" in w.lower()]
             shown = replace(bare, images=(Path("a.png"),))
             assert set(wordings) < set(templates.wordings(shown))
+
+
+def test_what_was_held_out_is_asked_in_every_task_of_its_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safecot_training.data.dataset import held_out_clusters, trained_clusters
+    from safecot_training.evaluate import held_out_items
+
+    root = mm_safetybench(tmp_path / "data/mm_safetybench")
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
+    safety = read_source(f"bench:mmsafetybench={root}", Kind.SAFETY, tmp_path)
+    build(safety, [], tmp_path / "out", Plan(ratio=(1, 0), holdout=0.3))
+    held = held_out_clusters(tmp_path / "out")["mmsafetybench"]
+    trained = trained_clusters(tmp_path / "out", {e.example_id for e in safety})["mmsafetybench"]
+    assert not held & set(trained)
+    assert len(held) + len(trained) == len(safety)
+    listed = held_out_items(
+        tmp_path / "out", "safecot_mmsafetybench_sd_typo,safecot_mmsafetybench_text", tmp_path / "items.jsonl"
+    )
+    rows = [json.loads(line) for line in listed.read_text().splitlines()]
+    assert {row["item_id"] for row in rows} == held
+    assert {row["leaf"] for row in rows} == {"safecot_mmsafetybench_sd_typo", "safecot_mmsafetybench_text"}
+    with pytest.raises(SafecotError, match="none of these tasks was trained on"):
+        held_out_items(tmp_path / "out", "safecot_mini_tiny", tmp_path / "none.jsonl")
+    build(safety, [], tmp_path / "whole", Plan(ratio=(1, 0)))
+    with pytest.raises(SafecotError, match="nothing was held out"):
+        held_out_items(tmp_path / "whole", "safecot_mmsafetybench_sd", tmp_path / "none.jsonl")

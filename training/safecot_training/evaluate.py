@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks import catalogue, selection
+from safecot_eval.benchmarks.registry import leaf_parts
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import write_json
+from safecot_eval.util.files import write_json, write_jsonl
 from safecot_eval.util.paths import CHECKPOINT_CARD
+from safecot_training.data.dataset import held_out_clusters, read_manifest
 from safecot_training.sft.card import CheckpointCard, read_card
 
 CAPABILITY = "safecot_capability.json"
@@ -53,7 +56,7 @@ def find_checkpoint(path: Path, form: str = "merged", name: str = "") -> Checkpo
     Args:
         path: ``OUT`` of a run, or one of its forms.
         form: ``merged`` or ``adapter``, where the run has both.
-        name: Instead of the recipe's name and variant.
+        name: Instead of :func:`row_name`.
 
     Raises:
         SafecotError: there is none.
@@ -64,9 +67,22 @@ def find_checkpoint(path: Path, form: str = "merged", name: str = "") -> Checkpo
             f"{path}: no {CHECKPOINT_CARD} there or in {form}/; give the folder that `safecot train sft` wrote."
         )
     card = read_card(folder)
-    recipe_name = str(card.recipe.get("name") or path.resolve().name)
-    own = recipe_name if recipe_name.endswith(f"-{card.variant}") else f"{recipe_name}-{card.variant}"
-    return Checkpoint(folder.resolve(), card, name or own)
+    return Checkpoint(folder.resolve(), card, name or row_name(card, path.resolve().name))
+
+
+def row_name(card: CheckpointCard, folder: str) -> str:
+    """What the leaderboard calls a checkpoint: the recipe's name, and what sets its runs apart.
+
+    Two runs that differ in samples, seed, mixture, steps or anything else that changes the result differ in their names.
+    """
+    recipe_name = str(card.recipe.get("name") or folder)
+    parts = [recipe_name if recipe_name.endswith(f"-{card.variant}") else f"{recipe_name}-{card.variant}"]
+    parts += [f"n{card.samples}", f"seed{card.seed}"]
+    if card.mixture:
+        parts.append(f"mix{card.mixture.replace(':', 'to')}")
+    if card.steps:
+        parts.append(f"steps{card.steps}")
+    return "-".join([*parts, card.short_id])
 
 
 def evaluate(
@@ -104,6 +120,44 @@ def evaluate(
         raise SafecotError(
             f"{checkpoint.folder}: the evaluation ended with status {status}; see its messages above."
         )
+
+
+def held_out_items(folder: Path, tasks: str, out: Path) -> Path:
+    """Write the list of items that were kept from training, for ``safecot run --items``.
+
+    Of a benchmark that was trained on, the items whose source question was held out, in every task of it; of other
+    benchmarks all.
+
+    Args:
+        folder: The data folder of the checkpoint.
+        tasks: As for ``--tasks``.
+        out: File to write.
+
+    Raises:
+        SafecotError: nothing was held out, or a task has no item of what was.
+    """
+    held = held_out_clusters(folder)
+    if not held:
+        raise SafecotError(
+            f"{folder}: nothing was held out; build the data with --holdout, or leave --held-out away."
+        )
+    sources = set(read_manifest(folder)["benchmarks"]) | set(held)
+    lines = []
+    for leaf in selection.expand_tasks(tasks, recorded=False)[0]:
+        benchmark = leaf_parts(leaf)[0].name
+        if benchmark not in sources:
+            continue
+        items = catalogue.items_of(leaf)
+        kept = [item for item in items if (item.cluster_id or item.item_id) in held.get(benchmark, ())]
+        if not kept:
+            raise SafecotError(
+                f"{folder}: no question of {leaf} was held out; leave the task out, or --held-out away."
+            )
+        lines += [{"leaf": leaf, "item_id": item.item_id} for item in kept]
+    if not lines:
+        raise SafecotError(f"{folder}: none of these tasks was trained on; leave --held-out away.")
+    write_jsonl(out, lines)
+    return out
 
 
 def capability(

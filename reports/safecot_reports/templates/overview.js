@@ -72,12 +72,21 @@ function valueCell(c, rank) {
 }
 function tagsOf(model, task) {
   const about = data.tasks.find((t) => t.task === task);
-  const inside = about && model.in_distribution.some((name) => name === about.benchmark || name === task);
+  // A checkpoint that names its training questions is in distribution by them, an older one by the whole benchmark.
+  const [seen, all] = model.trained_items?.[task] ?? [];
+  const inside =
+    all === undefined
+      ? about && model.in_distribution.some((name) => name === about.benchmark || name === task)
+      : seen > 0;
   return [
     model.reference ? h("span", { class: "tag" }, "reference line") : null,
     model.training ? h("span", { class: "tag" }, `SafeCoT ${model.training.variant ?? ""}`) : null,
     inside
-      ? h("span", { class: "tag warn", title: "Trained on data of this benchmark" }, "in distribution")
+      ? h(
+          "span",
+          { class: "tag warn", title: "Trained on data of this benchmark" },
+          all === undefined ? "in distribution" : `trained on ${seen} of ${all} items`,
+        )
       : null,
   ];
 }

@@ -7,6 +7,7 @@ checkpoint's name.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import CHECKPOINT_CARD
 
 ADAPTER_CONFIG = "adapter_config.json"
 _NAMED = 3
+_SAMPLE, _STRIDE = 2**16, 2**24
 _NOT_APPLIED = "Found missing adapter keys"
 """How peft's warning begins; peft calls it free of false alarms."""
 
@@ -48,6 +51,7 @@ def load(auto: Any, base: str, adapter: str | None = None, **options: Any) -> An
         return model
     _require_safetensors(Path(adapter))
     _require_same_architecture(Path(adapter), model, base)
+    require_same_base(adapter, base, options.get("revision"))
     return _with_adapter(model, adapter, base, on_meta=options.get("device_map") == "meta")
 
 
@@ -140,6 +144,58 @@ def _require_same_architecture(adapter: Path, model: Any, base: str) -> None:
         raise SafecotError(
             f"{adapter} was trained on a {trained_on}, and {base} is a {here}; give the base that it was trained on."
         )
+
+
+def require_same_base(adapter: str, base: str, revision: str | None = None) -> None:
+    """Refuse a base with other weights than the one that an adapter of ours was trained on: names and sizes would fit.
+
+    Raises:
+        SafecotError: the adapter's card has the fingerprint of another base.
+    """
+    try:
+        card = json.loads((Path(adapter) / CHECKPOINT_CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    expected = card.get("base_fingerprint") if isinstance(card, dict) else None
+    if not expected or (found := fingerprint(base, revision)) == "" or found == expected:
+        return
+    raise SafecotError(
+        f"{adapter} was trained on {card.get('base_model')}, and the weights of {base} are others; give the base that it was "
+        "trained on."
+    )
+
+
+def fingerprint(base: str, revision: str | None = None) -> str:
+    """Tell weights apart without reading them whole: a hash of each file's name and size, its header, and a part of every 16 MiB.
+
+    Returns:
+        A hexadecimal digest; empty for a base that is not on this machine.
+    """
+    folder = Path(base).expanduser()
+    if not folder.is_dir():
+        found = _cached(base, revision)
+        if found is None:
+            return ""
+        folder = found
+    digest = hashlib.sha256()
+    files = sorted(folder.glob("*.safetensors"))
+    for path in files:
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}".encode())
+        with path.open("rb") as stream:
+            for place in range(0, size, _STRIDE):
+                stream.seek(place)
+                digest.update(stream.read(_SAMPLE))
+            stream.seek(max(0, size - _SAMPLE))
+            digest.update(stream.read(_SAMPLE))
+    return digest.hexdigest() if files else ""
+
+
+def _cached(base: str, revision: str | None) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(base, "config.json", revision=revision) if base.count("/") == 1 else None
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def _model_type(base: str) -> str | None:

@@ -9,12 +9,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.reasoning import SAFECOT, THINK
 from safecot_training.data.examples import Example, Kind
+from safecot_training.data.refusals import choose
 
 
 class Variant(StrEnum):
@@ -63,8 +66,51 @@ def target(cot: str, reply: str, marker: Marker) -> str:
     return f"{opening}{cot}{closing}\n{reply}" if cot else reply
 
 
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """What a target may say, to be drawn anew in every epoch (the paper samples during training).
+
+    Attributes:
+        thoughts: Chains of thought; none, or one where it was written for the example.
+        replies: Refusals, or the one answer.
+        marker: What stands around the chain of thought.
+    """
+
+    thoughts: tuple[str, ...]
+    replies: tuple[str, ...]
+    marker: Marker
+
+    def drawn(self, seed: int, example_id: str, epoch: int) -> str:
+        """The target of one epoch; the first epoch's is the one that the file shows."""
+        later = () if epoch == 0 else (epoch,)
+        cot = choose(self.thoughts, "cot", seed, example_id, *later) if self.thoughts else ""
+        return target(cot, choose(self.replies, "refusal", seed, example_id, *later), self.marker)
+
+
+def completion_of(row: Mapping[str, Any], seed: int, epoch: int | None) -> str:
+    """A training row's target: the one in the file, or the draw of an epoch where the row has several wordings."""
+    if epoch is None or not row.get("replies"):
+        return str(row["completion"][0]["content"])
+    wordings = Wordings(tuple(row["thoughts"]), tuple(row["replies"]), Marker(row["marker"]))
+    return wordings.drawn(seed, row["id"], epoch)
+
+
+def longest(row: Mapping[str, Any]) -> str:
+    """The longest target that a row can have, in characters."""
+    shown = str(row["completion"][0]["content"])
+    if not row.get("replies"):
+        return shown
+    cot = max(row["thoughts"], key=len, default="")
+    return max(shown, target(cot, max(row["replies"], key=len), Marker(row["marker"])), key=len)
+
+
 def training_row(
-    example: Example, image_names: list[str], completion: str, variant: Variant, prompt: str | None = None
+    example: Example,
+    image_names: list[str],
+    completion: str,
+    variant: Variant,
+    prompt: str | None = None,
+    wordings: Wordings | None = None,
 ) -> dict[str, Any]:
     """One line of a training file: TRL's conversational vision format, with what people want to see beside it.
 
@@ -85,6 +131,15 @@ def training_row(
             {"role": "user", "content": example.query if prompt is None else prompt},
         ],
         "completion": [{"role": "assistant", "content": completion}],
+        **({} if wordings is None else _columns(wordings)),
+    }
+
+
+def _columns(wordings: Wordings) -> dict[str, Any]:
+    return {
+        "thoughts": list(wordings.thoughts),
+        "replies": list(wordings.replies),
+        "marker": wordings.marker.value,
     }
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.files import content_hash, sha256, write_json, write_jsonl
-from safecot_training.cot.targets import Marker, Reasons, Variant, target, training_row
+from safecot_training.cot.targets import Marker, Reasons, Variant, Wordings, training_row
 from safecot_training.cot.templates import Templates, load_templates
 from safecot_training.cot.writer import WriterConfig, Written, write_cots
 from safecot_training.data.dataset import read_examples, read_manifest
@@ -33,6 +34,7 @@ def write_variant(
     templates: Templates | None = None,
     writer: WriterConfig | Writer | None = None,
     writer_name: str = "",
+    max_wordings: int | None = None,
 ) -> dict[str, Any]:
     """Write the training file of one variant and enter it in the manifest.
 
@@ -44,6 +46,7 @@ def write_variant(
         templates: For v1 and for what v2's writer could not write; the shipped ones by default.
         writer: For v2: an endpoint, or a function from examples to texts.
         writer_name: What to call a writer that is a function.
+        max_wordings: Draw from so many chains of thought per category at most, and so many refusals; all by default.
 
     Returns:
         The variant's entry in the manifest.
@@ -57,11 +60,13 @@ def write_variant(
     templates = templates or load_templates()
     seed = int(manifest["seed"])
     reasoned = [example for example, _ in pairs if variant is not Variant.V0 and reasons.apply_to(example)]
-    cots = {example.example_id: templates.cot(example, seed) for example in reasoned}
+    thoughts = {example.example_id: templates.wordings(example)[:max_wordings] for example in reasoned}
+    refusals = tuple(manifest.get("refusals") or ())[:max_wordings]
     entry: dict[str, Any] = {
         "marker": marker.value,
         "reasons": reasons.value,
         "templates": templates.template_id if reasoned else None,
+        "max_wordings": max_wordings,
     }
     if variant is Variant.V2:
         if writer is None:
@@ -72,7 +77,7 @@ def write_variant(
         else:
             written = writer(reasoned)
         texts = {e.example_id: sanitise(w.cot) for e, w in zip(reasoned, written, strict=True) if w.cot}
-        cots.update(texts)
+        thoughts.update({example_id: (text,) for example_id, text in texts.items()})
         entry["writer"] = {
             "model": writer_name,
             "written": len(texts),
@@ -80,15 +85,14 @@ def write_variant(
             "dropped_attempts": dict(Counter(drop.value for w in written for drop in w.drops)),
         }
         write_jsonl(folder / "v2_review.jsonl", _review(reasoned, written, seed))
-    rows = [
-        training_row(
-            example,
-            [str(path.relative_to(folder)) for path in example.images],
-            target(cots.get(example.example_id, ""), reply, marker),
-            variant,
-        )
-        for example, reply in pairs
-    ]
+    rows = []
+    for example, reply in pairs:
+        several = refusals and example.expectation is Expectation.REFUSE
+        replies = refusals if several else (reply,)
+        wordings = Wordings(thoughts.get(example.example_id, ()), replies, marker)
+        images = [str(path.relative_to(folder)) for path in example.images]
+        shown = wordings.drawn(seed, example.example_id, 0)
+        rows.append(training_row(example, images, shown, variant, wordings=wordings))
     write_jsonl(folder / f"{variant}.jsonl", rows)
     entry["sha256"] = sha256(folder / f"{variant}.jsonl")
     entry["order"] = content_hash([[row["id"], row["images"], row["prompt"]] for row in rows])

@@ -6,7 +6,6 @@ A data folder holds
 ``examples.jsonl``  one example per line, in training order; the first N lines are the data set of size N
 ``images/``         images under the hash of their content
 ``held_out.jsonl``  source questions kept for evaluation, with task and item where they are a benchmark's
-``trained_items.jsonl``  the benchmarks' items that are trained on
 ``v0.jsonl`` …      one file per variant in TRL's format, written by :mod:`safecot_training.cot.variants`
 ``manifest.json``   seeds, sources, counts, checks, and the hash of every file
 ================== ==========================================================================================
@@ -16,14 +15,14 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safecot_eval import __version__
-from safecot_eval.benchmarks import images
+from safecot_eval.benchmarks import images, registry
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.refusal import load_list
@@ -45,7 +44,7 @@ from safecot_training.data.mixture import split_by_question
 from safecot_training.data.refusals import choose_refusal, load_refusals
 
 SCHEMA = 1
-_FILES = ("examples.jsonl", "held_out.jsonl", "trained_items.jsonl")
+_FILES = ("examples.jsonl", "held_out.jsonl")
 _MANIFEST = {
     "seed": int,
     "files": dict,
@@ -112,13 +111,6 @@ def build(
             for e in held_out
         ],
     )
-    write_jsonl(
-        out / "trained_items.jsonl",
-        sorted(
-            ({"leaf": e.leaf, "item_id": e.item_id, "cluster": e.cluster_id} for e in mixed if e.leaf),
-            key=lambda row: (row["leaf"], row["item_id"]),
-        ),
-    )
     manifest = {
         "schema": SCHEMA,
         "safecot_version": __version__,
@@ -129,6 +121,7 @@ def build(
         "protocol": plan.protocol,
         "images": "named" if plan.by_name else "copied",
         "refusal_list": None if plan.protocol else load_list(plan.refusal_list).id,
+        "refusals": list(refusals),
         "sources": list(sources),
         "counts": _counts(mixed),
         "categories": sorted({e.category for e in mixed if e.kind is Kind.SAFETY}),
@@ -245,6 +238,32 @@ def read_examples(folder: Path) -> list[tuple[Example, str]]:
         )
         pairs.append((example, row["reply"]))
     return pairs
+
+
+def trained_clusters(folder: Path, ids: Collection[str]) -> dict[str, list[str]]:
+    """Benchmark to the source questions of its items that are among the examples with these ids."""
+    known = set(registry.names())
+    found: dict[str, set[str]] = defaultdict(set)
+    for _, row in enumerate_jsonl(folder / "examples.jsonl"):
+        benchmark, _, cluster = str(row.get("cluster", "")).partition("/")
+        if row.get("id") in ids and benchmark == row.get("source") and benchmark in known:
+            found[benchmark].add(cluster)
+    return {benchmark: sorted(clusters) for benchmark, clusters in sorted(found.items())}
+
+
+def held_out_clusters(folder: Path) -> dict[str, set[str]]:
+    """Source (a benchmark, where it is one) to the source questions that were kept for evaluation.
+
+    Raises:
+        SafecotError: the file is missing or differs from the manifest.
+    """
+    manifest = read_manifest(folder)
+    require_hash(folder / "held_out.jsonl", manifest["files"].get("held_out.jsonl", ""))
+    found: dict[str, set[str]] = defaultdict(set)
+    for _, row in enumerate_jsonl(folder / "held_out.jsonl"):
+        source, _, cluster = str(row["cluster"]).partition("/")
+        found[source].add(cluster)
+    return dict(found)
 
 
 def require_hash(path: Path, expected: str) -> None:

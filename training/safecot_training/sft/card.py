@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import read_json, write_json, write_text
+from safecot_eval.util.files import content_hash, read_json, write_json, write_text
 from safecot_eval.util.paths import CHECKPOINT_CARD
 
 
@@ -32,6 +32,10 @@ class CheckpointCard:
         in_distribution_benchmarks: Data sets of the safety half.
         form: ``merged`` (whole model) or ``adapter``.
         assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how.
+        mixture: Safety parts and general parts of the data, ``1:1``; empty for cards before 0.2.
+        steps: Optimiser steps taken.
+        trained_clusters: Benchmark to the source questions of its items that were trained on.
+        base_fingerprint: Of the base's weights (:func:`safecot_eval.generate.models.weights.fingerprint`); empty if unknown.
         preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
     """
 
@@ -50,6 +54,15 @@ class CheckpointCard:
     form: str = "merged"
     assistant_tokens: int = 0
     preset: str = ""
+    mixture: str = ""
+    steps: int = 0
+    base_fingerprint: str = ""
+    trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def short_id(self) -> str:
+        """Six digits that differ between runs of other recipes, data or bases."""
+        return content_hash([self.recipe_hash, self.data_manifest_hash, self.base_fingerprint])[:6]
 
     def write(self, folder: Path) -> None:
         """Write both files.

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from safecot_eval.benchmarks.images import open_image
+from safecot_training.cot.targets import completion_of
 from safecot_training.sft.turns import AnswerShape, answer_tokens, prompt_inputs
 
 IGNORED = -100
@@ -22,17 +23,21 @@ _IMAGE_ATTENTION = "cross_attention_mask"
 """Which of its images a token sees, in models that attend to them instead of reading them as tokens (mllama)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class AnswerCollator:
     """From rows with ``prompt``, ``completion`` and ``images`` (files, or pictures) to a batch.
 
     Attributes:
         processor: Of the base.
         shape: What stands around an answer.
+        seed: Of the draw of wordings.
+        epoch: The current pass over the data; each draws its own wordings, and None the ones that the file shows.
     """
 
     processor: Any
     shape: AnswerShape
+    seed: int = 0
+    epoch: int | None = None
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Encode and join.
@@ -47,7 +52,9 @@ class AnswerCollator:
         """Tensors of one row, each with one row or one entry per image."""
         images = [open_image(Path(image)) if isinstance(image, str) else image for image in row["images"]]
         inputs = dict(prompt_inputs(self.processor, row["prompt"], images))
-        answer = answer_tokens(self.processor.tokenizer, self.shape, row["completion"][0]["content"])
+        answer = answer_tokens(
+            self.processor.tokenizer, self.shape, completion_of(row, self.seed, self.epoch)
+        )
         prompt = inputs["input_ids"]
         ids = torch.cat((prompt, torch.tensor([answer], dtype=prompt.dtype)), dim=1)
         labels = ids.clone()

@@ -14,8 +14,9 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 from safecot_eval.generate.models import weights
 from safecot_eval.generate.models.checkpoint import has_chat_template
 from safecot_eval.util.errors import SafecotError
+from safecot_training.sft.devices import is_sharded, uses_bf16
 from safecot_training.sft.families import Family, family_of, is_frozen
-from safecot_training.sft.recipe import Method, Precision, Recipe
+from safecot_training.sft.recipe import Method, Recipe
 from safecot_training.sft.turns import stop_tokens
 
 _PIXELS = {"min_pixels": "shortest_edge", "max_pixels": "longest_edge"}
@@ -90,6 +91,8 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
     }
     if recipe.method is Method.QLORA:
         options["quantization_config"] = four_bits()
+        # Quantised weights stay where they are loaded: each process has a device of its own.
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     try:
         if resumed is not None and resumes_here(recipe):
             model = weights.load(AutoModelForImageTextToText, str(resumed), **options)
@@ -106,11 +109,7 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
 
 def resumes_here(recipe: Recipe) -> bool:
     """Whether a checkpoint's weights are loaded by us: whole models that are not sharded (those hold no renamed keys)."""
-    sharded = (
-        os.environ.get("ACCELERATE_USE_FSDP", "") == "true"
-        or os.environ.get("ACCELERATE_USE_DEEPSPEED", "") == "true"
-    )
-    return recipe.method is Method.FULL and not sharded
+    return recipe.method is Method.FULL and not is_sharded()
 
 
 def freeze(model: Any, family: Family, recipe: Recipe) -> None:
@@ -151,13 +150,6 @@ def four_bits() -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-
-
-def uses_bf16(recipe: Recipe) -> bool:
-    """Whether the run computes in bfloat16."""
-    if recipe.precision is Precision.AUTO:
-        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-    return recipe.precision is Precision.BF16
 
 
 def _unloadable(recipe: Recipe, error: Exception) -> SafecotError:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
 
 import yaml
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash
+from safecot_eval.util.settings import Settings
 from safecot_training.cot.targets import Variant
 
 
@@ -33,8 +33,41 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Drawn(StrEnum):
+    """When the wording of a thought template and of a refusal is drawn."""
+
+    EACH_EPOCH = "each_epoch"
+    ONCE = "once"
+
+
+SCHEDULERS = (
+    "cosine", "linear", "constant", "constant_with_warmup", "cosine_with_restarts", "polynomial", "inverse_sqrt",
+)  # fmt: skip
+"""transformers' schedules that need no settings of their own."""
+REPORTERS = (
+    "none", "all", "tensorboard", "trackio", "wandb", "mlflow", "comet_ml", "clearml", "swanlab", "neptune", "dvclive",
+    "codecarbon", "azure_ml", "dagshub", "flyte",
+)  # fmt: skip
+PROCESSOR_KEYS = (
+    "min_pixels", "max_pixels", "size", "crop_size", "do_resize", "do_center_crop", "do_pad", "do_image_splitting",
+    "max_image_size", "max_image_tiles", "crop_to_patches", "min_patches", "max_patches", "do_pan_and_scan",
+    "pan_and_scan_min_crop_size", "pan_and_scan_max_num_crops", "pan_and_scan_min_ratio_to_activate",
+    "image_grid_pinpoints", "patch_size", "vision_feature_select_strategy", "use_fast",
+)  # fmt: skip
+"""What a recipe may tell a processor; transformers ignores every other word without saying so."""
+
+
+def _a_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_a_number), Field(ge=1)]
+Number = Annotated[float, BeforeValidator(_a_number), Field(allow_inf_nan=False)]
+
+
+class Recipe(Settings):
     """Everything that a run depends on. The defaults are our choice; the paper's hyper-parameters are not public.
 
     Attributes:
@@ -62,7 +95,9 @@ class Recipe:
         freeze_projector: The same for the projector.
         precision: auto, bf16 or fp32.
         gradient_checkpointing: Trade time for memory.
-        group_by_length: Sort each optimiser step's examples by length before they are dealt to micro-batches.
+        group_by_length: Deal each optimiser step's examples to its micro-batches by length (transformers' batch_rebalance).
+        wordings: ``each_epoch`` draws templates and refusals anew in every pass, as the paper samples them; ``once`` keeps
+            the ones that the data file shows.
         workers: Processes that load and prepare images beside the trainer.
         max_tokens: Refuse to start with a longer example (nothing is ever cut).
         processor: Keyword arguments for the processor (``min_pixels``, ``max_pixels``, …).
@@ -77,76 +112,104 @@ class Recipe:
         notes: Why these values.
     """
 
-    base_model: str
-    data: str
+    what: ClassVar[str] = "recipe"
+    help: ClassVar[str] = "training/recipes/README.md"
+
+    base_model: Annotated[str, Field(min_length=1)]
+    data: Annotated[str, Field(min_length=1)]
     variant: Variant
     name: str = ""
     base_revision: str = "main"
     method: Method = Method.LORA
-    max_samples: int | None = None
-    seed: int = 0
-    learning_rate: float = 1e-4
-    epochs: float = 2.0
-    max_steps: int = -1
-    batch_size: int = 4
-    gradient_accumulation: int = 4
-    warmup_ratio: float = 0.05
+    max_samples: Count | None = None
+    seed: Annotated[int, BeforeValidator(_a_number), Field(ge=0, lt=2**32)] = 0
+    learning_rate: Annotated[Number, Field(gt=0, le=1)] = 1e-4
+    epochs: Annotated[Number, Field(gt=0)] = 2.0
+    max_steps: Annotated[int, BeforeValidator(_a_number), Field(ge=-1)] = -1
+    batch_size: Count = 4
+    gradient_accumulation: Count = 4
+    warmup_ratio: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     scheduler: str = "cosine"
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    lora_r: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.05
+    weight_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
+    lora_r: Count = 16
+    lora_alpha: Count = 32
+    lora_dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     freeze_vision: bool = True
     freeze_projector: bool = True
     precision: Precision = Precision.AUTO
     gradient_checkpointing: bool = True
     group_by_length: bool = True
-    workers: int = 0
-    max_tokens: int = 4096
-    processor: dict[str, Any] = dataclasses.field(default_factory=dict)
-    save_steps: int = 100
-    save_total_limit: int = 2
-    logging_steps: int = 5
+    wordings: Drawn = Drawn.EACH_EPOCH
+    workers: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    max_tokens: Count = 4096
+    processor: dict[str, Any] = Field(default_factory=dict)
+    save_steps: Count = 100
+    save_total_limit: Annotated[int, BeforeValidator(_a_number), Field(ge=1)] = 2
+    logging_steps: Count = 5
     report_to: str = "none"
     allow_unchecked: bool = False
-    capability_tasks: tuple[str, ...] = ("mme", "mmbench_en_dev_static", "pope", "scienceqa_img", "mmmu_val")
+    capability_tasks: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "mme", "mmbench_en_dev_static", "pope", "scienceqa_img", "mmmu_val",
+    )  # fmt: skip
     distributed: str = ""
     notes: str = ""
 
+    @field_validator("scheduler", "report_to")
+    @classmethod
+    def _known(cls, value: str, info: Any) -> str:
+        known = SCHEDULERS if info.field_name == "scheduler" else REPORTERS
+        if value not in known:
+            raise ValueError(f"{value!r} should be one of: {', '.join(known)}")
+        return value
+
+    @field_validator("processor")
+    @classmethod
+    def _of_a_processor(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for key in options:
+            if key not in PROCESSOR_KEYS:
+                close = get_close_matches(key, PROCESSOR_KEYS, n=1)
+                raise ValueError(
+                    f"unknown option {key!r}{f', did you mean {close[0]!r}?' if close else ''} (known: {', '.join(PROCESSOR_KEYS)})"
+                )
+        return options
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        """What values must be together."""
+        if self.max_steps == 0:
+            raise ValueError("'max_steps' should be at least 1, or -1 for whole epochs")
+        if self.save_total_limit < 2:
+            raise ValueError(
+                "'save_total_limit' should be at least 2; a corrupt checkpoint needs one before it"
+            )
+        if self.save_steps % self.logging_steps:
+            raise ValueError(
+                f"'save_steps' ({self.save_steps}) should be a multiple of 'logging_steps' ({self.logging_steps}), so that a "
+                "resumed run logs the same averages"
+            )
+        if not (self.freeze_vision and self.freeze_projector) and self.method is not Method.FULL:
+            raise ValueError(
+                "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
+                "method: full"
+            )
+        return self
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
-        values = dataclasses.asdict(self)
-        values["capability_tasks"] = list(self.capability_tasks)
-        return {key: value.value if isinstance(value, StrEnum) else value for key, value in values.items()}
+        return self.model_dump(mode="json")
 
     @property
     def hash(self) -> str:
         """Hash of everything that changes the result (not of names, notes and logging)."""
-        silent = {
-            "name",
-            "notes",
-            "report_to",
-            "logging_steps",
-            "save_steps",
-            "save_total_limit",
-            "distributed",
-            "workers",
-            "capability_tasks",
-        }
-        return content_hash({key: value for key, value in self.as_dict().items() if key not in silent})
+        return content_hash({key: value for key, value in self.as_dict().items() if key not in SILENT})
 
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
-_ENUMS: dict[str, type[StrEnum]] = {"variant": Variant, "method": Method, "precision": Precision}
-_INTEGERS = {
-    "max_samples", "seed", "max_steps", "batch_size", "gradient_accumulation", "lora_r", "lora_alpha", "max_tokens",
-    "save_steps", "save_total_limit", "logging_steps", "workers",
-}  # fmt: skip
-_NUMBERS = {"learning_rate", "epochs", "warmup_ratio", "weight_decay", "max_grad_norm", "lora_dropout"}
-_SWITCHES = {
-    "freeze_vision", "freeze_projector", "gradient_checkpointing", "group_by_length", "allow_unchecked",
-}  # fmt: skip
+SILENT = frozenset({
+    "name", "notes", "report_to", "logging_steps", "save_steps", "save_total_limit", "distributed", "workers",
+    "capability_tasks",
+})  # fmt: skip
+"""Keys that do not change the result."""
 
 
 def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
@@ -160,14 +223,15 @@ def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
         SafecotError: unreadable file, unknown or missing key, or a value of the wrong kind.
     """
     try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = safe_yaml.load(text)
     except OSError as error:
         raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: a recipe is a mapping of keys to values.")
-    return recipe_from({**content, **(overrides or {})}, str(path))
+    return Recipe.check({**content, **(overrides or {})}, str(path), "" if overrides else text)
 
 
 def recipe_from(content: dict[str, Any], where: str) -> Recipe:
@@ -176,64 +240,4 @@ def recipe_from(content: dict[str, Any], where: str) -> Recipe:
     Raises:
         SafecotError: naming the key.
     """
-    unknown = sorted(set(content) - set(_FIELDS))
-    if unknown:
-        raise SafecotError(f"{where}: unknown key {unknown[0]!r}; a recipe has: {', '.join(_FIELDS)}.")
-    for key in ("base_model", "data", "variant"):
-        if not content.get(key):
-            raise SafecotError(f"{where}: {key!r} is missing; set it in the file or with --set {key}=….")
-    values = {key: _checked(key, value, where) for key, value in content.items()}
-    recipe = Recipe(**values)
-    for wrong, sentence in _rules(recipe):
-        if wrong:
-            raise SafecotError(f"{where}: {sentence}")
-    return recipe
-
-
-def _rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
-    """What values must be, alone and together."""
-    for key in ("batch_size", "gradient_accumulation", "save_steps", "logging_steps", "lora_r", "max_tokens"):
-        yield getattr(recipe, key) < 1, f"{key!r} must be at least 1."
-    yield recipe.learning_rate <= 0, "'learning_rate' must be positive."
-    yield recipe.max_steps < 1 and recipe.epochs <= 0, "'epochs' or 'max_steps' must be positive."
-    yield (
-        recipe.save_total_limit < 2,
-        "'save_total_limit' must be at least 2; a corrupt checkpoint needs one before it.",
-    )
-    yield (
-        recipe.save_steps % recipe.logging_steps != 0,
-        f"'save_steps' ({recipe.save_steps}) must be a multiple of 'logging_steps' ({recipe.logging_steps}), so that "
-        "a resumed run logs the same averages.",
-    )
-    thawed = not (recipe.freeze_vision and recipe.freeze_projector)
-    yield (
-        thawed and recipe.method is not Method.FULL,
-        "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
-        "method: full.",
-    )
-
-
-def _checked(key: str, value: Any, where: str) -> Any:
-    if key in _ENUMS:
-        try:
-            return _ENUMS[key](str(value))
-        except ValueError as error:
-            allowed = ", ".join(_ENUMS[key])
-            raise SafecotError(f"{where}: {key!r} is {value!r}; it must be one of: {allowed}.") from error
-    if key in _INTEGERS and (value is not None or key != "max_samples"):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise SafecotError(f"{where}: {key!r} is {value!r}; it must be a whole number.")
-    elif key in _NUMBERS:
-        try:
-            return float(value)  # YAML reads 1e-4 as text
-        except (TypeError, ValueError) as error:
-            raise SafecotError(f"{where}: {key!r} is {value!r}; it must be a number.") from error
-    elif key in _SWITCHES and not isinstance(value, bool):
-        raise SafecotError(f"{where}: {key!r} is {value!r}; it must be true or false.")
-    elif key == "processor" and not isinstance(value, dict):
-        raise SafecotError(f"{where}: 'processor' must be a mapping.")
-    elif key == "capability_tasks":
-        if not isinstance(value, list | tuple) or not all(isinstance(task, str) for task in value):
-            raise SafecotError(f"{where}: 'capability_tasks' must be a list of lmms-eval task names.")
-        return tuple(value)
-    return value
+    return Recipe.check(content, where)

@@ -1,4 +1,4 @@
-"""Fine-tune a VLM from a recipe: TRL's SFTTrainer with PEFT and accelerate, and nothing home-made but the batch order.
+"""Fine-tune a VLM from a recipe: TRL's SFTTrainer with PEFT and accelerate.
 
 Loss is on the assistant's tokens only (prompt and completion are separate, so TRL masks the prompt), nothing is ever
 cut, and a run that was interrupted goes on from its newest whole checkpoint to the same final loss.
@@ -7,6 +7,7 @@ cut, and a run that was interrupted goes on from its newest whole checkpoint to 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,19 +18,22 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import set_seed
 
+from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, read_json, write_json
-from safecot_training.data.dataset import manifest_hash
-from safecot_training.sft.card import CheckpointCard, loss_points
+from safecot_eval.util.paths import CHECKPOINT_CARD
+from safecot_training.data.dataset import manifest_hash, trained_clusters
+from safecot_training.sft.card import CheckpointCard, loss_points, read_card
 from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
 from safecot_training.sft.collator import AnswerCollator
+from safecot_training.sft.devices import require_one_process_per_device
 from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.lengths import token_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
-from safecot_training.sft.recipe import Method, Recipe
-from safecot_training.sft.trainer import build_trainer
+from safecot_training.sft.recipe import Drawn, Method, Recipe
+from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows, require_fitting
 from safecot_training.sft.turns import answer_tokens
 from safecot_training.sft.world import is_first_process, require_world_size
@@ -45,6 +49,7 @@ class Result:
         resumed_from: Name of the checkpoint the run went on from, or empty.
         damaged: Checkpoints that could not be used.
         world_size: Number of processes that trained.
+        was_finished: The run had been finished before, and nothing was done.
     """
 
     folder: Path
@@ -52,10 +57,11 @@ class Result:
     resumed_from: str
     damaged: tuple[str, ...]
     world_size: int
+    was_finished: bool = False
 
 
 def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result:
-    """Run a recipe, or go on with it where ``out`` holds an interrupted run of it.
+    """Run a recipe, or go on with it where ``out`` holds an interrupted run of it; a finished one is left as it is.
 
     Args:
         recipe: What to do.
@@ -66,7 +72,10 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
         SafecotError: bad data, unknown architecture, another recipe's run in ``out``, wrong world size, full disk.
     """
     require_world_size(world_size)
+    require_one_process_per_device(recipe)
     rows, manifest = load_rows(recipe)
+    if (card := finished(recipe, manifest, out)) is not None:
+        return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model)
     collator = checked_collator(recipe, config, processor, family)
@@ -75,15 +84,28 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     _claim(out / "trainer", recipe, manifest)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
+    # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
+    arguments = training_arguments(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
-    trainer = build_trainer(recipe, out, model, collator, as_dataset(rows), lengths, family)
+    trainer = build_trainer(recipe, arguments, model, collator, as_dataset(rows, lengths), family)
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
-        trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
+        if not trainer.has_taken_all_steps(found.path):
+            trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
+
+
+def finished(recipe: Recipe, manifest: dict[str, Any], out: Path) -> CheckpointCard | None:
+    """The card of a finished run of a recipe on these data, or None."""
+    forms = ("merged",) if recipe.method is Method.FULL else ("merged", "adapter")
+    if not all((out / form / CHECKPOINT_CARD).is_file() for form in forms):
+        return None
+    card = read_card(out / "merged")
+    mine = (recipe.hash, manifest_hash(manifest, recipe.variant.value))
+    return card if (card.recipe_hash, card.data_manifest_hash) == mine else None
 
 
 def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family) -> AnswerCollator:
@@ -99,7 +121,8 @@ def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family
     for finding in fitness.findings:
         if finding.status is Status.FIXED and is_first_process():
             print(f"{finding.question}: {finding.sentence}", file=sys.stderr)
-    return AnswerCollator(processor, shape)
+    epoch = 0 if recipe.wordings is Drawn.EACH_EPOCH else None
+    return AnswerCollator(processor, shape, recipe.seed, epoch)
 
 
 @contextmanager
@@ -172,7 +195,11 @@ def make_card(
         in_distribution_benchmarks=list(manifest["benchmarks"]),
         base_revision=commit or recipe.base_revision,
         preset=_preset(manifest, recipe.variant.value),
-        assistant_tokens=round(mean_tokens * trainer.order.step_size * trainer.state.global_step),
+        trained_clusters=trained_clusters(Path(recipe.data).expanduser(), {row["id"] for row in rows}),
+        mixture=":".join(map(str, manifest.get("ratio") or [])),
+        steps=int(trainer.state.global_step),
+        base_fingerprint=weights.fingerprint(recipe.base_model, recipe.base_revision),
+        assistant_tokens=round(mean_tokens * len(rows) * float(trainer.state.epoch or 0.0)),
     )
 
 

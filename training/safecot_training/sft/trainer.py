@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer as recipes use it: our batch order, sealed checkpoints, one log line per entry."""
+"""TRL's SFTTrainer as recipes use it: the recipe's seed decides every step, sealed checkpoints, one log line per entry."""
 
 from __future__ import annotations
 
@@ -7,27 +7,43 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerState
+from transformers.integrations import get_available_reporting_integrations
 from trl import SFTConfig, SFTTrainer
 
+from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.checkpoints import seal
 from safecot_training.sft.collator import IGNORED, AnswerCollator, by_image_count
+from safecot_training.sft.devices import accelerator, uses_bf16
 from safecot_training.sft.families import Family, lora_targets
-from safecot_training.sft.lengths import StepOrder
-from safecot_training.sft.loading import resumes_here, uses_bf16
+from safecot_training.sft.loading import resumes_here
 from safecot_training.sft.recipe import Method, Recipe
 
 
-class OrderedTrainer(SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer with our order of examples."""
+class SafecotTrainer(SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer whose examples and wordings are those of recipe and epoch, also after an interruption."""
 
-    order: StepOrder | None = None
     weights_are_loaded = False
+    _sampler: Any = None
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load weights, unless :func:`safecot_training.sft.loading.load_model` did."""
         if not self.weights_are_loaded:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def has_taken_all_steps(self, checkpoint: Path | None) -> bool:
+        """Whether a checkpoint is the last one; its weights and its log are then loaded.
+
+        transformers' own resumption would take one more step, because it asks for the end after a step only.
+        """
+        if checkpoint is None:
+            return False
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if state.global_step < state.max_steps:
+            return False
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = state
+        return True
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -38,16 +54,27 @@ class OrderedTrainer(SFTTrainer):  # type: ignore[misc]
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if num_items_in_batch is not None:  # the loss is a sum over a known number of tokens
             return sum(
-                super(OrderedTrainer, self).compute_loss(model, part, False, num_items_in_batch)
+                super(SafecotTrainer, self).compute_loss(model, part, False, num_items_in_batch)
                 for part in parts
             )
         counts = [(part["labels"] != IGNORED).sum() for part in parts]
-        losses = [super(OrderedTrainer, self).compute_loss(model, part) for part in parts]
+        losses = [super(SafecotTrainer, self).compute_loss(model, part) for part in parts]
         return sum(count * loss for count, loss in zip(counts, losses, strict=True)) / sum(counts)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """Use our order where one is set."""
-        return self.order or super()._get_train_sampler(train_dataset)
+        """Give transformers' sampler the recipe's seed; the one that balances batches has its own otherwise."""
+        self._sampler = super()._get_train_sampler(train_dataset)
+        if hasattr(self._sampler, "seed"):
+            self._sampler.seed = self.args.data_seed * 1_000_003
+        return self._sampler
+
+    def _run_epoch(self, *arguments: Any, epoch: int, **options: Any) -> Any:
+        """Tell sampler and collator the epoch: in a resumed one, transformers does not reach the sampler."""
+        if hasattr(self._sampler, "set_epoch"):
+            self._sampler.set_epoch(epoch)
+        if self.data_collator.epoch is not None:
+            self.data_collator.epoch = epoch
+        return super()._run_epoch(*arguments, epoch=epoch, **options)
 
 
 class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
@@ -72,7 +99,22 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
 
 
 def training_arguments(recipe: Recipe, out: Path) -> Any:
-    """TRL's configuration; every value that matters is passed, none is left to a default that may change."""
+    """TRL's configuration; every value that matters is passed, none is left to a default that may change.
+
+    Args:
+        recipe: What to do.
+        out: Output folder; resumable checkpoints go to ``trainer/`` in it.
+
+    Raises:
+        SafecotError: ``report_to`` names a reporter that is not installed.
+    """
+    if recipe.report_to not in ("none", "all"):
+        installed = get_available_reporting_integrations()
+        if recipe.report_to not in installed:
+            raise SafecotError(
+                f"report_to: {recipe.report_to} is not installed; `pip install {recipe.report_to.replace('_', '-')}`, or set "
+                f"report_to: none (installed: {', '.join(installed) or 'none'})."
+            )
     return SFTConfig(
         output_dir=str(out / "trainer"),
         max_length=None,
@@ -99,7 +141,11 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
         report_to=recipe.report_to,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=accelerator() == "cpu",
+        # Sorted inside a step: which examples make a step is the seed's choice alone.
+        train_sampling_strategy="batch_rebalance" if recipe.group_by_length else "random",
+        length_column_name="length",
+        remove_unused_columns=False,
         dataloader_num_workers=recipe.workers,
         disable_tqdm=True,
     )
@@ -107,26 +153,23 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
 
 def build_trainer(
     recipe: Recipe,
-    out: Path,
+    arguments: Any,
     model: Any,
     collator: AnswerCollator,
     dataset: Any,
-    lengths: list[int],
     family: Family,
-) -> OrderedTrainer:
+) -> SafecotTrainer:
     """Set up the trainer.
 
     Args:
         recipe: What to do.
-        out: Output folder; resumable checkpoints go to ``trainer/`` in it.
+        arguments: See :func:`training_arguments`.
         model: The loaded base.
         collator: Makes its batches.
-        dataset: Examples in TRL's form.
-        lengths: Tokens per example.
+        dataset: Examples in TRL's form, with their lengths.
         family: Names of the base's parts.
     """
-    arguments = training_arguments(recipe, out)
-    trainer = OrderedTrainer(
+    trainer = SafecotTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
@@ -137,10 +180,6 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.weights_are_loaded = resumes_here(recipe)
-    step_size = recipe.batch_size * recipe.gradient_accumulation * arguments.world_size
-    trainer.order = StepOrder(
-        len(lengths), step_size, recipe.seed, lengths if recipe.group_by_length else None
-    )
     return trainer
 
 

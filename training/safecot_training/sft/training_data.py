@@ -90,22 +90,32 @@ def require_fitting(rows: list[dict[str, Any]], lengths: list[int], limit: int) 
         )
 
 
-def as_dataset(rows: list[dict[str, Any]]) -> Any:
+def as_dataset(rows: list[dict[str, Any]], lengths: list[int]) -> Any:
     """Rows as a ``datasets.Dataset``; images are paths, opened when a batch is made.
 
-    Every row has ``images`` (possibly empty): TRL tells a vision set by that column.
+    Every row has ``images`` (possibly empty): TRL tells a vision set by that column. ``length`` is what transformers sorts by.
     """
     import datasets
 
+    texts = datasets.List(datasets.Value("string"))
+    turns = datasets.List({"role": datasets.Value("string"), "content": datasets.Value("string")})
     features = datasets.Features(
         {
-            "images": datasets.List(datasets.Value("string")),
-            "prompt": datasets.List({"role": datasets.Value("string"), "content": datasets.Value("string")}),
-            "completion": datasets.List(
-                {"role": datasets.Value("string"), "content": datasets.Value("string")}
-            ),
+            "id": datasets.Value("string"),
+            "images": texts,
+            "prompt": turns,
+            "completion": turns,
+            "thoughts": texts,
+            "replies": texts,
+            "marker": datasets.Value("string"),
+            "length": datasets.Value("int64"),
         }
     )
+    plain = {"thoughts": [], "replies": [], "marker": ""}
     return datasets.Dataset.from_list(
-        [{key: row[key] for key in features} for row in rows], features=features
+        [
+            {key: {**plain, **row, "length": length}[key] for key in features}
+            for row, length in zip(rows, lengths, strict=True)
+        ],
+        features=features,
     )

@@ -1,0 +1,73 @@
+"""Some of a task's items: by id everywhere, by task and id, and what a list can get wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from safecot_eval.benchmarks import catalogue, item_list
+from safecot_eval.cli import cli
+from safecot_eval.generate.trained_on import trained_on
+from safecot_eval.records.samples import Expectation, Item
+from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import CHECKPOINT_CARD
+
+ITEMS = [Item(str(number), f"Question {number}?", "x", Expectation.ANSWER) for number in range(5)]
+
+
+def chosen(folder: Path, text: str, leaf: str = "safecot_a") -> list[str]:
+    path = folder / "ids.txt"
+    path.write_text(text)
+    return [item.item_id for item in item_list.load(path).select(leaf, ITEMS)]
+
+
+def test_ids_are_taken_in_the_tasks_order(tmp_path: Path) -> None:
+    assert chosen(tmp_path, "3\n# a note\n\n 1 \n99\n") == ["1", "3"]
+    lines = [{"leaf": "safecot_a", "item_id": 4}, {"leaf": "safecot_b", "item_id": "0"}]
+    text = "\n".join(map(json.dumps, lines))
+    assert chosen(tmp_path, text) == ["4"]
+    assert chosen(tmp_path, text, "safecot_b") == ["0"]
+    assert chosen(tmp_path, text, "safecot_c") == ["0", "1", "2", "3", "4"]  # no line names it
+    assert chosen(tmp_path, text + "\n2") == ["2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the list of items is empty"),
+        ("7", "none of its ids is an item of safecot_a"),
+        ('{"leaf": "safecot_a", "item_id": "9"}', "safecot_a has no item '9'"),
+        ('{"leaf": "safecot_a"}', "line 1: write an item id"),
+        ("1\n{", "line 2: write an item id"),
+        ('{"leaf": ["a"], "item_id": 1}', "line 1: write an item id"),
+    ],
+)
+def test_a_list_that_fits_nothing_is_named(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(SafecotError, match=words):
+        chosen(tmp_path, text)
+
+
+def test_the_command_plans_these_items_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(item_list.VARIABLE, "")  # put back at the end
+    ids = [item.item_id for item in catalogue.items_of("safecot_mini_tiny")][3:6]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    command = ["run", "--model", "safecot_baseline", "--tasks", "safecot_mini_tiny", "--dry-run"]
+    command += ["--output_path", str(tmp_path / "runs"), "--items"]
+    done = CliRunner().invoke(cli, [*command, str(tmp_path / "ids.txt")], catch_exceptions=False)
+    assert "safecot_mini_tiny (3)" in done.output
+    missing = CliRunner().invoke(cli, [*command, str(tmp_path / "none.txt")])
+    assert isinstance(missing.exception, SafecotError)
+
+
+def test_a_checkpoint_that_names_its_questions_is_counted_by_them(tmp_path: Path) -> None:
+    items = catalogue.items_of("safecot_mini_tiny")
+    seen = sorted({item.cluster_id for item in items})[:2]
+    (tmp_path / CHECKPOINT_CARD).write_text(json.dumps({"trained_clusters": {"mini": seen}}))
+    told = trained_on({"pretrained": str(tmp_path)}, ["safecot_mini_tiny"])
+    assert told == {"trained_items": {"safecot_mini_tiny": [4, len(items)]}}
+    (tmp_path / CHECKPOINT_CARD).write_text(json.dumps({"variant": "v1"}))
+    assert trained_on({"pretrained": str(tmp_path)}, ["safecot_mini_tiny"]) == {}
+    assert trained_on({"pretrained": "org/name"}, ["safecot_mini_tiny"]) == {}

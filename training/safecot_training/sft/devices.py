@@ -1,0 +1,59 @@
+"""The device that a process trains on, and what cannot run there."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from safecot_eval.util.errors import SafecotError
+from safecot_training.sft.recipe import Method, Precision, Recipe
+
+
+def accelerator() -> str:
+    """Kind of accelerator that PyTorch sees: cuda, mps, xpu, npu …; ``cpu`` if there is none."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return "cpu" if found is None else found.type
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether the run computes in bfloat16; left to itself it does on CUDA, XPU and NPU devices that can."""
+    if recipe.precision is not Precision.AUTO:
+        return recipe.precision is Precision.BF16
+    kind = accelerator()
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return kind in ("xpu", "npu")
+
+
+def is_sharded() -> str:
+    """``FSDP`` or ``DeepSpeed`` where accelerate was told to shard the model, else empty."""
+    for name in ("FSDP", "DeepSpeed"):
+        if os.environ.get(f"ACCELERATE_USE_{name.upper()}", "") == "true":
+            return name
+    return ""
+
+
+def require_one_process_per_device(recipe: Recipe) -> None:
+    """Refuse arrangements that would train something else than the recipe, or die in the middle of loading.
+
+    Raises:
+        SafecotError: several accelerators for one process, or 4-bit weights that would be sharded.
+    """
+    count = torch.accelerator.device_count() if accelerator() != "cpu" else 0
+    if count > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        variable = {
+            "cuda": "CUDA_VISIBLE_DEVICES",
+            "xpu": "ZE_AFFINITY_MASK",
+            "npu": "ASCEND_RT_VISIBLE_DEVICES",
+        }
+        raise SafecotError(
+            f"{count} accelerators are visible to one process, which would split its batches among them and take other steps "
+            f"than the recipe says; start `torchrun --nproc_per_node {count} -m safecot_eval train sft …`, or show it one "
+            f"({variable.get(accelerator(), 'CUDA_VISIBLE_DEVICES')}=0)."
+        )
+    if recipe.method is Method.QLORA and (sharded := is_sharded()):
+        raise SafecotError(
+            f"method: qlora cannot be sharded by {sharded} here: its 4-bit weights are whole on every device; start it with "
+            "torchrun alone, or use method: lora."
+        )
