@@ -1,7 +1,7 @@
 """kill -9 at random moments over generate, judge and report: outputs as if undisturbed, no answer lost, little repeated.
 
 Training has its own kills at random steps (``tests/training/test_resume.py``); two more are here. The moments are drawn
-anew each time, and the seed is printed. ``pytest -s`` shows the counts.
+anew each time, and the seed is printed. ``pytest -s`` shows the counts. `make test-full` kills thirty times.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,10 @@ from tests.training.conftest import bases, data_folder, make_recipe  # noqa: F40
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaos")]
 SEED = random.SystemRandom().randrange(10**6)
-KILLS = {"openai": 8, "hf": 6, "judge": 8, "report": 6, "train": 2}
+FEW = {"openai": 3, "hf": 2, "judge": 3, "report": 3, "train": 1}
+MANY = {"openai": 8, "hf": 6, "judge": 8, "report": 6, "train": 2}
 ITEMS, CHUNK, IN_FLIGHT = 52, 8, 4
+planned: list[int] = []
 done: dict[str, int] = {}
 
 
@@ -36,8 +38,18 @@ def counted() -> Iterator[None]:
     print(f"\nchaos: {total} kills (seed {SEED}): {', '.join(f'{name} {n}' for name, n in done.items())}")
 
 
-def moments(name: str, count: int) -> list[random.Random]:
-    return [random.Random(f"{SEED} {name} {number}") for number in range(count)]
+Moments = Callable[[str], list[random.Random]]
+
+
+@pytest.fixture(params=[pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.full)])
+def moments(request: pytest.FixtureRequest) -> Moments:
+    """A function: a source of chance for every kill of a command."""
+
+    def draws(name: str) -> list[random.Random]:
+        planned.append(request.param[name])
+        return [random.Random(f"{SEED} {name} {number}") for number in range(request.param[name])]
+
+    return draws
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +67,16 @@ def generate(output: Path, *model: str) -> list[str]:
     return ["run", *model, "--tasks", "safecot_mini_tiny", "--output_path", str(output)]
 
 
-def test_generate_from_an_endpoint(driver: Driver, server: FaultServer, tmp_path: Path) -> None:
+def test_generate_from_an_endpoint(
+    driver: Driver, server: FaultServer, tmp_path: Path, moments: Moments
+) -> None:
     """Killed after a random number of requests, or at a random time: every paid answer is kept."""
     arguments = f"model=served,base_url={server.url},num_concurrent={IN_FLIGHT},retry_backoff_s=0.01"
     model = ("--model", "safecot_openai", "--model_args", arguments)
     status, seconds = driver.run(*generate(tmp_path / "truth", *model))
     assert status == 0, driver.tail()
     truth = samples_bytes(tmp_path / "truth")
-    for draw in moments("openai", KILLS["openai"]):
+    for draw in moments("openai"):
         output = tmp_path / "killed"
         before = sum(server.answered.values())
         after = before + draw.randrange(1, ITEMS + 1)
@@ -87,7 +101,7 @@ def test_generate_from_an_endpoint(driver: Driver, server: FaultServer, tmp_path
         shutil.rmtree(output)
 
 
-def test_generate_with_a_checkpoint(driver: Driver, tmp_path: Path) -> None:
+def test_generate_with_a_checkpoint(driver: Driver, tmp_path: Path, moments: Moments) -> None:
     """A tiny LLaVA in chunks, killed at a random time: what the journal holds is not asked for again."""
     checkpoint = tiny.build("llava", tmp_path / "tiny")
     arguments = f"pretrained={checkpoint},dtype=float32,device=cpu,batch_size=4"
@@ -97,7 +111,7 @@ def test_generate_with_a_checkpoint(driver: Driver, tmp_path: Path) -> None:
     assert status == 0, driver.tail()
     truth = samples_bytes(tmp_path / "truth")
     spent = float(provenance_of(tmp_path / "truth")["passes"]["generate"]["seconds"])
-    for draw in moments("hf", KILLS["hf"]):
+    for draw in moments("hf"):
         output = tmp_path / "killed"
         lines = draw.randrange(1, ITEMS + 1)
         moment = seconds - draw.uniform(0.0, 1.2) * spent if draw.random() < 0.5 else float("inf")
@@ -125,7 +139,7 @@ def judged(folder: Path) -> list[str]:
     return sorted(line for path in folder.rglob("verdicts/*.jsonl") for line in path.read_text().splitlines())
 
 
-def test_judge(driver: Driver, tmp_path: Path) -> None:
+def test_judge(driver: Driver, tmp_path: Path, moments: Moments) -> None:
     runs = tmp_path / "runs"
     arguments = ("--model", "safecot_baseline", "--model_args", "policy=answer_all")
     status, _ = driver.run(*generate(runs, *arguments))
@@ -154,7 +168,7 @@ def test_judge(driver: Driver, tmp_path: Path) -> None:
         assert status == 0, driver.tail()
         truth, asked = judged(tmp_path / "truth"), sum(judge.answered.values())
         assert len(truth) >= ITEMS
-        for draw in moments("judge", KILLS["judge"]):
+        for draw in moments("judge"):
             folder = tmp_path / "killed"
             shutil.copytree(runs, folder)
             before = sum(judge.answered.values())
@@ -174,7 +188,7 @@ def test_judge(driver: Driver, tmp_path: Path) -> None:
             shutil.rmtree(folder)
 
 
-def test_report(driver: Driver, tmp_path: Path) -> None:
+def test_report(driver: Driver, tmp_path: Path, moments: Moments) -> None:
     """The page is written whole or not at all; the one before stays."""
     runs = tmp_path / "runs"
     arguments = ("--model", "safecot_baseline", "--model_args", "policy=refuse_all")
@@ -185,7 +199,7 @@ def test_report(driver: Driver, tmp_path: Path) -> None:
     assert status == 0, driver.tail()
     truth = page.read_bytes()
     _, again = driver.run("report", runs, "-o", page)
-    for draw in moments("report", KILLS["report"]):
+    for draw in moments("report"):
         for _ in range(5):  # a moment may come too late
             moment = draw.uniform(0.02, 0.9) * min(seconds, again)
             status, _ = driver.run("report", runs, "-o", page, kill=lambda now, m=moment: now > m)
@@ -198,7 +212,7 @@ def test_report(driver: Driver, tmp_path: Path) -> None:
         assert page.read_bytes() == truth
 
 
-def test_train(driver: Driver, make_recipe, tmp_path: Path) -> None:  # noqa: F811
+def test_train(driver: Driver, make_recipe, tmp_path: Path, moments: Moments) -> None:  # noqa: F811
     """Killed between two checkpoints: the resumed run ends with the weights of the undisturbed one."""
     from safetensors.torch import load_file
 
@@ -208,7 +222,7 @@ def test_train(driver: Driver, make_recipe, tmp_path: Path) -> None:  # noqa: F8
     status, _ = driver.run(*command, "--out", tmp_path / "truth")
     assert status == 0, driver.tail()
     truth = load_file(tmp_path / "truth/merged/model.safetensors")
-    for number, draw in enumerate(moments("train", KILLS["train"])):
+    for number, draw in enumerate(moments("train")):
         out = tmp_path / f"killed{number}"
         step = draw.choice((2, 4, 6, 8))
         status, _ = driver.run(
@@ -222,8 +236,9 @@ def test_train(driver: Driver, make_recipe, tmp_path: Path) -> None:  # noqa: F8
         assert max(float((truth[name] - again[name]).abs().max()) for name in truth) < 1e-3
 
 
-def test_there_were_thirty(driver: Driver) -> None:
-    """Some commands end before their moment comes; most are killed."""
-    assert sum(KILLS.values()) == 30
-    print(json.dumps(done))
-    assert sum(done.values()) >= 27
+@pytest.mark.parametrize("level", ["few", pytest.param("many", marks=pytest.mark.full)])
+def test_most_commands_were_killed(level: str) -> None:
+    """Some end before their moment comes."""
+    print(level, json.dumps(done))
+    assert planned
+    assert sum(done.values()) >= 0.7 * sum(planned)
