@@ -42,7 +42,7 @@ def main() -> None:
         tab.wait_for_selector("#overview")
         sorts = [tab.evaluate(SORT) for _ in range(5)]
         tab.locator("#tab-samples").click()
-        tab.wait_for_selector("article.sample")
+        tab.wait_for_selector(".answer")
         first = tab.evaluate(SEARCH, "question 7")
         searches = [tab.evaluate(SEARCH, f"question {k}") for k in range(5)]
         browser.close()

@@ -52,6 +52,7 @@ class Options:
 
     Attributes:
         title: Heading of the page.
+        description: A sentence below it instead of the page's own; empty for that.
         baseline: Model that others are compared with if there are too many for all pairs; None for the first.
         samples: Samples per model and task that the page holds (0: none).
         images: Put small copies of the samples' images on the page.
@@ -61,6 +62,7 @@ class Options:
     """
 
     title: str = "Safety and over-refusal"
+    description: str = ""
     baseline: str | None = None
     samples: int = 50
     images: bool = False
@@ -125,6 +127,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": __version__,
         "title": options.title,
+        "description": options.description,
         "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
         "models": [
             {

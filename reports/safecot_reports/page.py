@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import to_json
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -31,14 +32,26 @@ _SCRIPTS = (
     "main.js",
 )
 _COMPRESS_FROM = 400_000
+_LOGOS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp", ".svg": "svg+xml"}
+_LOGO_BYTES = 200_000
 
 
-def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
+def page_html(
+    data: dict[str, Any],
+    *,
+    connect: bool = False,
+    logo: str = "",
+    social_card: str = "",
+    progress: dict[str, Any] | None = None,
+) -> str:
     """The page.
 
     Args:
         data: What :func:`safecot_reports.build.build` returned.
         connect: Allow the page to fetch sample shards from its own site (``--split``).
+        logo: A data URI (:func:`logo_uri`) of a picture before the title.
+        social_card: Where the picture for links to the page is, as seen from the page.
+        progress: What is shown of a matrix that still runs; the page then loads itself again.
     """
     style = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _STYLES)
     code = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
@@ -59,6 +72,10 @@ def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
     )
     return environment.get_template("page.html").render(
         title=_printable(data["title"]),
+        description=_printable(data.get("description") or ""),
+        logo=logo,
+        social_card=social_card,
+        progress=progress,
         policy=policy,
         style=_Ours(style),
         script=_Ours(script),
@@ -66,6 +83,24 @@ def page_html(data: dict[str, Any], *, connect: bool = False) -> str:
         encoding=encoding,
         version=data["version"],
     )
+
+
+def logo_uri(path: Path) -> str:
+    """A picture as a data URI.
+
+    Raises:
+        SafecotError: it cannot be read, is no PNG, JPEG, GIF, WebP or SVG, or is larger than 200 KB.
+    """
+    kind = _LOGOS.get(path.suffix.lower())
+    if kind is None:
+        raise SafecotError(f"--logo {path}: give a {', '.join(sorted(_LOGOS))} file.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SafecotError(f"--logo {path}: it cannot be read ({error.strerror}).") from error
+    if len(content) > _LOGO_BYTES:
+        raise SafecotError(f"--logo {path}: {len(content)} bytes; the page takes at most {_LOGO_BYTES}.")
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
 
 
 class _Ours(str):

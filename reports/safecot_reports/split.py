@@ -12,14 +12,21 @@ from safecot_eval.submissions.submitted import newest
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
+from safecot_reports.social import card
 
 ROBOTS = "User-agent: *\nDisallow: /\n"
 
 
 def write_split(
-    data: dict[str, Any], paths: Sequence[str], folder: Path, *, samples: bool, images: bool = False
+    data: dict[str, Any],
+    paths: Sequence[str],
+    folder: Path,
+    *,
+    samples: bool,
+    images: bool = False,
+    logo: str = "",
 ) -> None:
-    """Write ``index.html``, ``robots.txt`` and ``samples/<number>.json``.
+    """Write ``index.html``, ``card.png`` (for links to it), ``robots.txt`` and ``samples/<number>.json``.
 
     Shards are numbered, not named: model names never become paths. One run is in memory at a time.
 
@@ -29,6 +36,7 @@ def write_split(
         folder: Where to write.
         samples: Write shards at all.
         images: Put small copies of the images into their shards.
+        logo: A data URI of a picture before the title.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = []
@@ -44,6 +52,7 @@ def write_split(
                     stream.write((",\n" if count else "\n") + json.dumps(sample))
                 stream.write(f'],\n"pictures": {json.dumps(thumbnails(kept))}}}\n')
             shards.append({"model": run.model, "task": run.task, "file": name})
-    page = page_html({**data, "shards": shards}, connect=True)
+    page = page_html({**data, "shards": shards}, connect=True, logo=logo, social_card="card.png")
+    (folder / "card.png").write_bytes(card(data))
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "robots.txt").write_text(ROBOTS, encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -23,6 +23,21 @@ from safecot_eval.util.files import write_bytes
     help="Default: by the ending of the output, else html.",
 )
 @click.option("--title", default="Safety and over-refusal", show_default=True)
+@click.option("--description", default="", help="A sentence below the title: what is compared, and by whom.")
+@click.option("--logo", type=click.Path(path_type=Path), help="Picture before the title, put into the page.")
+@click.option(
+    "--social-card",
+    type=click.Path(path_type=Path),
+    help="Also write the picture that a link to the page shows elsewhere (PNG; --split always does).",
+)
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    is_flag=False,
+    flag_value=30.0,
+    help="Write the page again whenever the runs have grown, until their matrix is over (default every 30).",
+)
 @click.option("--baseline", help="Model that others are compared with if there are more than 12 models.")
 @click.option("--no-samples", is_flag=True, help="Leave all prompts and answers out of the page.")
 @click.option(
@@ -54,6 +69,10 @@ def command(
     output: Path | None,
     kind: str | None,
     title: str,
+    description: str,
+    logo: Path | None,
+    social_card: Path | None,
+    watch: float | None,
     baseline: str | None,
     no_samples: bool,
     samples_per_run: int,
@@ -67,7 +86,8 @@ def command(
     from safecot_reports.build import Options, build
     from safecot_reports.export import badge as badge_svg
     from safecot_reports.export import export, plain
-    from safecot_reports.page import page_html
+    from safecot_reports.page import logo_uri, page_html
+    from safecot_reports.social import card
     from safecot_reports.split import write_split
 
     kind = kind or _kind_of(output)
@@ -75,21 +95,44 @@ def command(
         raise SafecotError("--split writes a page; it cannot be combined with another --format.")
     if badge and baseline is None:
         raise SafecotError("--badge needs --baseline MODEL: the model that the badge is about.")
+    if watch is not None and (split or kind != "html"):
+        raise SafecotError("--watch keeps one page up to date; it goes without --split and other formats.")
+    picture = logo_uri(logo) if logo else ""
     on_page = 0 if no_samples or split else samples_per_run
     options = Options(
-        title=title, baseline=baseline, samples=on_page, images=images, strict=strict, interval=interval
+        title=title,
+        description=description,
+        baseline=baseline,
+        samples=on_page,
+        images=images,
+        strict=strict,
+        interval=interval,
     )
-    data = build(runs, options)
     ending = {"latex": "tex"}.get(kind, kind)
     target = output or Path("leaderboard" if split else f"leaderboard.{ending}")
-    if split:
-        write_split(data, runs, target, samples=not no_samples, images=images)
-    elif kind == "html":
-        write_bytes(target, page_html(data).encode())
-    else:
-        write_bytes(target, export(data, kind))
-    if badge and baseline:
-        write_bytes(badge, badge_svg(data, baseline).encode())
+    linked = social_card.name if social_card and social_card.parent == target.parent else ""
+
+    def write(progress: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = build(runs, options)
+        if split:
+            write_split(data, runs, target, samples=not no_samples, images=images, logo=picture)
+        elif kind == "html":
+            page = page_html(data, logo=picture, social_card=linked, progress=progress)
+            write_bytes(target, page.encode())
+        else:
+            write_bytes(target, export(data, kind))
+        if badge and baseline:
+            write_bytes(badge, badge_svg(data, baseline).encode())
+        if social_card:
+            write_bytes(social_card, card(data))
+        return data
+
+    if watch is not None:
+        from safecot_reports.watching import watch as keep_writing
+
+        keep_writing(runs, write, lambda line: click.echo(f"{target}: {line}"), every=watch)
+        return
+    data = write()
     for sentence in data["conflicts"] + data["omitted"]:
         click.echo(f"note: {plain(sentence)}", err=True)
     shown = f"{len(data['models'])} models, {len(data['tasks'])} tasks, {len(data['samples'])} samples on the page"

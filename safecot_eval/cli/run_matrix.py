@@ -11,9 +11,10 @@ import click
 from click.core import ParameterSource
 
 from safecot_eval.generate import cards, decoding, matrix, presets, slurm
-from safecot_eval.generate.matrix import Cell, Outcome, Row
+from safecot_eval.generate.matrix import Cell, Row
 from safecot_eval.generate.plan import parse_model_args
 from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
+from safecot_eval.records.matrix_state import Outcome, StateFile
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret
 
@@ -105,7 +106,15 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
             return set()
         return {cell.leaf for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
 
-    went_through = matrix.run(rows, command_of, done_now, click.echo, per_task=given["per_task"])
+    state = StateFile(output)
+    went_through = matrix.run(
+        rows,
+        command_of,
+        done_now,
+        click.echo,
+        per_task=given["per_task"],
+        settled=lambda: state.write(matrix.cells_of(rows)),
+    )
     click.echo(matrix.summary(rows))
     if not went_through:
         return INTERRUPTED

@@ -7,12 +7,12 @@ of its items, and when every request was answered. Within a task, the journal ke
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,13 @@ from safecot_eval.benchmarks.selection import expand_tasks
 from safecot_eval.generate.journal.identity import model_identity
 from safecot_eval.generate.plan import RECORDED
 from safecot_eval.generate.subject import Subject
+from safecot_eval.records.matrix_state import Outcome
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
 
 UNANSWERED = (Status.REQUEST_FAILED.value, Status.BUDGET_EXCEEDED.value)
-
-
-class Outcome(StrEnum):
-    """What became of one model on one task."""
-
-    DONE_BEFORE = "done before"
-    DONE = "done"
-    INCOMPLETE = "incomplete"
-    FAILED = "failed"
-    NOT_STARTED = "not started"
 
 
 @dataclass
@@ -48,12 +39,14 @@ class Cell:
         leaf: The task.
         outcome: What became of it.
         reason: One sentence if it is neither done nor done before.
+        items: Questions that it asks; 0 if not known.
     """
 
     name: str
     leaf: str
     outcome: Outcome
     reason: str = ""
+    items: int = 0
 
 
 @dataclass
@@ -100,10 +93,24 @@ def plan_row(
     name = str(subject.display_name)
     identity = model_identity(subject.model, subject.counted_arguments, options)
     done = finished(subject.folder(output), name, identity, settings, leaves)
+    limit = settings.get("limit")
     cells = [
-        Cell(name, leaf, Outcome.DONE_BEFORE if leaf in done else Outcome.NOT_STARTED) for leaf in leaves
+        Cell(
+            name,
+            leaf,
+            Outcome.DONE_BEFORE if leaf in done else Outcome.NOT_STARTED,
+            items=_limited(count, limit),
+        )
+        for leaf, count in leaves.items()
     ]
     return Row(subject, name, cells, left_out)
+
+
+def _limited(items: int, limit: Any) -> int:
+    """How many items lmms-eval asks: a limit below 1 is a share."""
+    if not isinstance(limit, int | float) or limit <= 0:
+        return items
+    return min(items, math.ceil(items * limit) if limit < 1 else int(limit))
 
 
 def finished(
@@ -145,6 +152,7 @@ def run(
     say: Callable[[str], None],
     *,
     per_task: bool = False,
+    settled: Callable[[], None] = lambda: None,
 ) -> bool:
     """Run what is missing, one process after the other; a model that fails does not stop the others.
 
@@ -154,10 +162,12 @@ def run(
         check: Which leaves of a row are done now.
         say: Prints one line.
         per_task: A process for every task: the model is loaded anew each time, and a crash costs one task at most.
+        settled: Called before the first process and whenever outcomes have changed.
 
     Returns:
         False if it was interrupted.
     """
+    settled()
     for row in rows:
         missing = row.missing()
         if not missing:
@@ -167,8 +177,10 @@ def run(
                 say(f"== {row.name}: {', '.join(cell.leaf for cell in part)}")
                 status = _process(command_of(row, [cell.leaf for cell in part]))
                 _settle(part, check(row), _why(status))
+                settled()
             except KeyboardInterrupt:
                 _settle(part, check(row), "it was interrupted; the same command continues.")
+                settled()
                 return False
     return True
 
@@ -203,6 +215,15 @@ def _settle(cells: Sequence[Cell], done: set[str], reason: str) -> None:
         else:
             cell.outcome = Outcome.INCOMPLETE if reason.startswith("some requests") else Outcome.FAILED
             cell.reason = reason
+
+
+def cells_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """All cells as ``safecot_matrix.json`` holds them."""
+    return [
+        {"model": cell.name, "task": cell.leaf, "items": cell.items, "outcome": cell.outcome.value}
+        for row in rows
+        for cell in row.cells
+    ]
 
 
 def summary(rows: Sequence[Row]) -> str:

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from safecot_eval.cli.run import command
 from safecot_eval.generate import cards, matrix, slurm
 from safecot_eval.generate.journal.identity import model_identity
-from safecot_eval.generate.matrix import Cell, Outcome, Row
+from safecot_eval.generate.matrix import Cell, Row
 from safecot_eval.generate.subject import settings, subject
+from safecot_eval.records.matrix_state import Outcome
 from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run

@@ -169,7 +169,7 @@ def test_filters_find_disputed_items_and_words(browser: Any, page: Path, data: d
     item = data["samples"][7]["item"]
     shown.keyboard.press("/")
     shown.locator("input[type=search]").fill(f"Question {item}: what")
-    shown.locator("[role=status]", has_text="1 of 50 items").wait_for()
+    shown.locator(".count", has_text="1 of 50 items").wait_for()
     assert shown.locator(".item h3").inner_text() == f"Item {item}"
 
 

@@ -57,7 +57,10 @@ function samples(panel, redraw) {
     oninput: () => {
       state.set("find", q.value);
       clearTimeout(timer);
-      timer = setTimeout(search, 80);
+      timer = setTimeout(() => {
+        search();
+        say(`${found.length} items match`);
+      }, 80);
     },
   });
   const filters = [
@@ -71,7 +74,7 @@ function samples(panel, redraw) {
     box: choice(label, `s-${key}`, [["", "all"], ...unique(key).map((v) => [v, key === "task" ? taskTitle(v) : v.replaceAll("_", " ")])], "", () => search()),
   }));
   const show = choice("Show", "s-label", SHOW, "", () => search());
-  const info = h("p", { class: "soft", role: "status" });
+  const info = h("p", { class: "soft count" });
   const lines = h("div", { class: "lines" });
   const list = h("div", {
     class: "items",
