@@ -15,6 +15,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
+* optionally ``DIALOGUES``: leaf suffixes whose items are the turns of dialogues (``extra`` has ``dialogue`` and ``turn``, the
+  category is ``turn N``, the dialogue is the cluster);
 * optionally ``ASPECTS``: scores made from several tasks, ``{aspect: {name: ((leaf suffix, category or empty, numbers), …)}}`` (see
   :mod:`safecot_eval.aggregate.aspects`);
 * optionally ``ONLY_BY_NAME``: leaf suffixes, or True for all: no wildcard, tag or group runs these leaves (a selection of
@@ -67,6 +69,7 @@ class Benchmark:
         data: Name of its data folder; None for a benchmark that draws its own data.
         refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
         also_refuse: Leaf suffixes whose items are also read as items to refuse.
+        dialogues: Leaf suffixes whose items are the turns of dialogues.
         aspects: Scores that are made from several tasks.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
         only_by_name: Leaf suffixes that no wildcard, tag or group runs.
@@ -89,6 +92,7 @@ class Benchmark:
     refusal_lists: Mapping[str, str]
     also_refuse: frozenset[str]
     attack_rate_by_category: bool
+    dialogues: frozenset[str]
     aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]]
     only_by_name: frozenset[str]
     images_from: str | None
@@ -184,6 +188,7 @@ def load(name: str) -> Benchmark:
             refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
             also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
             attack_rate_by_category=bool(getattr(module, "ATTACK_RATE_BY_CATEGORY", False)),
+            dialogues=frozenset(getattr(module, "DIALOGUES", ())),
             aspects=getattr(module, "ASPECTS", {}),
             only_by_name=frozenset(module.VARIANTS if by_name is True else by_name),
             images_from=getattr(module, "IMAGES_FROM", None),
@@ -264,6 +269,24 @@ def base_leaf(task: str) -> str:
     'safecot_figstep'
     """
     return task.partition(OTHER_PROMPT)[0]
+
+
+def has_dialogues(leaf: str) -> bool:
+    """Whether a task's items are the turns of dialogues; False for a task that is not here.
+
+    >>> has_dialogues("safecot_mini_dialogues"), has_dialogues("safecot_mini")
+    (True, False)
+    """
+    return _has_dialogues(leaf, tuple(extra_tasks_dirs()))
+
+
+@cache
+def _has_dialogues(leaf: str, _folders: tuple[Path, ...]) -> bool:
+    try:
+        benchmark, variant = leaf_parts(leaf)
+    except SafecotError:
+        return False
+    return variant in benchmark.dialogues
 
 
 def leaves() -> dict[str, str]:

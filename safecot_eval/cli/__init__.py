@@ -30,6 +30,7 @@ COMMANDS = {
     "rescore": "Score stored generations anew, as this version does; nothing is generated.",
     "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
+    "dialogues": "At which turn dialogues go wrong: the hazard curve by each judge.",
     "aspects": "MultiTrust's aspect scores from the tasks that were run, and what they lack.",
     "submit": "Write one compact results file for a public leaderboard.",
     "validate": "Check submissions: schema, hashes, counts, rates worked out again.",

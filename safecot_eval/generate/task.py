@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from safecot_eval.benchmarks import catalogue, images, item_list
 from safecot_eval.benchmarks.documents import documents
-from safecot_eval.generate import finish_reasons
+from safecot_eval.generate import dialogues, finish_reasons
 from safecot_eval.judge import in_run
 from safecot_eval.records.repeats import FIRST, OTHERS, numbered, own_part
 from safecot_eval.records.samples import ImageSource, Record
@@ -60,6 +60,7 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Open a document's images (RGB, within the pixel limit); none if they are broken or absent."""
+    dialogues.require_history(doc)
     if doc["image_error"] or doc["image_source"] == ImageSource.ABSENT:
         return []
     return [images.open_image(Path(path)) for path in json.loads(doc["images"])]

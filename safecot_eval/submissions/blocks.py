@@ -74,6 +74,7 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
         "car_soft",
         "attack_rate",
         "toxicity",
+        "dialogue_asr",
         *(["crr"] if registry.also_refuse(columns.task) else []),
     }
     return [

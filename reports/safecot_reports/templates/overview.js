@@ -11,6 +11,7 @@ const ORDER = [
   "crr_core",
   "asr",
   "asr_corrected",
+  "dialogue_asr",
   "attack_rate",
   "asr_core",
   "toxicity",

@@ -14,6 +14,7 @@ from loguru import logger
 
 from safecot_eval.generate import lmms_eval
 from safecot_eval.generate.budget import SpendGuard
+from safecot_eval.generate.dialogues import in_turns
 from safecot_eval.generate.journal import store
 from safecot_eval.generate.journal.generation import JournalledGeneration, Tally, chunk_size
 from safecot_eval.generate.journal.identity import model_identity
@@ -88,7 +89,12 @@ class Session:
             finally:
                 self.seconds += time.monotonic() - started
 
-        model.generate_until = timed
+        def document_of(request: Any) -> Mapping[str, Any]:
+            doc_id, task, split = request.args[-3:]
+            row: Mapping[str, Any] = model.task_dict[task][split][doc_id]
+            return row
+
+        model.generate_until = lambda requests: in_turns(timed, requests, document_of)
         return model
 
 

@@ -15,6 +15,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.utils import simple_parse_args_string
 
+from safecot_eval.generate.dialogues import in_turns
 from safecot_eval.generate.finish_reasons import Ended
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
 from safecot_eval.util.errors import SafecotError
@@ -72,7 +73,8 @@ class SafecotModel(lmms):  # type: ignore[misc]
             SystemExit: a user's mistake shows only now (one sentence).
         """
         try:
-            return self.answers(requests)
+            found: list[GenerationResult] = in_turns(self.answers, requests, self.document)
+            return [one if isinstance(one, GenerationResult) else failed(str(one)) for one in found]
         except SafecotError as error:
             raise SystemExit(f"safecot: {error}") from error
 
