@@ -73,10 +73,10 @@ def _evalscope(rows: Sequence[Row]) -> Shaped:
 
 def _garak(rows: Sequence[Row]) -> Shaped:
     shaped = Shaped("garak")
-    attempts: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    attempts: dict[object, tuple[int, Mapping[str, Any]]] = {}
     for number, row in rows:
         if row.get("entry_type") == "attempt":  # written when it is asked and again when it is evaluated
-            attempts[str(row.get("uuid") or number)] = number, row
+            attempts[str(row["uuid"]) if row.get("uuid") else number] = number, row
         _name(shaped, row.get("plugins.target_name") or row.get("plugins.model_name"))
     further = 0
     for number, attempt in attempts.values():

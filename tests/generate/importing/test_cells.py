@@ -90,3 +90,29 @@ def test_columns_of_the_benchmarks_own_files(tmp_path: Path, column: str) -> Non
     path = tmp_path / "a.csv"
     path.write_text(f"{column},response\nHow?,No.\n")
     assert read(path).answers[0].prompt == "How?"
+
+
+@pytest.mark.parametrize("name", ["fileuri.csv", "imgcol.jsonl", "pylist.csv", "winpath.csv"])
+def test_the_field_reports_of_picture_cells(
+    items: Sequence[Item], data_dir: Path, tmp_path: Path, name: str
+) -> None:
+    assert pictured(items, data_dir / REPORTS / "picture-cells" / name, tmp_path) == {"prompt and picture": 4}
+
+
+def test_the_field_report_of_a_first_row_without_a_picture(
+    items: Sequence[Item], data_dir: Path, tmp_path: Path
+) -> None:
+    report = data_dir / REPORTS / "first-row-decides" / "firstnoimg.jsonl"
+    assert pictured(items, report, tmp_path) == {"prompt and picture": 4}
+
+
+def pictured(items: Sequence[Item], report: Path, tmp_path: Path) -> dict[str, int]:
+    """Grounds of the matches of a report's file, whose pictures are put where it says that they are."""
+    for folder in (tmp_path / "images", tmp_path / "data" / "mini"):
+        folder.mkdir(parents=True)
+        for item in items:
+            (folder / item.images[0].name).write_bytes(item.images[0].read_bytes())
+    path = tmp_path / report.name
+    text = report.read_text(encoding="utf-8").replace("file:///data/mini", (tmp_path / "data/mini").as_uri())
+    path.write_text(text, encoding="utf-8")
+    return match(read(path).answers, {TASK: items}).how
