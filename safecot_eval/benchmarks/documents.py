@@ -45,7 +45,7 @@ def own_documents(name: str, revision: str, items: Sequence[Item]) -> list[dict[
         revision: Where the questions come from.
         items: The questions; a hash of them is the version, so that other questions under this name are told apart.
     """
-    asked = json.dumps([[item.item_id, item.prompt] for item in items])
+    asked = json.dumps(sorted([item.item_id, item.prompt] for item in items))
     return [
         {
             **_document(name, item),

@@ -3,8 +3,8 @@
 Builds two tiny randomly initialised VLMs of real architectures, evaluates them and the two baselines on
 ``safecot_mini`` through the real ``lmms-eval`` command, fine-tunes and evaluates the SafeCoT variants in miniature, has
 the embedded judge read every answer, and writes one HTML file. Where ``SAFECOT_DATA_DIR`` is set, published answers of sixteen
-real models join the page, with the human labels that came with them; where SafeCoT's own recorded runs are there, they come
-first, with a page of their own.
+real models join the page, with the human labels that came with them, and so do other people's recorded answers with their
+judges' labels; where SafeCoT's own recorded runs are there, they come first, with a page of their own.
 
     python -m safecot_eval.cli.demo --out demo
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 import yaml
 
 from safecot_eval.benchmarks.data.roots import present
+from safecot_eval.cli import demo_recorded
 from safecot_eval.util import environment, paths
 from safecot_eval.util.errors import SafecotError
 
@@ -113,6 +114,14 @@ def evaluate_recorded(runs: Path) -> None:
             arguments = ["--model", "safecot_replay", "--tasks", f"safecot_{benchmark}"]
             arguments += ["--model_args", f"name={responses.stem},responses={responses}"]
             command.main([*arguments, "--output_path", str(runs)], standalone_mode=False)
+    if (folder := _recorded_answers()) is not None:
+        demo_recorded.import_answers(folder, runs)
+
+
+def _recorded_answers() -> Path | None:
+    root = paths.data_dir()
+    folder = root / demo_recorded.FOLDER if root is not None else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def add_recorded(out: Path, runs: Path, logs: Path) -> None:

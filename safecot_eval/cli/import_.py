@@ -121,6 +121,10 @@ def command(
         raise SafecotError(
             "--own-questions and --expect belong together: say what is right for the questions."
         )
+    if other_prompt and tasks is None:
+        raise SafecotError(
+            "--other-prompt needs --tasks: another wording is told by its id, and many benchmarks use the same ids."
+        )
     sources = [importing.read(path, columns=_pairs(columns, "--column"), folders=images) for path in files]
     for source in sources:
         click.echo(f"{source.path}: {len(source.answers)} answers ({source.kind})")
@@ -187,9 +191,8 @@ def _own(sources: Sequence[Source], expect: str, benchmark: str | None) -> Match
     from safecot_eval.generate import importing
     from safecot_eval.records.samples import Expectation
 
-    revision = ", ".join(f"{source.path.name} {source.sha256[:8]}" for source in sources)
     answers = [answer for source in sources for answer in source.answers]
-    return importing.own_questions(answers, Expectation(expect), revision, benchmark)
+    return importing.own_questions(answers, Expectation(expect), benchmark)
 
 
 def _outcome(matched: Matched) -> Iterator[str]:

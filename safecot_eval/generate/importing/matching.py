@@ -53,7 +53,7 @@ class Matched:
         items: Task to all its items, as they were asked: with another wording, or without the picture that nobody compared.
         leaf_of: Task to the leaf that its items come from (a wording of its own is a task of its own); None for questions
             of the file's own.
-        revision: Of questions of the file's own: where they come from.
+        revision: Of questions of the file's own: a hash of them.
         how: Ground of the match (``prompt and picture``, ``prompt``, ``id``, ``id and prompt`` …) to how many.
         how_of: The same for each answer: (task, item id) to ground.
         left: Answers that fit no item, with the reason.
@@ -287,7 +287,7 @@ def _notes(done: Matched) -> list[str]:
     if absent:
         notes.append(
             f"the pictures of {', '.join(absent)} are not on disk, or are not those that the model was shown: matched by "
-            "id and prompt, image_source absent"
+            "prompt, id or picture name, image_source absent"
         )
     lost = sum(
         "picture" not in done.how_of[task, item_id]

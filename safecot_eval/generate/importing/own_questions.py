@@ -14,15 +14,12 @@ from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 
-def own_questions(
-    answers: Sequence[Answer], expect: Expectation, revision: str, name: str | None = None
-) -> Matched:
+def own_questions(answers: Sequence[Answer], expect: Expectation, name: str | None = None) -> Matched:
     """Make every row an item of a task of its own; its pictures are not looked at.
 
     Args:
         answers: Rows of one or several files, each with a prompt.
         expect: The right behaviour for all of them.
-        revision: Where the questions come from, for the record.
         name: What the task is called after ``safecot_own_``; by default a hash of the questions, so that files with the same
             questions have the same task.
 
@@ -62,7 +59,7 @@ def own_questions(
     if not slug:
         raise SafecotError(f"--benchmark {name}: needs letters or digits.")
     task = f"{OWN_QUESTIONS}{slug}"
-    done = Matched(revision=revision)
+    done = Matched(revision=f"questions {digest}")  # the files are named in the run's provenance
     done.answers[task], done.items[task] = chosen, list(items.values())
     done.leaf_of[task], done.missing[task] = None, []
     done.how["own question"] = len(chosen)

@@ -127,6 +127,8 @@ def test_another_wording_is_refused_until_it_is_asked_for(recorded: Path, tmp_pa
     code, said = imported(tmp_path, file, "--tasks", "safecot_figstep")
     assert code == 2
     assert "500: the item is worded differently; --other-prompt takes it" in said
+    code, said = imported(tmp_path, file, "--other-prompt")
+    assert (code, "--other-prompt needs --tasks" in said) == (2, True)
 
 
 def labels_of(folder: Path) -> Counter[str]:
