@@ -85,6 +85,7 @@ def test_one_file_is_split_over_tasks(recorded: Path, tmp_path: Path) -> None:
         assert len(found) == len(ids)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("pattern", "options", "count", "code"),
     [
