@@ -18,7 +18,6 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from safecot_eval.generate.presets import messages as chat
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
 from safecot_eval.scoring import failure_texts, reasoning
 
@@ -134,7 +133,7 @@ def _continued(request: Any, dialogue: _Dialogue, document_of: Callable[[Any], D
     said, first = list(dialogue.said), dialogue.first
     context, to_messages, settings, *rest = request.args
 
-    def whole(document: Document) -> list[chat.Message]:
+    def whole(document: Document) -> list[dict[str, Any]]:
         token = _ready.set(True)
         try:
             own = [part for part in to_messages(document)[-1]["content"] if part["type"] == "text"]
@@ -143,7 +142,7 @@ def _continued(request: Any, dialogue: _Dialogue, document_of: Callable[[Any], D
             _ready.reset(token)
         for number, (prompt, answer) in enumerate(said):
             if number:
-                found.append(chat.user(prompt))
+                found.append({"role": "user", "content": [{"type": "text", "text": prompt}]})
             found.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
         return [*found, {"role": "user", "content": own}]
 
