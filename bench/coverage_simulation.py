@@ -326,11 +326,11 @@ def repeats(draws: int = 3000) -> Iterator[str]:
     yield "| items | k | mean | spread | mean over answers | worst of k | hit@k | flip rate | mean, plain Wilson |"
     yield "|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for n, k, centre, spread in itertools.product((50, 167), (3, 8), (0.1, 0.5, 0.9), (0.2, 0.6)):
-        a, b = (share * (1 / spread - 1) for share in (centre, 1 - centre))
-        powers = [_beta_power(a, b, k), _beta_power(b, a, k)]
-        truths = (centre, powers[0], 1 - powers[1], 1 - sum(powers))
         covered = np.zeros(5)
-        for _ in range(draws):
+        for p in shifted(centre, rng.uniform(-REACH, REACH, draws)):
+            a, b = (float(share) * (1 / spread - 1) for share in (p, 1 - p))
+            powers = [_beta_power(a, b, k), _beta_power(b, a, k)]
+            truths = (p, powers[0], 1 - powers[1], 1 - sum(powers))
             drawn = (rng.random((n, k)) < rng.beta(a, b, n)[:, None]).astype(float)
             columns = _answers(drawn)
             rows = np.arange(drawn.size)
@@ -338,7 +338,7 @@ def repeats(draws: int = 3000) -> Iterator[str]:
             found = [clustered_rate(drawn.ravel(), columns.cluster)]
             found += [clustered_rate(one, columns.cluster[first]) for one in (least, most, most - least)]
             found.append(rate(int(drawn.sum()), drawn.size))
-            covered += [e.low <= t <= e.high for e, t in zip(found, (*truths, centre), strict=True)]
+            covered += [e.low <= t <= e.high for e, t in zip(found, (*truths, p), strict=True)]
         *ours, plain = (covered / draws).tolist()
         yield (
             f"| {n} | {k} | {centre} | {spread} | {' | '.join(tally.cell(c) for c in ours)} | {100 * plain:.1f} |"

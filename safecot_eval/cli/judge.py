@@ -13,6 +13,7 @@ from safecot_eval.cli.judge_jury import jury
 from safecot_eval.cli.judge_options import (
     chosen_judge,
     chosen_rubrics,
+    for_judge,
     judge_id_of,
     judge_options,
     say_advice,
@@ -57,6 +58,11 @@ def command() -> None:
     multiple=True,
     help="Rubric id or file (.txt); repeat for several. Default: those that each benchmark names.",
 )
+@click.option(
+    "--images",
+    is_flag=True,
+    help="Show the judge the pictures (harm, outcome, siuo_safe, siuo_effective); it must be a model that sees.",
+)
 @click.option("--all-runs", is_flag=True, help="Judge older runs of the same model and task as well.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def runs_command(
@@ -68,6 +74,7 @@ def runs_command(
     max_tokens: int | None,
     no_cache: bool,
     rubric_names: tuple[str, ...],
+    images: bool,
     all_runs: bool,
     quiet: bool,
 ) -> None:
@@ -79,8 +86,11 @@ def runs_command(
     from safecot_eval.records.run import find_runs
 
     found = find_runs(runs, newest_only=not all_runs)
-    sets = chosen_rubrics(rubric_names, official)
+    sets = chosen_rubrics(rubric_names, official, images)
     judge = chosen_judge(name, url, concurrency, no_cache, max_tokens)
+    sets = for_judge(judge, sets, asked=bool(rubric_names))
+    if name == "lite" and images:
+        raise SafecotError("safecot-lite sees no pictures; use an LLM judge for --images.")
     if name == "lite":
         sets = _only_for_lite(sets, rubric_names)
     if name in ("perspective", "alt-profanity-check"):

@@ -12,6 +12,7 @@ import click
 from safecot_eval.cli.judge_options import (
     chosen_judge,
     chosen_rubrics,
+    for_judge,
     judge_id_of,
     judge_options,
     say_advice,
@@ -95,7 +96,9 @@ def evaluate(
                 err=True,
             )
         rows = evaluate_set(
-            SETS[labels], judge, chosen_rubrics((SETS[labels].rubric,), official) if judge else None
+            SETS[labels],
+            judge,
+            for_judge(judge, chosen_rubrics((SETS[labels].rubric,), official), asked=True) if judge else None,
         )
         say_advice(judge)
     elif is_people(labels) and runs:
@@ -139,7 +142,7 @@ def _scorecards(names: Sequence[str], judge: Judge | None, official: bool, price
         live = Live(judge, chosen_rubrics(asked, False) if asked else {}, trained_on=learned)
     elif judge is not None:
         counts = getattr(judge, "counts", None)
-        rubrics = chosen_rubrics(_worded(sets, official), official)
+        rubrics = for_judge(judge, chosen_rubrics(_worded(sets, official), official))
         live = Live(
             judge,
             rubrics,

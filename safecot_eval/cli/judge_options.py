@@ -44,11 +44,31 @@ def judge_options(function: click.decorators.FC) -> click.decorators.FC:
     return function
 
 
-def chosen_rubrics(names: tuple[str, ...], official: bool) -> dict[str, RubricSet]:
-    """Rubrics by name or file; all of the wording if none is named."""
+def chosen_rubrics(names: tuple[str, ...], official: bool, images: bool = False) -> dict[str, RubricSet]:
+    """Rubrics by name or file; all of the wording if none is named; with ``images``, in wordings for judges that see.
+
+    Raises:
+        SafecotError: there is no such rubric, or none of them is for judges that see.
+    """
+    from safecot_eval.judge.pictures import with_pictures
     from safecot_eval.judge.rubrics import choose
 
-    return choose(names, wording="official" if official else "own")
+    if official and images:
+        raise SafecotError("--official and --images are two wordings; say one of them.")
+    sets = choose(names, wording="official" if official else "own")
+    return with_pictures(sets) if images else sets
+
+
+def for_judge(judge: Judge, sets: Mapping[str, RubricSet], *, asked: bool = False) -> dict[str, RubricSet]:
+    """The rubrics as a judge is to be asked: a guard model in the form that it was trained on.
+
+    Raises:
+        SafecotError: a guard judges none of them, or one that was named is not among its own.
+    """
+    from safecot_eval.judge.guards import for_model
+
+    endpoint = getattr(judge, "endpoint", None)
+    return dict(sets) if endpoint is None else for_model(endpoint.model, sets, asked=asked)
 
 
 def chosen_judge(

@@ -52,6 +52,11 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Also write an offline HTML page to label with the keyboard.",
 )
+@click.option(
+    "--images",
+    is_flag=True,
+    help="Copy the pictures into a folder beside the sheet (and into the page, concealed until asked for).",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing sheet (labels in it are lost).")
 def export(
     runs: tuple[str, ...],
@@ -62,6 +67,7 @@ def export(
     rubric: str,
     output: Path,
     page: Path | None,
+    images: bool,
     overwrite: bool,
 ) -> None:
     """Draw answers from RUNS into a blind sheet (and page), with a key that annotators must not see.
@@ -92,14 +98,15 @@ def export(
         raise SafecotError(
             "The runs hold no scored answer to label; see `safecot report` for what went wrong in them."
         )
-    rows, key = blind_sample(found, draw(pool, count, seed), rubric, seed)
+    folder = output.with_name(f"{output.stem}_images") if images else None
+    rows, key = blind_sample(found, draw(pool, count, seed), rubric, seed, folder)
     write_key(key_path, key)
     write_text(output, "\ufeff" + sheet_text(rows))
     click.echo(
         f"{len(rows)} of {len(pool):,} scored answers of {len({c.model for c in pool})} models: {output}"
     )
     if page is not None:
-        write_text(page, page_html(asked, rows))
+        write_text(page, page_html(asked, rows, output.parent))
         click.echo(f"The same as a page: {page}")
     click.echo(f"Key, not for annotators: {key_path}")
     click.echo(f"Labels: {', '.join(asked.labels)}. {asked.text}")

@@ -17,7 +17,7 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval.judge import rubrics
+from safecot_eval.judge import guards, rubrics
 from safecot_eval.judge.endpoint.cache import VerdictCache, default_path
 from safecot_eval.judge.endpoint.endpoint import URL, Endpoint, configured
 from safecot_eval.judge.endpoint.remote import RemoteJudge
@@ -66,13 +66,17 @@ def prefetch(records: Sequence[Record]) -> None:
         return
     fresh = [record for record in records if _key(record) not in _judged]
     found: dict[tuple[str, str], list[dict[str, Any]]] = {_key(record): [] for record in fresh}
+    endpoint, trouble = _endpoint()
     sets = rubrics.own()
+    try:
+        sets = guards.for_model(endpoint.model, sets) if endpoint else sets
+    except SafecotError as error:
+        endpoint, trouble = None, str(error)
     work = [
         piece
         for record in {_key(r): r for r in fresh}.values()
         for piece in work_of(record, {n: sets[n] for n in record["rubrics"] if n in sets}, record)
     ]
-    endpoint, trouble = _endpoint()
     name = endpoint.judge_id if endpoint else "unreachable"
 
     def emit(piece: Work, reading: Reading, cut: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from safecot_eval.judge.neutralise import MAX_CHARACTERS, clean
-from safecot_eval.judge.rubrics import Rubric, text_of
+from safecot_eval.judge.rubrics import IMAGE, Rubric, text_of
 from safecot_eval.records.samples import Record
 
 PROMPT_VERSION = 1
@@ -47,12 +47,14 @@ class Request:
         message: The user turn, whole.
         content: 64 hexadecimal digits that name the question: wording and material as the judge sees them.
         cut: Characters of the material that the judge does not see.
+        answer: With a conversation, what the assistant said in it; ``message`` is then the request alone.
     """
 
     rubric: Rubric
     message: str
     content: str
     cut: int
+    answer: str | None = None
 
 
 def build(rubric: Rubric, record: Record, *, max_characters: int = MAX_CHARACTERS, salt: str = "") -> Request:
@@ -64,16 +66,21 @@ def build(rubric: Rubric, record: Record, *, max_characters: int = MAX_CHARACTER
         max_characters: Limit for each text of the material.
         salt: Changes the delimiters' code and the content's name.
     """
-    texts = {name: clean(text_of(record, name), max_characters) for name in rubric.sees}
+    texts = {name: clean(text_of(record, name), max_characters) for name in rubric.sees if name != IMAGE}
     material = {name: text.text for name, text in texts.items()}
-    named = json.dumps([PROMPT_VERSION, rubric.hash, material, salt], ensure_ascii=True, sort_keys=True)
+    # Pictures are named by their hashes, and are sent beside the message.
+    seen = material | ({IMAGE: text_of(record, IMAGE)} if IMAGE in rubric.sees else {})
+    named = json.dumps([PROMPT_VERSION, rubric.hash, seen, salt], ensure_ascii=True, sort_keys=True)
     digest = hashlib.sha256(named.encode()).digest()
-    if rubric.template:
+    answer = None
+    if rubric.as_conversation:
+        message, answer = material["prompt"], material["answer"]
+    elif rubric.template:
         message = _filled(rubric.template, rubric.placeholders, material)
     else:
         code = base64.b32encode(digest[:10]).decode().lower()
         message = shared_part(rubric) + _delimited(material, code) + "\n\n" + rubric.ask
-    return Request(rubric, message, digest.hex(), sum(text.cut for text in texts.values()))
+    return Request(rubric, message, digest.hex(), sum(text.cut for text in texts.values()), answer)
 
 
 def shared_part(rubric: Rubric) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -39,7 +39,10 @@ FIELDS = (
     "reference",
     "keywords",
     "behaviour",
+    "image",
 )
+IMAGE = "image"
+"""The field that is no text: the pictures that the model was shown."""
 BY_FIRST = "first token"
 _NEEDED = ("id", "version", "title", "source", "sees", "labels", "ask")
 
@@ -66,6 +69,8 @@ class Rubric:
         system: System message; empty for none.
         by_first_token: The label is the reply whose first token is the more probable, and its probability is that token's
             share of both: a softmax over two entries of the vocabulary.
+        as_conversation: The request and the answer are sent as the turns of a conversation; the judge's own chat template
+            holds the question (guard models).
     """
 
     id: str
@@ -83,6 +88,7 @@ class Rubric:
     otherwise: str = ""
     system: str = ""
     by_first_token: bool = False
+    as_conversation: bool = False
 
     @cached_property
     def hash(self) -> str:
@@ -93,6 +99,8 @@ class Rubric:
             content += [self.system, self.by_first_token]
         if self.otherwise:
             content.append(self.otherwise)
+        if self.as_conversation:
+            content.append("as conversation")
         return sha256_of(json.dumps(content, ensure_ascii=True))[:16]
 
     @property
@@ -103,18 +111,23 @@ class Rubric:
 
 @dataclass(frozen=True)
 class RubricSet:
-    """A rubric with its variants: the wording for an item is the first whose ``applies_to`` fits."""
+    """A rubric with its variants: the wording for an item is the first whose ``applies_to`` fits.
+
+    Where there is a wording for judges that see, it is that of all records with pictures.
+    """
 
     id: str
     general: Rubric
     variants: tuple[Rubric, ...] = ()
+    seeing: Rubric | None = None
 
     @cached_property
     def hash(self) -> str:
         """Hash of all wordings: verdicts are comparable where it is equal."""
-        if not self.variants:
+        wordings = [self.general, *self.variants, *([self.seeing] if self.seeing else [])]
+        if len(wordings) == 1:
             return self.general.hash
-        joined = "".join(rubric.hash for rubric in (self.general, *self.variants))
+        joined = "".join(rubric.hash for rubric in wordings)
         return sha256_of(joined)[:16]
 
     def for_record(self, record: Record) -> Rubric | None:
@@ -122,7 +135,7 @@ class RubricSet:
         benchmark = record.get("benchmark", "")
         places = f"{benchmark}/{record.get('category', '')}", f"{benchmark}:{record.get('variant', '')}"
         fitting = (r for r in self.variants if any(fnmatchcase(place, r.applies_to) for place in places))
-        rubric = next(fitting, self.general)
+        rubric = self.seeing if self.seeing and text_of(record, IMAGE) else next(fitting, self.general)
         return rubric if all(text_of(record, name) for name in rubric.sees) else None
 
 
@@ -132,6 +145,8 @@ def text_of(record: Record, name: str) -> str:
         return str(record.get("raw") or record.get("answer") or "")
     if name in ("prompt", "answer", "reasoning"):
         return str(record.get(name) or "")
+    if name == IMAGE:
+        return " ".join(record.get("image_sha256") or ())
     extra = record.get("extra") or {}
     if name == "keywords":
         return str(extra.get("keywords") or record.get("category") or "").replace("_", " ")
@@ -224,7 +239,7 @@ def official(names: Iterable[str] = ()) -> dict[str, RubricSet]:
     for name in wanted or entries:
         entry = entries[name]
         file = Path(entry.get("file", OFFICIAL_FILE))
-        if (path := _in_data_folder(file)) is None:
+        if (path := in_data_folder(file)) is None:
             absent.append(_no_file(file))
             continue
         if path not in read:
@@ -322,7 +337,8 @@ def _pattern(entry: Mapping[str, Any], prompts: Any, path: Path) -> str:
     return pattern
 
 
-def _in_data_folder(file: Path) -> Path | None:
+def in_data_folder(file: Path) -> Path | None:
+    """Where a prepared file is; None if it is in no data folder."""
     folders = [folder for folder in (data_dir(), cache_dir() / "data") if folder is not None]
     return next((folder / file for folder in folders if (folder / file).is_file()), None)
 
@@ -364,11 +380,15 @@ def choose(names: Iterable[str], *, wording: str = "own") -> dict[str, RubricSet
 
 
 def wording_of(sets: Mapping[str, RubricSet]) -> str:
-    """What a judge id says about the wording: nothing for our own, ``+official``, or ``+<hash>`` for a file."""
+    """What a judge id says about the wording: nothing for our own and for guards, ``+official``, ``+image``, or ``+<hash>``."""
     ours = own()
     foreign = sorted(s.hash for name, s in sets.items() if name not in ours or ours[name].hash != s.hash)
     if not foreign:
         return ""
+    if all(s.general.as_conversation for s in sets.values()):
+        return ""
     if all(s.general.template for s in sets.values()):
         return "+official"
+    if all(name in ours and replace(s, seeing=None).hash == ours[name].hash for name, s in sets.items()):
+        return "+image"
     return "+" + sha256_of("".join(foreign))[:8]

@@ -93,6 +93,8 @@ class EmulatedServer:
             return
         request = json.loads(body)
         message = request["messages"][-1]["content"]
+        if not isinstance(message, str):
+            message = " ".join(part["text"] for part in message if part["type"] == "text")
         self.in_flight += 1
         self.most_at_once = max(self.most_at_once, self.in_flight)
         try:

@@ -106,7 +106,7 @@ def test_token_ids_and_probability_are_those_of_the_recorded_method(
             "category": "",
             "benchmark": "",
         }
-        body: dict[str, Any] = Dialect().body(model, build(rubric, record).message, rubric)
+        body: dict[str, Any] = Dialect().body(model, build(rubric, record))
         reply = httpx.post(
             f"{vllm_server.url}/chat/completions", json={**body, "return_token_ids": True}, timeout=300
         )

@@ -48,16 +48,17 @@ def reply(text: str, told: dict[str, float] | None = None, finish: str = "stop")
 
 
 def test_the_judge_sees_the_answer_alone_and_a_system_message() -> None:
-    message = build(RUBRIC, record("I can't.", raw="<think>x</think>I can't.")).message
+    request = build(RUBRIC, record("I can't.", raw="<think>x</think>I can't."))
+    message = request.message
     assert "I can't." in message
     assert "How?" not in message
     assert "<think>" not in message
-    body = Dialect().body("judge", message, RUBRIC)
+    body = Dialect().body("judge", request)
     assert [turn["role"] for turn in body["messages"]] == ["system", "user"]
     assert body["messages"][0]["content"] == RUBRIC.system
     assert body["structured_outputs"] == {"choice": ["reject", "accept"]}
     assert (body["logprobs"], body["top_logprobs"], body["temperature"]) == (True, 20, 0)
-    other = Dialect().body("judge", "m", rubrics.own()["refusal"].general)
+    other = Dialect().body("judge", build(rubrics.own()["refusal"].general, record("m")))
     assert [turn["role"] for turn in other["messages"]] == ["user"]
     assert "top_logprobs" not in other
 

@@ -7,9 +7,11 @@ reasons before it replies: then a label needs room for thousands of tokens, not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from safecot_eval.judge.prompts import Request
 from safecot_eval.judge.replies import cut_while_reasoning
 from safecot_eval.judge.rubrics import Rubric
 from safecot_eval.scoring.reasoning import split
@@ -63,10 +65,24 @@ class Dialect:
             return REASONED_TOKENS
         return CHOICE_TOKENS if self.constrained else FREE_TOKENS
 
-    def body(self, model: str, message: str, rubric: Rubric) -> dict[str, Any]:
-        """A request for one verdict."""
+    def body(self, model: str, request: Request, images: Sequence[str] = ()) -> dict[str, Any]:
+        """A request for one verdict.
+
+        Args:
+            model: The served name.
+            request: What is asked.
+            images: Addresses of the pictures, in order; they stand before the text.
+        """
+        rubric = request.rubric
         free = bool(rubric.pattern) or not self.constrained
-        body = self._body(model, message, self.room(rubric), None if free else list(rubric.replies))
+        body = self._body(model, request.message, self.room(rubric), None if free else list(rubric.replies))
+        if request.answer is not None:
+            body["messages"].append({"role": "assistant", "content": request.answer})
+        if images:
+            for turn in body["messages"]:
+                turn["content"] = [{"type": "text", "text": turn["content"]}]
+            pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+            body["messages"][0]["content"][:0] = pictures
         if rubric.system:
             body["messages"].insert(0, {"role": "system", "content": rubric.system})
         if rubric.by_first_token and self.logprobs:

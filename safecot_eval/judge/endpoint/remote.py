@@ -15,12 +15,15 @@ from safecot_eval.judge.endpoint.cache import VerdictCache, key_of
 from safecot_eval.judge.endpoint.concurrency import RisingLimit
 from safecot_eval.judge.endpoint.dialect import Dialect, find_out, too_long
 from safecot_eval.judge.endpoint.endpoint import MAX_TOKENS, Endpoint
+from safecot_eval.judge.pictures import data_urls, pictures_of
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import CUT, CUT_REASONING, Reading, read
+from safecot_eval.judge.rubrics import IMAGE
 from safecot_eval.judge.work import Emit, Work
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import ChatClient
 from safecot_eval.util.chat_remedies import Adaptations
+from safecot_eval.util.errors import SafecotError
 
 MOST_IN_FLIGHT = 512
 TIMEOUT_S = 120.0
@@ -179,6 +182,13 @@ class _Session:
         for work, request, key in zip(chunk, requests, keys, strict=True):
             slot = _Slot(work, request.cut, known.get(key))
             self.order.append(slot)
+            pictures: tuple[Path, ...] = ()
+            if slot.reading is None and IMAGE in work.rubric.sees:
+                try:
+                    pictures = pictures_of(work.record)
+                except SafecotError as error:  # never judged without what it is about
+                    slot.reading = Reading(Unscored.MISSING, failure=str(error))
+                    continue
             if slot.reading is None and key in self.waiting:
                 self.waiting[key].append(slot)
             elif slot.reading is None:
@@ -187,13 +197,19 @@ class _Session:
                     endpoint = self.judge.endpoint
                     self.judge._dialect = await find_out(self.client, endpoint.model, endpoint.max_tokens)
                 await self.room.acquire()
-                task = asyncio.create_task(self._ask(key, request))
+                task = asyncio.create_task(self._ask(key, request, pictures))
                 self.tasks.add(task)
                 task.add_done_callback(self._finished)
         self.hand_on()
 
-    async def _ask(self, key: str, request: Request) -> None:
-        reading = await self._reading(request)
+    async def _ask(self, key: str, request: Request, pictures: tuple[Path, ...]) -> None:
+        try:
+            images = await asyncio.to_thread(data_urls, pictures) if pictures else []
+            reading = await self._reading(request, images)
+        except SafecotError as error:  # a picture that cannot be decoded any more
+            if not pictures:
+                raise
+            reading = Reading(Unscored.MISSING, failure=str(error))
         if reading.label != Unscored.MISSING:
             self.counts.cut += reading.failure == CUT
             self.counts.cut_reasoning += reading.failure == CUT_REASONING
@@ -203,14 +219,12 @@ class _Session:
             slot.reading = reading
         self.hand_on()
 
-    async def _reading(self, request: Request) -> Reading:
+    async def _reading(self, request: Request, images: list[str]) -> Reading:
         """Ask, and once more with other room for the reply where the judge turns out to reason or its context is short."""
         dialect = self.judge._dialect
         assert dialect is not None  # noqa: S101
         while True:
-            reply = await self.client.complete(
-                dialect.body(self.judge.endpoint.model, request.message, request.rubric)
-            )
+            reply = await self.client.complete(dialect.body(self.judge.endpoint.model, request, images))
             self.counts.input_tokens += reply.input_tokens or 0
             self.counts.output_tokens += reply.output_tokens or 0
             shorter = dialect.shorter() if too_long(reply) else None

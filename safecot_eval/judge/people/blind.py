@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from safecot_eval.benchmarks.images import open_image
 from safecot_eval.judge.people.sampling import Drawn
 from safecot_eval.judge.people.sheet import Key, KeyEntry, Row
+from safecot_eval.judge.pictures import QUALITY, pictures_of
 from safecot_eval.records.run import Run
 from safecot_eval.util.errors import SafecotError
 
 
 def blind_sample(
-    runs: Sequence[Run], drawn: Sequence[Drawn], rubric: str, seed: int
+    runs: Sequence[Run], drawn: Sequence[Drawn], rubric: str, seed: int, images: Path | None = None
 ) -> tuple[list[Row], Key]:
     """Fetch the texts of the drawn answers and separate them from where they come from.
 
@@ -20,17 +23,20 @@ def blind_sample(
         drawn: In the order of the sheet.
         rubric: What is labelled.
         seed: Of the draw; kept in the key.
+        images: Folder for copies of the pictures, named by row; None if annotators see none.
 
     Raises:
-        SafecotError: a samples file changed while it was read.
+        SafecotError: a samples file changed while it was read, or a picture is not on this machine.
     """
     texts: dict[tuple[int, str], tuple[str, str]] = {}
+    seen: dict[tuple[int, str], tuple[Path, ...]] = {}
     wanted = {(d.candidate.run, d.candidate.sample_id) for d in drawn}
     for number in sorted({run for run, _ in wanted}):
         for record in runs[number].samples():
             place = (number, record["sample_id"])
             if place in wanted and place not in texts:
                 texts[place] = (record["prompt"], record["answer"])
+                seen[place] = pictures_of(record) if images is not None else ()
     if missing := wanted - texts.keys():
         path = runs[min(missing)[0]].samples_path
         raise SafecotError(
@@ -41,7 +47,9 @@ def blind_sample(
     entries: dict[str, KeyEntry] = {}
     for position, (candidate, weight) in enumerate(((d.candidate, d.weight) for d in drawn), start=1):
         name, run = f"{position:0{width}d}", runs[candidate.run]
-        rows.append(Row(name, *texts[candidate.run, candidate.sample_id]))
+        place = (candidate.run, candidate.sample_id)
+        copies = copied(seen[place], images, name) if images is not None else ()
+        rows.append(Row(name, *texts[place], images=copies))
         entries[name] = KeyEntry(
             model=candidate.model,
             task=candidate.task,
@@ -52,3 +60,12 @@ def blind_sample(
             stratum=candidate.stratum,
         )
     return rows, Key(rubric, seed, entries)
+
+
+def copied(paths: Sequence[Path], folder: Path, name: str) -> tuple[str, ...]:
+    """Copies of a row's pictures, under names that tell nothing; returns their paths as a sheet beside the folder has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{name}-{number}.jpg" for number in range(1, len(paths) + 1)]
+    for path, copy in zip(paths, names, strict=True):
+        open_image(path).save(folder / copy, "JPEG", quality=QUALITY)
+    return tuple(f"{folder.name}/{copy}" for copy in names)

@@ -31,11 +31,34 @@ function show() {
   const row = rows[at];
   byId("prompt").textContent = row ? row.prompt : "";
   byId("answer").textContent = row ? row.answer : "";
+  conceal(row);
   names.forEach((name, i) => buttons[i].setAttribute("aria-pressed", String(Boolean(row) && given[row.row] === name)));
   const done = rows.filter((r) => given[r.row]).length;
   byId("progress").max = Math.max(rows.length, 1);
   byId("progress").value = done;
   byId("count").textContent = "answer " + (at + 1) + " of " + rows.length + ", " + done + " labelled";
+}
+
+// A picture enters the page only when it is asked for, and leaves it with its answer.
+function conceal(row) {
+  byId("pictures").hidden = !(row && row.images);
+  byId("shown").replaceChildren();
+  byId("shown").hidden = true;
+  byId("reveal").setAttribute("aria-expanded", "false");
+}
+
+function reveal() {
+  const row = rows[at];
+  if (!row || !row.images) return;
+  if (!byId("shown").hidden) { conceal(row); return; }
+  byId("shown").replaceChildren(...row.images.map((source, number) => {
+    const image = document.createElement("img");
+    image.src = source;
+    image.alt = "Picture " + (number + 1) + " of the request";
+    return image;
+  }));
+  byId("shown").hidden = false;
+  byId("reveal").setAttribute("aria-expanded", "true");
 }
 
 function move(step) {
@@ -75,6 +98,7 @@ byId("back").addEventListener("click", () => move(-1));
 byId("forward").addEventListener("click", () => move(1));
 byId("open").addEventListener("click", nextOpen);
 byId("download").addEventListener("click", download);
+byId("reveal").addEventListener("click", reveal);
 byId("annotator").addEventListener("input", store);
 document.addEventListener("keydown", (event) => {
   if (event.target === byId("annotator") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -83,6 +107,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "ArrowLeft") move(-1);
   else if (event.key === "ArrowRight") move(1);
   else if (event.key === "n") nextOpen();
+  else if (event.key === "p") reveal();
   else return;
   event.preventDefault();
 });

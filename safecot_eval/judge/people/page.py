@@ -20,13 +20,22 @@ from safecot_eval.util.files import sha256_of
 _HERE = Path(__file__).parent
 
 
-def page_html(question: Question, rows: Sequence[Row]) -> str:
-    """The page for one sample, as one HTML text without any outside reference."""
+def page_html(question: Question, rows: Sequence[Row], folder: Path | None = None) -> str:
+    """The page for one sample, as one HTML text without any outside reference.
+
+    Args:
+        question: What is asked.
+        rows: The answers.
+        folder: Where the rows' pictures are; they are put into the page, and shown when somebody asks for them.
+    """
     template, style, script = (
         (_HERE / f"page.{ending}").read_text(encoding="utf-8") for ending in ("html", "css", "js")
     )
-    content = [asdict(row) for row in rows]
+    content = [{k: v for k, v in asdict(row).items() if k != "images" or v} for row in rows]
     sample = sha256_of(json.dumps(content))[:16]
+    for row in content:
+        if "images" in row:
+            row["images"] = [_picture((folder or Path()) / name) for name in row["images"]]
     data = json.dumps(
         {"question": question.text, "labels": question.labels, "rows": content, "sample": sample},
         ensure_ascii=True,
@@ -34,13 +43,17 @@ def page_html(question: Question, rows: Sequence[Row]) -> str:
     # "<" could end the element or open a comment; as an escape it is the same JSON.
     data = data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     # The data are put in last: nothing in them is taken for a placeholder.
     for name, text in (("__CSP__", policy), ("__STYLE__", style), ("__SCRIPT__", script), ("__DATA__", data)):
         template = template.replace(name, text, 1)
     return template
+
+
+def _picture(path: Path) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _digest(text: str) -> str:

@@ -20,6 +20,8 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text
 
 COLUMNS = ("row", "prompt", "answer", "label", "note")
+IMAGES = "images"
+"""A further column of sheets with pictures: their files, which stay closed until somebody opens them."""
 KEY_SCHEMA = 1
 MAX_CELL = 32_000  # spreadsheets cut a cell at 32,767 characters without a word
 _CUT = " […] (cut here: too long for a spreadsheet cell)"
@@ -32,13 +34,15 @@ class Row:
 
     Attributes:
         row: Opaque id.
-        prompt: What the model was asked (images are not shown).
+        prompt: What the model was asked.
         answer: The model's final answer.
+        images: Files of the pictures that the model was shown, where annotators may see them; else empty.
     """
 
     row: str
     prompt: str
     answer: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,12 @@ def sheet_text(rows: Iterable[Row]) -> str:
     """The sheet as CSV text, with empty label and note columns."""
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
-    writer.writerows((r.row, guard(r.prompt), guard(r.answer), "", "") for r in rows)
+    shown = list(rows)
+    seen = any(row.images for row in shown)
+    writer.writerow((*COLUMNS, IMAGES) if seen else COLUMNS)
+    for r in shown:
+        cells = (r.row, guard(r.prompt), guard(r.answer), "", "")
+        writer.writerow((*cells, " ".join(r.images)) if seen else cells)
     return stream.getvalue()
 
 

@@ -9,10 +9,14 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from safecot_eval.cli.label import command
 from safecot_eval.judge.people import Row, page_html, question
+from tests.judge.test_seeing import mini_run
 
 HOSTILE = '</script><script>window.owned=1</script><img src=x onerror="window.owned=1"> __SCRIPT__ <!-- &lt;'
 # Label the first and go on, skip one, label the last, go back twice and change the first label.
@@ -25,7 +29,7 @@ const element = (id) => elements[id] ??= {
   attributes: {}, value: "", on: {},
   addEventListener(name, call) { this.on[name] = call; },
   setAttribute(name, value) { this.attributes[name] = value; },
-  append() {}, click() { saved = this.download; },
+  append() {}, replaceChildren() {}, click() { saved = this.download; },
 };
 let made = 0, text;
 globalThis.document = {
@@ -137,3 +141,57 @@ def test_labelling_with_the_keyboard_in_a_browser(browser, page, tmp_path):
     assert labels == LABELLED
     assert problems == []
     assert all(url.startswith(("file:", "blob:")) for url in requests)
+
+
+@pytest.fixture
+def with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A sheet and a page of two answers about pictures of the built-in benchmark."""
+    mini_run(tmp_path / "runs")
+    sheet, page = tmp_path / "labels.csv", tmp_path / "labels.html"
+    arguments = ["export", str(tmp_path / "runs"), "--images", "-o", str(sheet), "--page", str(page)]
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return sheet, page
+
+
+def test_pictures_lie_beside_the_sheet_and_in_the_page(with_pictures: tuple[Path, Path]) -> None:
+    sheet, page = with_pictures
+    with sheet.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4
+    named = [row["images"] for row in rows if row["images"]]
+    assert len(named) == 3
+    assert all(re.fullmatch(r"labels_images/000\d-1\.jpg", name) for name in named), "names that tell nothing"
+    assert all((sheet.parent / name).read_bytes().startswith(b"\xff\xd8") for name in named)
+    text = page.read_text(encoding="utf-8")
+    data = json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
+    )
+    assert sum("images" in row for row in data["rows"]) == 3
+    assert "<img" not in text, "concealed: no picture is on the page before it is asked for"
+    assert "img-src data:" in text
+
+
+@pytest.mark.slow
+def test_a_picture_is_concealed_until_it_is_asked_for(browser, with_pictures: tuple[Path, Path]) -> None:
+    tab = browser.new_page()
+    problems: list[str] = []
+    tab.on("console", lambda message: problems.append(message.text))
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.goto(with_pictures[1].as_uri())
+    seen = 0
+    for _ in range(4):
+        assert tab.locator("img").count() == 0
+        if tab.locator("#reveal").is_visible():
+            tab.keyboard.press("p")
+            assert tab.locator("#shown img").is_visible()
+            assert tab.evaluate("document.querySelector('#shown img').decode().then(() => true)")
+            assert tab.locator("#reveal").get_attribute("aria-expanded") == "true"
+            tab.click("#reveal")
+            assert tab.locator("img").count() == 0
+            tab.click("#reveal")
+            seen += 1
+        tab.keyboard.press("ArrowRight")
+    assert seen >= 3
+    assert problems == []
+    tab.close()

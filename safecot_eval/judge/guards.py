@@ -1,0 +1,98 @@
+"""Guard models as judges: Llama Guard 3 and 4 (with pictures), Qwen3Guard-Gen, WildGuard.
+
+Such a model is asked in the only form that it was trained on, whatever a rubric's text says: ``guards.yaml`` has the forms. A
+guard that says nothing about a rubric has no wording for it. LlavaGuard and ShieldGemma 2 are not among them: they judge a
+picture and do not read an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from safecot_eval.judge.rubrics import IMAGE, OFFICIAL_FILE, Rubric, RubricSet, in_data_folder
+from safecot_eval.util.errors import SafecotError
+
+TABLE = Path(__file__).with_name("guards.yaml")
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return found
+
+
+def guard_of(model: str) -> str | None:
+    """Which guard a served model is; None for a model that is asked in words.
+
+    >>> guard_of("meta-llama/Llama-Guard-4-12B"), guard_of("Qwen/Qwen3Guard-Gen-8B"), guard_of("gpt-4o")
+    ('llama_guard_vision', 'qwen3guard', None)
+    """
+    return next((name for name, one in _table().items() if re.search(one["models"], model, re.I)), None)
+
+
+def wordings(guard: str) -> dict[str, RubricSet]:
+    """The rubrics that a guard can judge by.
+
+    Raises:
+        SafecotError: its own words are in no data folder.
+    """
+    entry = _table()[guard]
+    found = {}
+    for name, reply in entry["rubrics"].items():
+        template, fields = "", {}
+        if "template" in entry:
+            template, fields = _official_text(entry["template"]), entry["fields"]
+        rubric = Rubric(
+            id=name,
+            variant=guard,
+            sees=("prompt", "answer"),
+            replies=reply["replies"],
+            title=f"{guard}: {name}",
+            source=" ".join(entry["source"].split()),
+            template=template,
+            placeholders=fields,
+            pattern=reply["pattern"],
+            as_conversation=not template,
+        )
+        seeing = replace(rubric, sees=(IMAGE, *rubric.sees)) if entry["image"] else None
+        found[name] = RubricSet(name, rubric, seeing=seeing)
+    return found
+
+
+def _official_text(key: str) -> str:
+    path = in_data_folder(OFFICIAL_FILE)
+    text = json.loads(path.read_text(encoding="utf-8")).get(key) if path is not None else None
+    if not isinstance(text, str):
+        raise SafecotError(
+            f"The official text {key!r} is in no data folder; see `safecot data prepare protocols`."
+        )
+    return text
+
+
+def for_model(model: str, sets: Mapping[str, RubricSet], *, asked: bool = False) -> dict[str, RubricSet]:
+    """The rubrics as a model is to be asked: a guard's own wordings, or those that were chosen.
+
+    Args:
+        model: The served name.
+        sets: The rubrics that were chosen.
+        asked: They were named one by one: what the guard cannot judge is an error then, and else left out.
+
+    Raises:
+        SafecotError: the guard judges none of them, or one that was named is not among its own.
+    """
+    guard = guard_of(model)
+    if guard is None:
+        return dict(sets)
+    own = wordings(guard)
+    foreign = [name for name in sets if name not in own]
+    if foreign and (asked or len(foreign) == len(sets)):
+        raise SafecotError(f"{model} is a guard that judges {', '.join(own)} only, not {foreign[0]!r}.")
+    return {name: own[name] for name in sets if name in own}
