@@ -212,6 +212,38 @@ def test_an_image_archive_of_a_hub_set(online: Served) -> None:
     assert all(item.images for item in catalogue.items_of("safecot_mssbench_embodied"))
 
 
+def test_salad_with_a_flat_archive(online: Served) -> None:
+    row = {"category": "Food", "image": "a.jpg", "text": "What now?", "id": 5, "safety type": "unsafe"}
+    files = {"data.json": json.dumps([{**row, "safety warning": "No."}]).encode()}
+    files["image.zip"] = zip_of({"a.jpg": picture("navy", "JPEG")})
+    hub_of(online, "Holly301/SaLAD", "b" * 40, files)
+    assert prepare.prepare("salad").leaves == {"safecot_salad": 1}
+    (item,) = catalogue.items_of("safecot_salad")
+    assert item.images[0].read_bytes() == picture("navy", "JPEG")
+
+
+def test_mtmcs_with_a_picture_and_a_list_of_pictures(online: Served) -> None:
+    spoken = {
+        "r1": "A?",
+        "r2": "B?",
+        "r3": "C?",
+        "safe_r1": "S?",
+        "unsafe_r1": "U?",
+        "safe_r3": "S!",
+        "unsafe_r3": "U!",
+    }
+    image = {"bytes": picture("red"), "path": None}
+    row = {"id": "9", "image": image, "variant_images": [image, image], "multimodal_dialogue": spoken}
+    files = {f"data/{kind}-00000-of-00001.parquet": parquet([row]) for kind in ("type_a", "type_b")}
+    hub_of(online, "ND-25/MCS-bench", "b" * 40, files)
+    assert prepare.prepare("mtmcs").leaves == {"safecot_mtmcs_type_a": 6, "safecot_mtmcs_type_b": 6}
+    prompts = [item.prompt for item in catalogue.items_of("safecot_mtmcs_type_b")]
+    assert prompts == ["U?", "B?", "C?", "S?", "B?", "C?"]
+    assert all(
+        item.images[0].read_bytes() == picture("red") for item in catalogue.items_of("safecot_mtmcs_type_a")
+    )
+
+
 @pytest.mark.parametrize("packed", ["folders", "zip", "mis_test"])
 def test_mis_with_two_images_an_item(online: Served, packed: str) -> None:
     files: dict[str, bytes] = {}

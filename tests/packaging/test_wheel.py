@@ -97,7 +97,9 @@ def test_nothing_else_is_there(names: set[str], wheel: Path) -> None:
         f"safecot_eval-{PROJECT['version']}.dist-info",
     }
     endings = (".pyc", ".safetensors", ".bin", ".pt", ".parquet", ".log", ".part")
-    assert not [name for name in names if name.endswith(endings) or "/tests/" in name or "__pycache__" in name]
+    assert not [
+        name for name in names if name.endswith(endings) or "/tests/" in name or "__pycache__" in name
+    ]
     assert wheel.stat().st_size < 5 * 2**20
     with zipfile.ZipFile(wheel) as archive:
         for name in names:

@@ -157,6 +157,8 @@ def _plain(value: Any, column: str, target: Path, table: str, number: int) -> An
         path = target / IMAGES / f"{table}-{number:05d}{suffix}{_ending(content)}"
         _put(path, io.BytesIO(content))
         return path.relative_to(target).as_posix()
+    if isinstance(value, list) and any(isinstance(one, dict) and "bytes" in one for one in value):
+        return [_plain(one, f"{column}-{n}", target, table, number) for n, one in enumerate(value)]
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return json.loads(json.dumps(value, default=str))
