@@ -37,10 +37,10 @@ class Started:
         self.process.start()
 
     @property
-    def stderr(self) -> str:
-        """What it has said on stderr so far."""
-        path = Path(self._paths[1])
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    def said(self) -> str:
+        """What it has said so far, on stdout and on stderr."""
+        paths = [Path(path) for path in self._paths]
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists())
 
     def wait(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Its end; killed after ``timeout`` seconds."""

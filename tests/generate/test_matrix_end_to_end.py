@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,9 @@ import pytest
 import yaml
 
 from safecot_eval.benchmarks import catalogue
+from safecot_eval.generate import matrix
 from safecot_eval.records.run import find_runs
+from tests.processes import Started
 from tests.tasks.conftest import invented  # noqa: F401 - the fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
@@ -68,40 +68,37 @@ def card_files(tmp_path: Path, invented: Path) -> list[str]:  # noqa: F811
     return [str(path) for path in paths]
 
 
-def start(cards: list[str], folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "safecot_eval", "run", "--models", ",".join(cards)),
-            *("--tasks", ",".join(TASKS), "--limit", "6", "--gen_kwargs", "max_new_tokens=8"),
-            *("--output_path", "runs", "--report", "leaderboard.html"),
-        ],
+def start(cards: list[str], folder: Path) -> Started:
+    return Started(
+        *("tests.generate.matrix_of_forks", "run", "--models", ",".join(cards)),
+        *("--tasks", ",".join(TASKS), "--limit", "6", "--gen_kwargs", "max_new_tokens=8"),
+        *("--output_path", "runs", "--report", "leaderboard.html"),
         cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
     )
+
+
+def end(started: Started) -> tuple[int, str]:
+    done = started.wait()
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_interrupted_and_continued(card_files: list[str], tmp_path: Path) -> None:
     first = start(card_files, tmp_path)
     deadline = time.monotonic() + 240
-    while not list(tmp_path.glob("runs/Always_refuses/*_run.json")):
-        assert first.poll() is None
+    while "model   safecot_replay" not in first.said:  # the second model says what it will do
+        assert first.process.is_alive(), first.said
         assert time.monotonic() < deadline
-        time.sleep(0.2)
-    time.sleep(1.5)  # the second model is starting
-    os.killpg(first.pid, signal.SIGINT)
-    said, _ = first.communicate(timeout=120)
-    assert first.returncode == 130, said[-2000:]
+        time.sleep(0.05)
+    os.killpg(first.process.pid, signal.SIGINT)
+    status, said = end(first)
+    assert status == 130, said[-2000:]
     assert "Always refuses  2 done" in said
     assert "Tiny LLaVA      2 not started" in said
     assert not (tmp_path / "leaderboard.html").exists()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/Always_refuses/*")}
 
-    second = start(card_files, tmp_path)
-    said, _ = second.communicate(timeout=300)
-    assert second.returncode == 0, said[-3000:]
+    status, said = end(start(card_files, tmp_path))
+    assert status == 0, said[-3000:]
     assert "Always refuses  2 done before" in said
     assert "Recorded        2 done\n" in said
     assert "Tiny LLaVA      2 done\n" in said
@@ -113,10 +110,12 @@ def test_interrupted_and_continued(card_files: list[str], tmp_path: Path) -> Non
     assert all(name in page for name in NAMES)
     assert "56 x 56 pixels (unverified)" in page
 
-    started = time.monotonic()
-    third = start(card_files, tmp_path)
-    said, _ = third.communicate(timeout=120)
-    assert third.returncode == 0
+    status, said = end(start(card_files, tmp_path))
+    assert status == 0
     assert said.count("2 done before") == 3
     assert "==" not in said.split("Always refuses")[0], "no model was started"
-    assert time.monotonic() - started < 60
+
+
+def test_a_model_gets_a_process_of_its_own() -> None:
+    assert matrix._process(["run", "--models", "list"]) == 0
+    assert matrix._process(["no-such-command"]) == 2

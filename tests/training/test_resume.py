@@ -43,7 +43,7 @@ def test_kill_9_at_a_random_step_changes_nothing(method: str, make_recipe, tmp_p
     given = ("--recipe", str(written(recipe, tmp_path / "recipe.yaml")), "--out", str(tmp_path / "killed"))
     started = Started("safecot_eval", "train", "sft", *given, cwd=tmp_path)
     while started.process.is_alive():
-        if any(int(number) >= step for number in re.findall(r"(?m)^step (\d+)/", started.stderr)):
+        if any(int(number) >= step for number in re.findall(r"(?m)^step (\d+)/", started.said)):
             started.process.kill()
             break
         time.sleep(0.005)
