@@ -1,13 +1,20 @@
-"""Screenshots for docs/leaderboard.md: ``SAFECOT_DATA_DIR=… python docs/img/make_screenshots.py`` (needs Chromium)."""
+"""Screenshots of every view: ``SAFECOT_DATA_DIR=… python docs/img/make_screenshots.py`` (needs Chromium).
+
+The recorded SafeCoT runs show what ``safecot paper`` makes of them, XSTest and MSTS the published answers of other models.
+Texts of samples stay concealed. Files have 128 colours, which is all that the page needs.
+"""
 
 from __future__ import annotations
 
+import io
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from safecot_reports.build import Options, build
@@ -15,31 +22,44 @@ from safecot_reports.page import page_html
 from tests.reports.make_recorded import make_recorded
 
 HERE = Path(__file__).parent
-SHOTS = [(view, 1280, "light", "") for view in ("categories", "compare", "judges", "reproduce")]
-SHOTS += [
-    (view, w, s, "&task=safecot_xstest")
-    for view in ("standings", "plane")
-    for w in (360, 1280, 1920)
-    for s in ("light", "dark")
-]
+LLAVA = "llava-v1.6-mistral-7b-hf"
+SHOTS = {
+    "standings": ("paper", ""),
+    "overview": ("recorded", "&task=safecot_xstest"),
+    "plane": ("paper", ""),
+    "categories": ("recorded", ""),
+    "compare": ("paper", f"&a={LLAVA} v2&b={LLAVA} origin&task=safecot_mssbench_chat_first"),
+    "judges": ("recorded", "&agree=rate"),
+    "samples": ("paper", "&s-label=differ"),
+    "training": ("paper", ""),
+    "reproduce": ("recorded", ""),
+}
+SIZES = ((1440, 900), (1920, 1080), (360, 800))
 ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def main() -> None:
-    """Make the page from recorded answers, without samples, and photograph its views."""
+    """Make two pages and photograph their views at three widths, light and dark."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        page = Path(name) / "page.html"
-        data = build(
-            [str(make_recorded(Path(name)))], Options(samples=0, title="XSTest and MSTS, recorded answers")
-        )
-        page.write_text(page_html(data), encoding="utf-8")
+        folder = Path(name)
+        make_recorded(folder / "recorded")
+        subprocess.run([sys.executable, "-m", "safecot_eval", "paper", "--out", str(folder / "made")], check=True)
+        for page, runs, title in (
+            ("paper", folder / "made" / "runs", "SafeCoT's own checkpoints, recorded answers"),
+            ("recorded", folder / "recorded", "XSTest and MSTS, recorded answers"),
+        ):
+            data = build([str(runs)], Options(samples=20, title=title))
+            (folder / f"{page}.html").write_text(page_html(data), encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
-        for view, width, scheme, more in SHOTS:
-            tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            tab.goto(f"file://{page}#view={view}{more}")
-            tab.wait_for_selector("#panel h2")
-            tab.screenshot(path=HERE / f"{view}-{width}-{scheme}.png")
-            tab.close()
+        for view, (page, more) in SHOTS.items():
+            for width, height in SIZES:
+                for scheme in ("light", "dark"):
+                    tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+                    tab.goto(f"file://{folder}/{page}.html#view={view}{more}")
+                    tab.wait_for_selector("#panel h2", state="attached")
+                    picture = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
+                    picture.quantize(128).save(HERE / f"{view}-{width}-{scheme}.png", optimize=True)
+                    tab.close()
         browser.close()
 
 

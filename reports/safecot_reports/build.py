@@ -7,7 +7,10 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from safecot_eval import __version__
 from safecot_eval.aggregate.columns import Columns
@@ -41,6 +44,8 @@ from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import select_samples
 
 SCHEMA = 1
+WORDS = Path(__file__).parent / "templates" / "words.yaml"
+"""Each metric in one plain sentence."""
 LIST_SENSITIVITY_UP_TO = 200_000
 """Answers up to which every phrase list is matched against every answer (above, only the list of the run is shown)."""
 _BASELINES = ("refuse_all", "answer_all")
@@ -123,12 +128,15 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
     compared = pair_views(tables, options.baseline)
     ranked = rank_views(tables)
+    words = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     return {
         "schema": SCHEMA,
         "version": __version__,
         "title": options.title,
         "description": options.description,
-        "metrics": {name: asdict(metric) for name, metric in METRICS.items()},
+        "metrics": {
+            name: {**asdict(metric), "plain": words.get(name, "")} for name, metric in METRICS.items()
+        },
         "models": [
             {
                 "name": name,

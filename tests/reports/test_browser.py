@@ -103,6 +103,29 @@ def test_sorting_by_key_says_so_and_the_address_keeps_it(browser: Any, page: Pat
     assert shown.locator("#overview th[aria-sort=descending]").count() == 1
 
 
+def test_everything_is_reached_and_shown_by_keyboard(browser: Any, page: Path) -> None:
+    """Tab goes through all controls of every view, each with a visible mark; what moves by arrows has one stop."""
+    watched = Watched(browser, page, viewport={"width": 1440, "height": 900})
+    for view in VIEWS:
+        shown = watched.show(view)
+        wanted = shown.evaluate(
+            """() => [...document.querySelectorAll('a[href], button, select, input, summary, [tabindex]')].filter(n =>
+              n.tabIndex >= 0 && !n.disabled && n.getClientRects().length && !n.closest('details:not([open]) > :not(summary)')).length"""
+        )
+        shown.evaluate("document.activeElement.blur()")
+        reached = shown.evaluate("() => { window.stops = new Set(); window.dark = []; }")
+        for _ in range(min(wanted, 60)):
+            shown.keyboard.press("Tab")
+            reached = shown.evaluate(
+                """() => { const n = document.activeElement; stops.add(n); const s = getComputedStyle(n);
+                const halo = n.querySelector('.halo'); const on = s.outlineStyle !== 'none' || (halo && getComputedStyle(halo).fill !== 'rgba(0, 0, 0, 0)');
+                if (!on && n !== document.body) dark.push(n.outerHTML.slice(0, 80)); return [stops.size, dark]; }"""
+            )
+        assert reached[1] == [], view
+        assert reached[0] >= min(wanted, 60) - 1, view
+    assert watched.problems == []
+
+
 def test_tabs_move_with_the_arrow_keys(browser: Any, page: Path) -> None:
     shown = Watched(browser, page).show("overview")
     shown.locator("#tab-overview").focus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,12 @@ def test_agreement_over_all_models_pools_their_counts(data: dict[str, Any]) -> N
     both_yes, only_a, only_b, both_no = (count / pooled["n"] for count in pooled["counts"])
     chance = (both_yes + only_a) * (both_yes + only_b) + (only_b + both_no) * (only_a + both_no)
     assert pooled["kappa"] == pytest.approx((both_yes + both_no - chance) / (1 - chance))
+
+
+def test_every_metric_is_one_plain_sentence(data: dict[str, Any]) -> None:
+    for name, metric in data["metrics"].items():
+        said = metric["plain"]
+        assert said.endswith("."), f"reports/safecot_reports/templates/words.yaml has no sentence for {name}"
+        assert ". " not in said, name
+        assert not re.search(r"[/%()]|PPI|F1|kappa|Holm", said), name
+        assert len(said) <= 130, name

@@ -118,7 +118,7 @@ function compare(panel, redraw) {
             h(
               "tr",
               null,
-              h("th", { scope: "row", title: data.metrics[metric].definition }, MAIN.find((m) => m[0] === metric)[1], metric === "asr" ? h("small", null, `by ${evaluatorName(id)}`) : null),
+              h("th", { scope: "row", title: data.metrics[metric].plain }, MAIN.find((m) => m[0] === metric)[1], metric === "asr" ? h("small", null, `by ${evaluatorName(id)}`) : null),
               h("td", null, number(cellOf(a, metric, id))),
               h("td", null, number(cellOf(b, metric, id))),
               h("td", null, h("b", null, signed(f.diff)), h("small", null, `${signed(f.low)} to ${signed(f.high)}`)),

@@ -198,7 +198,7 @@ function overview(panel, redraw) {
         null,
         names.map((name) => [
           h("dt", null, h("strong", null, `${data.metrics[name].title} ${arrow(data.metrics[name])}`)),
-          h("dd", null, data.metrics[name].definition),
+          h("dd", null, data.metrics[name].plain, h("div", { class: "soft" }, data.metrics[name].definition)),
         ]),
       ),
     ),
@@ -279,7 +279,7 @@ function overview(panel, redraw) {
               head("model", "Model", "", null, "up", true),
               shown.map((c) => {
                 const m = data.metrics[c.sample.metric];
-                return head(c.id, m.title, arrow(m), m.definition, m.better === "down" ? "up" : "down");
+                return head(c.id, m.title, arrow(m), m.plain, m.better === "down" ? "up" : "down");
               }),
             ),
           ),

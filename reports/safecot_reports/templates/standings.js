@@ -124,7 +124,7 @@ function behind(row, name, task, columns) {
     h(
       "td",
       { colspan: columns },
-      h("p", null, h("strong", null, `${row.model.name}: ${about.title}. `), about.definition),
+      h("p", null, h("strong", null, `${row.model.name}: ${about.title}. `), `${about.plain} `, h("span", { class: "soft" }, about.definition)),
       h(
         "ul",
         null,
