@@ -22,13 +22,13 @@ from safecot_reports.page import page_html
 from tests.reports.make_recorded import make_recorded
 
 HERE = Path(__file__).parent
-LLAVA = "llava-v1.6-mistral-7b-hf"
+LLAMA = "Llama-3.2-11B-Vision-Instruct"
 SHOTS = {
     "standings": ("paper", ""),
     "overview": ("recorded", "&task=safecot_xstest"),
     "plane": ("paper", ""),
     "categories": ("recorded", ""),
-    "compare": ("paper", f"&a={LLAVA} v2&b={LLAVA} origin&task=safecot_mssbench_chat_first"),
+    "compare": ("paper", f"&a={LLAMA} v2&b={LLAMA} origin"),
     "judges": ("recorded", "&agree=rate"),
     "samples": ("paper", "&s-label=differ"),
     "training": ("paper", ""),
@@ -43,7 +43,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         make_recorded(folder / "recorded")
-        subprocess.run([sys.executable, "-m", "safecot_eval", "paper", "--out", str(folder / "made")], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "safecot_eval", "paper", "--out", str(folder / "made")], check=True
+        )
         for page, runs, title in (
             ("paper", folder / "made" / "runs", "SafeCoT's own checkpoints, recorded answers"),
             ("recorded", folder / "recorded", "XSTest and MSTS, recorded answers"),

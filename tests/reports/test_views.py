@@ -148,3 +148,28 @@ def test_an_address_brings_back_the_view(browser: Any, page: Path, view: str) ->
         name, value = part.split("=")
         assert shown.locator(f"select[data-state={name}]").input_value() == value
     assert watched.problems == []
+
+
+def test_the_four_questions_of_a_first_reader_take_three_clicks(browser: Any, page: Path) -> None:
+    """The paths that docs/leaderboard.md writes down, from the page's first screen."""
+    watched = Watched(browser, page, viewport={"width": 1440, "height": 900})
+    shown = watched.show("standings")
+    column = shown.locator("#standings th button", has_text="Answers harmless")
+    column.click()
+    shown.locator("#standings th button", has_text="Answers harmless").click()
+    assert shown.locator("#standings tbody th").first.inner_text().startswith("Alpha"), (
+        "it refuses most of the harmless"
+    )
+    shown = watched.show("standings")
+    shown.locator("#tab-compare").click()
+    shown.locator("select[data-state=a]").select_option("Beta")
+    shown.locator("select[data-state=b]").select_option("Alpha")
+    assert shown.locator(".tie").inner_text().startswith("Beta ")
+    shown = watched.show("standings")
+    shown.locator("#tab-samples").click()
+    shown.locator(".line").nth(3).click()
+    shown.locator(".item .reveal").click()
+    assert shown.locator(".answer[data-model=Alpha] > pre").inner_text()
+    shown = watched.show("standings")
+    assert shown.locator("#standings thead .badge").first.is_visible()
+    assert watched.problems == []

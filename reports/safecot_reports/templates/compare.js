@@ -110,7 +110,7 @@ function compare(panel, redraw) {
         "table",
         { class: "sides" },
         h("caption", null, `${taskTitle(task.value)}, on the same questions: ${a} minus ${b}, in points, with 95 % intervals; p is adjusted for every pair of models (Holm)`),
-        h("thead", null, h("tr", null, h("th", { scope: "col", class: "first left" }, "Rate"), h("th", { scope: "col" }, a), h("th", { scope: "col" }, b), h("th", { scope: "col" }, "Difference"), h("th", { scope: "col", class: "left" }, `\u2190 ${b} higher \u00b7 ${a} higher \u2192`), h("th", { scope: "col", class: "left" }, "In words"))),
+        h("thead", null, h("tr", null, h("th", { scope: "col", class: "first left" }, "Rate"), h("th", { scope: "col" }, a), h("th", { scope: "col" }, b), h("th", { scope: "col" }, "Difference"), h("th", { scope: "col", class: "left" }, "\u2190 lower \u00b7 higher \u2192"), h("th", { scope: "col", class: "left" }, "In words"))),
         h(
           "tbody",
           null,

@@ -50,9 +50,9 @@ function bar(c) {
     s("path", { class: "whisker", d: `M${x(c.low)} 5H${x(c.high)}M${x(c.low)} 2V8M${x(c.high)} 2V8` }),
   );
 }
-function valueCell(c, rank) {
+function valueCell(c, rank, metric) {
   if (!c || c.value === null)
-    return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total} scored` : "not run"));
+    return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total} scored` : metric.endsWith("_corrected") ? "cannot be corrected" : "not run"));
   if (c.metric === "tokens") return h("td", null, c.value.toFixed(0), h("small", null, `n ${c.n}`));
   const title = `${percent(c.value)} %, 95 % interval ${percent(c.low)} to ${percent(c.high)} (${c.method}); if every unscored item went one way: ${percent(c.worst[0])} to ${percent(c.worst[1])}`;
   return h(
@@ -291,7 +291,7 @@ function overview(panel, redraw) {
                 "tr",
                 { class: m.reference ? "reference" : null },
                 h("th", { scope: "row" }, m.name, h("div", null, tagsOf(m, task.value))),
-                shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)))),
+                shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)), c.sample.metric)),
               ),
             ),
           ),

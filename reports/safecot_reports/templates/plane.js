@@ -51,7 +51,8 @@ function rulersOn(task) {
   return [...ids].filter((id) => ratesOn(task, id, "").length).sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
 }
 // Long names lose their middle: beginnings say the family, ends the variant.
-const shortName = (name) => (name.length > 32 ? `${name.slice(0, 15)}\u2026${name.slice(-15)}` : name);
+const shortName = (name, most = 32) =>
+  name.length > most ? `${name.slice(0, Math.floor(most / 2) - 1)}\u2026${name.slice(1 - Math.ceil(most / 2))}` : name;
 const WHOLE = { x0: -0.02, x1: 1.02, y0: -0.02, y1: 1.02 };
 function around(points) {
   const span = (axis) => {
