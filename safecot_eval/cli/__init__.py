@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import keyword
 import os
+import signal
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import click
 
@@ -26,7 +28,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "run": "Evaluate a model: lmms-eval with checks before and an honest exit status.",
     "judge": "Judge existing runs with an LLM, import verdicts, or serve the judge.",
-    "import": "Score answers that another tool recorded (CSV, VLMEvalKit, Inspect).",
+    "import": "Score answers that another tool recorded (CSV, Excel, VLMEvalKit, Inspect …).",
     "rescore": "Score stored generations anew, as this version does; nothing is generated.",
     "merge": "Join the run folders of many jobs into one.",
     "report": "Write the leaderboard (HTML, CSV, JSON, Markdown, LaTeX, Parquet) from run folders.",
@@ -99,9 +101,21 @@ def main(argv: list[str] | None = None) -> Any:
         asked = not isinstance(error, KeyboardInterrupt) and not isinstance(
             error.__cause__, KeyboardInterrupt
         )
-        click.echo("safecot: aborted." if asked else "safecot: interrupted.", err=True)
-        sys.exit(1 if asked else INTERRUPTED)
+        if not asked:
+            _exit_interrupted()
+        click.echo("safecot: aborted.", err=True)
+        sys.exit(1)
     except SafecotError as error:
         lines = [printable(line, 2000) for line in str(error).splitlines()]
         click.echo("safecot: " + "\n".join(lines), err=True)
         sys.exit(2)
+
+
+def _exit_interrupted() -> NoReturn:
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends the process, without a traceback
+    click.echo("safecot: interrupted.", err=True)
+    # CPython notes an interrupt that leaves an exec of a text, as in dataclasses, and then ends the process by the signal
+    # whatever our status is; the next exec takes that back.
+    exec("")  # noqa: S102
+    sys.exit(INTERRUPTED)

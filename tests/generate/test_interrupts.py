@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +15,14 @@ import pytest
 
 from safecot_eval import cli
 from safecot_eval.generate import matrix
+
+
+@pytest.fixture(autouse=True)
+def own_handler() -> Iterator[None]:
+    """What the command does with SIGINT stays inside a test."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def exit_status(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int | str | None:
@@ -49,6 +58,19 @@ def test_an_interrupt_before_the_command_runs(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--version"])
     assert stopped.value.code == 130
+
+
+def test_an_interrupt_inside_an_exec(tmp_path: Path) -> None:
+    """As in a dataclass that is being made: below ``python -m``, CPython would end the process by the signal instead."""
+    program = (
+        "from safecot_eval import cli\n"
+        "cli.environment.prepare = lambda: exec('raise KeyboardInterrupt')\n"
+        "cli.main([])"
+    )
+    (tmp_path / "interrupted.py").write_text(program)
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "safecot: interrupted.\n")
 
 
 @pytest.mark.parametrize("moment", ["say", "command", "check", "process"])
