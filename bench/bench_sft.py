@@ -1,10 +1,12 @@
-"""Training speed beside plain TRL: the same model, data, steps and arithmetic; ours sorts each step's examples by length.
+"""Training speed beside plain TRL: the same model, data, steps and arithmetic; ours deals each step's examples by length.
 
 Two things are measured on a random SmolVLM-shaped model: tokens that bear no padding per second, for our trainer and for
 an untouched ``trl.SFTTrainer`` (whose own grouping by length does not know vision data), and the loss curves. The texts
-have lengths as general vision data have: most short, some long. A run is timed after two steps of warming up.
+have lengths as general vision data have: most short, some long, and ``--pictures`` makes image tokens a larger share of them
+(in real recipes they are most of all tokens, and padding matters the less). A run is timed after two steps of warming up.
 
     python bench/bench_sft.py --out bench/results
+    python bench/bench_sft.py --pictures 8
 """
 
 from __future__ import annotations
@@ -37,23 +39,24 @@ def examples(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def dataset(rows: list[dict[str, Any]], folder: Path) -> tuple[list[dict[str, Any]], Any]:
-    """Rows in TRL's vision format, with a small drawn image each."""
-    from safecot_training.sft.training_data import as_dataset
-
+def dataset(rows: list[dict[str, Any]], folder: Path, pictures: int) -> list[dict[str, Any]]:
+    """Rows in TRL's vision format, with small drawn images each."""
     found = []
     for number, row in enumerate(rows):
-        path = folder / f"{number}.png"
-        Image.new("RGB", (56, 56), (number % 255, 90, number * 7 % 255)).save(path)
+        paths = []
+        for index in range(pictures):
+            path = folder / f"{number}-{index}.png"
+            Image.new("RGB", (56, 56), (number % 255, 90 + index, number * 7 % 255)).save(path)
+            paths.append(str(path))
         found.append(
             {
                 "id": row["id"],
-                "images": [str(path)],
+                "images": paths,
                 "prompt": [{"role": "user", "content": row["prompt"]}],
                 "completion": [{"role": "assistant", "content": row["answer"]}],
             }
         )
-    return found, as_dataset
+    return found
 
 
 def base(folder: Path, hidden: int, layers: int) -> Path:
@@ -99,7 +102,7 @@ def recipe(folder: Path, arguments: argparse.Namespace) -> Any:
 
 
 def run(
-    kind: str, base_folder: Path, rows: list[dict[str, Any]], data: Any, arguments: argparse.Namespace
+    kind: str, base_folder: Path, rows: list[dict[str, Any]], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Train once: ``ours`` as recipes do it, ``trl`` with TRL's own trainer and order."""
     import datasets
@@ -111,7 +114,7 @@ def run(
     from safecot_training.sft.loading import load_model, load_processor
     from safecot_training.sft.train import checked_collator
     from safecot_training.sft.trainer import build_trainer, training_arguments
-    from safecot_training.sft.training_data import image_sizes
+    from safecot_training.sft.training_data import as_dataset, image_sizes
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         stamps: list[tuple[float, float]] = []  # noqa: RUF012
@@ -122,13 +125,16 @@ def run(
     class Tokens:
         """Count a batch's tokens on their way: all, without padding, and those with loss."""
 
+        epoch: int | None = None
+
         def __init__(self, collate: Any) -> None:
-            self.collate, self.real, self.padded = collate, [], []
+            self.collate, self.real, self.padded, self.image = collate, [], [], 0
 
         def __call__(self, batch: Any) -> Any:
             found = self.collate(batch)
             self.real.append(int(found["attention_mask"].sum()))
             self.padded.append(found["attention_mask"].numel())
+            self.image += int((found["input_ids"] == config.image_token_id).sum())
             return found
 
     chosen = recipe(base_folder, arguments)
@@ -140,12 +146,15 @@ def run(
     with tempfile.TemporaryDirectory() as out:
         if kind == "ours":
             arguments_ = training_arguments(chosen, Path(out))
-            trainer = build_trainer(chosen, arguments_, model, collator, data(rows, lengths), family)
+            trainer = build_trainer(chosen, arguments_, model, collator, as_dataset(rows, lengths), family)
         else:
+            plain = training_arguments(chosen, Path(out))
+            plain.train_sampling_strategy, plain.remove_unused_columns = "random", True
+            columns = as_dataset(rows, lengths).select_columns(["images", "prompt", "completion"])
             trainer = SFTTrainer(
                 model=model,
-                args=training_arguments(chosen, Path(out)),
-                train_dataset=data.cast_column("images", datasets.List(datasets.Image(mode="RGB"))),
+                args=plain,
+                train_dataset=columns.cast_column("images", datasets.List(datasets.Image(mode="RGB"))),
                 processing_class=processor,
             )
         clock = Clock()
@@ -166,6 +175,7 @@ def run(
         "tokens_per_processor_second": sum(tokens.real[used]) / processor_seconds,
         "padding": 1 - sum(tokens.real[used]) / sum(tokens.padded[used]),
         "tokens": sum(tokens.real[used]),
+        "image_share": tokens.image / sum(tokens.real),
         "seconds": seconds,
         "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
     }
@@ -181,6 +191,7 @@ def main() -> None:
     parser.add_argument("--accumulation", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--pictures", type=int, default=1, help="pictures a row")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -192,12 +203,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "images").mkdir()
-        rows, data = dataset(
-            examples(arguments.batch * arguments.accumulation * arguments.steps, 0), folder / "images"
-        )
+        count = arguments.batch * arguments.accumulation * arguments.steps
+        rows = dataset(examples(count, 0), folder / "images", arguments.pictures)
         base_folder = base(folder / "base", arguments.hidden, arguments.layers)
         runs = [
-            run(kind, base_folder, rows, data, arguments)
+            run(kind, base_folder, rows, arguments)
             for _ in range(arguments.repeats)
             for kind in ("trl", "ours")
         ]
@@ -220,6 +230,7 @@ def main() -> None:
         "padding": {run["kind"]: round(run["padding"], 3) for run in pairs[0]},
         "losses": {run["kind"]: [round(loss, 4) for loss in run["losses"]] for run in pairs[0]},
         "final_third": {"difference": round(gap, 4), "step_to_step_deviation": round(noise, 4)},
+        "image_share": round(runs[0]["image_share"], 3),
         "batch": [arguments.batch, arguments.accumulation],
         "model": f"Idefics3, random, hidden {arguments.hidden}, {arguments.layers} layers, float32",
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {torch.get_num_threads()} threads",
@@ -260,6 +271,7 @@ def report(summary: dict[str, Any]) -> str:
             "| the same per second of processor time, which other work on the machine does not disturb | | "
             f"| **{summary['processor_ratio']}** (median of {', '.join(map(str, summary['processor_ratios']))}) |",
             f"| share of padding in the batches | {padding['trl']:.1%} | {padding['ours']:.1%} | |",
+            f"| share of image tokens | {summary['image_share']:.1%} | | |",
             f"| mean loss of the final third of steps | | | differs by {final['difference']:+.4f}; steps scatter by "
             f"{final['step_to_step_deviation']:.4f} |",
             "",

@@ -10,6 +10,7 @@ import click
 from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
+from safecot_eval.cli.train_export import export_data
 from safecot_eval.cli.train_sft import merge, sft
 
 
@@ -18,5 +19,5 @@ def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 
 
-for subcommand in (data, cot, check, sft, merge, evaluate):
+for subcommand in (data, cot, export_data, check, sft, merge, evaluate):
     command.add_command(subcommand)

@@ -66,7 +66,7 @@ def check(
         }
         recipe = recipe_from(given, "check")
     config, processor = load_processor(recipe)
-    family = family_of(config.model_type, recipe.base_model)
+    family = family_of(config.model_type, recipe.base_model, recipe.family)
     stops = load_stops(recipe, config, processor)
     before = processor.chat_template
     found = check_base(recipe.base_model, config, processor, stops, family, full=recipe.method is Method.FULL)

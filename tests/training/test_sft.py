@@ -556,3 +556,37 @@ def test_the_arithmetic_follows_the_device(kind: str, bf16: bool, make_recipe, m
     monkeypatch.setattr(devices, "accelerator", lambda: kind)
     assert devices.uses_bf16(make_recipe(precision="auto")) is bf16
     assert devices.uses_bf16(make_recipe(precision="bf16"))
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_keys_of_the_recipe_reach_the_run(method: str, make_recipe, tmp_path: Path, train) -> None:
+    """A family and targets that are told, another optimiser and attention, and a small export."""
+    parts = {
+        "vision": ["vision_tower."],
+        "projector": ["multi_modal_projector."],
+        "language": "language_model",
+    }
+    recipe = make_recipe(
+        method=method, max_steps=1, family=parts, lora_targets=r".*language_model.*\.(?:q|v)_proj", optim="sgd",
+        attn_implementation="eager", export_dtype="bfloat16",
+    )  # fmt: skip
+    train(recipe, tmp_path / "out")
+    merged = weights(tmp_path / "out/merged")
+    assert {tensor.dtype for tensor in merged.values() if tensor.is_floating_point()} == {torch.bfloat16}
+    if method == "lora":
+        assert {name.split(".lora_")[0].rpartition(".")[2] for name in weights(tmp_path / "out/adapter")} == {
+            "q_proj", "v_proj",
+        }  # fmt: skip
+    from safecot_eval.generate.models import hf
+
+    assert hf.SafecotHF(pretrained=str(tmp_path / "out/merged"), device="cpu").model.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"liger": True}, "liger"), ({"optim": "paged_adamw_8bit"}, "bitsandbytes")]
+)
+def test_kernels_that_are_not_installed_are_one_sentence(
+    changes: dict, words: str, make_recipe, tmp_path: Path, train
+) -> None:
+    with pytest.raises(SafecotError, match=words):
+        train(make_recipe(**changes), tmp_path / "out")

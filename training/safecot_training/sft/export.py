@@ -34,6 +34,8 @@ def save_result(trainer: Any, recipe: Recipe, card: CheckpointCard, out: Path) -
 
     def save(folder: Path) -> None:
         trainer.save_model(str(folder))
+        if is_first_process and not adapter:
+            convert(folder, recipe.export_dtype)
         if is_first_process:
             trainer.processing_class.save_pretrained(folder)
             if adapter:
@@ -41,11 +43,42 @@ def save_result(trainer: Any, recipe: Recipe, card: CheckpointCard, out: Path) -
 
     write_form(target, save, first, rename=is_first_process)
     if adapter and is_first_process:
-        merge(target, out / "merged", card)
+        merge(target, out / "merged", card, dtype=recipe.export_dtype)
 
 
-def merge(adapter: Path, out: Path, card: CheckpointCard) -> None:
+def convert(folder: Path, dtype: str) -> None:
+    """Rewrite a saved model's floating-point weights; ``auto`` leaves them as they are."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    if dtype == "auto":
+        return
+    wanted = getattr(torch, dtype)
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        changed = {
+            name: tensor.to(wanted) if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+        }
+        save_file(changed, path, metadata=metadata)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        if "dtype" in part:
+            part["dtype"] = dtype
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def merge(adapter: Path, out: Path, card: CheckpointCard, *, dtype: str = "auto") -> None:
     """Add an adapter to its base and save the whole model.
+
+    Args:
+        adapter: Folder of the adapter.
+        out: Folder to write.
+        card: Names the base.
+        dtype: Of the saved weights; ``auto`` for the base's.
 
     Raises:
         SafecotError: the base or the adapter cannot be read, they do not fit each other, or the disk is full.
@@ -63,7 +96,7 @@ def merge(adapter: Path, out: Path, card: CheckpointCard) -> None:
             str(adapter),
             revision=card.base_revision or None,
             use_safetensors=True,
-            dtype="auto",
+            dtype=dtype,
         ).merge_and_unload()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]

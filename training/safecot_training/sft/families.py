@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safecot_eval.util.errors import SafecotError
+from safecot_training.sft.recipe import FamilyParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +31,51 @@ FAMILIES = {
     "qwen2_vl": Family(("visual.",), ("visual.merger.",), "language_model"),
     "qwen2_5_vl": Family(("visual.",), ("visual.merger.",), "language_model"),
     "qwen3_vl": Family(("visual.",), ("visual.merger.", "visual.deepstack_merger_list."), "language_model"),
+    "qwen3_vl_moe": Family(
+        ("visual.",), ("visual.merger.", "visual.deepstack_merger_list."), "language_model"
+    ),
+    "glm4v": Family(("visual.",), ("visual.merger.",), "language_model"),
     "llava": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "llava_next": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "llava_onevision": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "internvl": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "gemma3": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "mistral3": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "llama4": Family(("vision_model.",), ("multi_modal_projector.",), "language_model"),
     "mllama": Family(("vision_model.",), ("multi_modal_projector.",), "language_model"),
     "idefics3": Family(("vision_model.",), ("connector.",), "text_model"),
     "smolvlm": Family(("vision_model.",), ("connector.",), "text_model"),
 }
 
 
-def family_of(model_type: str, base: str) -> Family:
+def family_of(model_type: str, base: str, told: FamilyParts | None = None) -> Family:
     """Look a family up.
+
+    Args:
+        model_type: transformers' name of the architecture.
+        base: For the message.
+        told: What the recipe says instead.
 
     Raises:
         SafecotError: it is not in the table.
     """
+    if told is not None:
+        return Family(told.vision, told.projector, told.language)
     if model_type not in FAMILIES:
         raise SafecotError(
             f"{base}: architecture {model_type!r} is not known to the trainer; known are {', '.join(FAMILIES)} "
-            "(a line in safecot_training/families.py adds another)."
+            "(say where its parts are with `family:` in the recipe)."
         )
     return FAMILIES[model_type]
 
 
-def lora_targets(family: Family) -> str:
-    """Regular expression of the linear layers that get an adapter: the language model's only.
+def lora_targets(family: Family, told: str = "") -> str:
+    """Regular expression of the linear layers that get an adapter: the language model's only, unless the recipe says others.
 
     ``all-linear`` and lists of names would also hit the vision tower of most families, and vLLM drops such adapters
     silently unless told otherwise.
     """
-    return rf".*\b{family.language}\b.*\.(?:q|k|v|o|gate|up|down)_proj"
+    return told or rf".*\b{family.language}\b.*\.(?:q|k|v|o|gate|up|gate_up|down)_proj"
 
 
 def is_frozen(name: str, family: Family, *, vision: bool, projector: bool) -> bool:

@@ -30,7 +30,7 @@ def load_processor(recipe: Recipe) -> tuple[Any, Any]:
     """
     try:
         config = AutoConfig.from_pretrained(recipe.base_model, revision=recipe.base_revision)
-        family_of(config.model_type, recipe.base_model)
+        family_of(config.model_type, recipe.base_model, recipe.family)
         options = {key: value for key, value in recipe.processor.items() if key not in _PIXELS}
         processor = AutoProcessor.from_pretrained(recipe.base_model, revision=recipe.base_revision, **options)
     except (OSError, ValueError, ImportError) as error:
@@ -89,6 +89,8 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
         "dtype": torch.bfloat16 if uses_bf16(recipe) and recipe.method is not Method.FULL else torch.float32,
         "use_safetensors": True,  # a pickle can run code
     }
+    if recipe.attn_implementation:
+        options["attn_implementation"] = recipe.attn_implementation
     if recipe.method is Method.QLORA:
         options["quantization_config"] = four_bits()
         # Quantised weights stay where they are loaded: each process has a device of its own.

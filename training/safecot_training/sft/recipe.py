@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -48,6 +49,11 @@ REPORTERS = (
     "none", "all", "tensorboard", "trackio", "wandb", "mlflow", "comet_ml", "clearml", "swanlab", "neptune", "dvclive",
     "codecarbon", "azure_ml", "dagshub", "flyte",
 )  # fmt: skip
+OPTIMISERS = (
+    "adamw_torch", "adamw_torch_fused", "adafactor", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "lion_32bit",
+    "sgd",
+)  # fmt: skip
+"""transformers' optimisers that need nothing but the recipe; those in 8 bits and paged ones need bitsandbytes."""
 PROCESSOR_KEYS = (
     "min_pixels", "max_pixels", "size", "crop_size", "do_resize", "do_center_crop", "do_pad", "do_image_splitting",
     "max_image_size", "max_image_tiles", "crop_to_patches", "min_patches", "max_patches", "do_pan_and_scan",
@@ -65,6 +71,16 @@ def _a_number(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_a_number), Field(ge=1)]
 Number = Annotated[float, BeforeValidator(_a_number), Field(allow_inf_nan=False)]
+
+
+class FamilyParts(Settings):
+    """Names of a base's parts; see :class:`safecot_training.sft.families.Family`."""
+
+    what: ClassVar[str] = "family"
+
+    vision: Annotated[tuple[str, ...], Field(min_length=1)]
+    projector: Annotated[tuple[str, ...], Field(min_length=1)]
+    language: Annotated[str, Field(min_length=1)]
 
 
 class Recipe(Settings):
@@ -109,6 +125,13 @@ class Recipe(Settings):
         allow_unchecked: Train although the data were checked against no evaluation set.
         capability_tasks: lmms-eval tasks by which ``safecot train eval --capability`` measures what safety cost.
         distributed: Path of an FSDP or DeepSpeed configuration beside the recipe, for people to pass to ``accelerate``.
+        attn_implementation: transformers' name (``sdpa``, ``eager``, ``flash_attention_2`` …); empty for its own choice.
+        optim: transformers' name of the optimiser.
+        liger: Use Liger's kernels (``pip install liger-kernel``; CUDA).
+        family: Where the parts of a base are whose family is not in the table: ``vision``, ``projector`` (lists of name parts)
+            and ``language`` (the module of the language model).
+        lora_targets: Regular expression of the layers that get an adapter; the language model's linear layers if empty.
+        export_dtype: ``float32`` or ``bfloat16`` weights in the exported forms; ``auto`` as they were trained.
         notes: Why these values.
     """
 
@@ -153,6 +176,14 @@ class Recipe(Settings):
         "mme", "mmbench_en_dev_static", "pope", "scienceqa_img", "mmmu_val",
     )  # fmt: skip
     distributed: str = ""
+    attn_implementation: Literal[
+        "", "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"
+    ] = ""
+    optim: str = "adamw_torch"
+    liger: bool = False
+    family: FamilyParts | None = None
+    lora_targets: str = ""
+    export_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     notes: str = ""
 
     @field_validator("scheduler", "report_to")
@@ -161,6 +192,22 @@ class Recipe(Settings):
         known = SCHEDULERS if info.field_name == "scheduler" else REPORTERS
         if value not in known:
             raise ValueError(f"{value!r} should be one of: {', '.join(known)}")
+        return value
+
+    @field_validator("optim")
+    @classmethod
+    def _an_optimiser(cls, value: str) -> str:
+        if value not in OPTIMISERS:
+            raise ValueError(f"{value!r} should be one of: {', '.join(OPTIMISERS)}")
+        return value
+
+    @field_validator("lora_targets")
+    @classmethod
+    def _an_expression(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
         return value
 
     @field_validator("processor")
@@ -202,7 +249,8 @@ class Recipe(Settings):
     @property
     def hash(self) -> str:
         """Hash of everything that changes the result (not of names, notes and logging)."""
-        return content_hash({key: value for key, value in self.as_dict().items() if key not in SILENT})
+        silent = SILENT | {key for key, plain in LATER.items() if getattr(self, key) == plain}
+        return content_hash({key: value for key, value in self.as_dict().items() if key not in silent})
 
 
 SILENT = frozenset({
@@ -210,6 +258,11 @@ SILENT = frozenset({
     "capability_tasks",
 })  # fmt: skip
 """Keys that do not change the result."""
+LATER = {
+    "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
+    "export_dtype": "auto",
+}  # fmt: skip
+"""Keys that came later, and count only where they are set: runs from before can be gone on with."""
 
 
 def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:

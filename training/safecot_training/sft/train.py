@@ -77,7 +77,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     if (card := finished(recipe, manifest, out)) is not None:
         return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
     config, processor = load_processor(recipe)
-    family = family_of(config.model_type, recipe.base_model)
+    family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
     lengths = token_lengths(collator, rows, image_sizes(rows))
     require_fitting(rows, lengths, recipe.max_tokens)

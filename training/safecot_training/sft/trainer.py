@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,28 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
             print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
 
 
+def require_installed(recipe: Recipe) -> None:
+    """Refuse a reporter, kernels or an optimiser that are not installed.
+
+    Raises:
+        SafecotError: naming the package.
+    """
+    eight_bits = "8bit" in recipe.optim or "paged" in recipe.optim
+    for wanted, package, key in (
+        (recipe.liger, "liger_kernel", "liger: true"),
+        (eight_bits, "bitsandbytes", f"optim: {recipe.optim}"),
+    ):
+        if wanted and importlib.util.find_spec(package) is None:
+            name = package.replace("_", "-")
+            raise SafecotError(f"{key} needs {name}; `pip install {name}`, or leave it out.")
+    installed = get_available_reporting_integrations()
+    if recipe.report_to not in ("none", "all", *installed):
+        raise SafecotError(
+            f"report_to: {recipe.report_to} is not installed; `pip install {recipe.report_to.replace('_', '-')}`, or set "
+            f"report_to: none (installed: {', '.join(installed) or 'none'})."
+        )
+
+
 def training_arguments(recipe: Recipe, out: Path) -> Any:
     """TRL's configuration; every value that matters is passed, none is left to a default that may change.
 
@@ -106,15 +129,9 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
         out: Output folder; resumable checkpoints go to ``trainer/`` in it.
 
     Raises:
-        SafecotError: ``report_to`` names a reporter that is not installed.
+        SafecotError: a reporter, kernels or an optimiser that are not installed.
     """
-    if recipe.report_to not in ("none", "all"):
-        installed = get_available_reporting_integrations()
-        if recipe.report_to not in installed:
-            raise SafecotError(
-                f"report_to: {recipe.report_to} is not installed; `pip install {recipe.report_to.replace('_', '-')}`, or set "
-                f"report_to: none (installed: {', '.join(installed) or 'none'})."
-            )
+    require_installed(recipe)
     return SFTConfig(
         output_dir=str(out / "trainer"),
         max_length=None,
@@ -127,6 +144,8 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
         gradient_accumulation_steps=recipe.gradient_accumulation,
         warmup_steps=recipe.warmup_ratio,
         lr_scheduler_type=recipe.scheduler,
+        optim=recipe.optim,
+        use_liger_kernel=recipe.liger,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         bf16=uses_bf16(recipe),
@@ -193,6 +212,6 @@ def adapter_config(recipe: Recipe, family: Family) -> Any:
         r=recipe.lora_r,
         lora_alpha=recipe.lora_alpha,
         lora_dropout=recipe.lora_dropout,
-        target_modules=lora_targets(family),
+        target_modules=lora_targets(family, recipe.lora_targets),
         task_type="CAUSAL_LM",
     )
