@@ -5,7 +5,6 @@ The page, its exports, DataFrames, comparisons, corrected rates and submissions 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -27,7 +26,7 @@ from safecot_eval.aggregate.columns import (
 )
 from safecot_eval.records.evaluator import UNREAD, Evaluator, Kind, phrase_labels
 from safecot_eval.records.json_files import enumerate_lines, parse_line
-from safecot_eval.records.repeats import records_of
+from safecot_eval.records.repeats import OTHERS, records_of
 from safecot_eval.records.run import Run, RunCheck, output_tokens
 from safecot_eval.records.samples import SCORED
 from safecot_eval.scoring import refusal
@@ -139,18 +138,22 @@ class _Samples:
         self._other_matches: dict[str, list[int]] = {}
         self._verdicts: list[tuple[int, dict[str, Any]]] = []
         self._items: list[str] | None = [] if named else None
-        self._lines, self._item = 0, array("i")
+        self._lines = 0
+        self._several: dict[int, int] = {}  # line to its answers, where there are several
         self._place = ("", "")
 
     def add(self, line: Mapping[str, Any], offset: int) -> None:
         """Take a line that has been checked."""
-        for record in records_of(line):
-            self._add(record, None if record.get("repeat") else output_tokens(line), offset)
+        if OTHERS in line:
+            self._several[self._lines] = 1 + len(line[OTHERS])
+            for record in records_of(line):
+                self._add(record, None if record.get("repeat") else output_tokens(line), offset)
+        else:
+            self._add(line["safecot"], output_tokens(line), offset)
         self._lines += 1
 
     def _add(self, record: Mapping[str, Any], used: int | None, offset: int) -> None:
         values = self._values
-        self._item.append(self._lines)
         row = self._rows[int(record["sample_id"], 16)] = len(self._rows)
         status = self._run.status_of(record, used)
         matched = record["refusal"]["matched"] if status in SCORED else None
@@ -215,7 +218,7 @@ class _Samples:
             categories=tuple(str(name) for name in self._categories),
             offset=np.array(self._values["offset"], dtype=np.int64),
             names=names,
-            item=np.array(self._item, dtype=np.int32) if self._lines < len(self._item) else None,
+            item=self._item(),
             **arrays,
         )
         matched = np.array(self._matched, dtype=np.int8)
@@ -229,6 +232,14 @@ class _Samples:
                 columns.evaluators[Evaluator.of_list(phrases.id, Kind.ALTERNATIVE)] = _phrase_labels(codes)
         columns.evaluators |= self._labels()
         return columns
+
+    def _item(self) -> NDArray[np.int32] | None:
+        """The line of each answer; None if every line has one."""
+        if not self._several:
+            return None
+        counts = np.ones(self._lines, dtype=np.int64)
+        counts[list(self._several)] = list(self._several.values())
+        return np.repeat(np.arange(self._lines, dtype=np.int32), counts)
 
     def _labels(self) -> dict[Evaluator, Labels]:
         """In-run verdicts first, so that a sidecar's later opinion of the same judge and rubric replaces them."""

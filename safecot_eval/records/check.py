@@ -47,7 +47,9 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
     first = line.get(FIRST)
     if not isinstance(first, dict) or "sample_id" not in first:
         return "no 'safecot' record"
-    others = line.get(OTHERS, [])
+    others = line.get(OTHERS)
+    if others is None:  # as nearly all lines are; what follows would take a fifth of the time of reading
+        return _problem(first) or _score_problem(line, (first["refusal"]["matched"],))
     if others.__class__ is not list or not all(other.__class__ is dict for other in others):
         return f"{OTHERS!r} is not a list of records"
     for number, record in enumerate(records_of(line)):
@@ -58,8 +60,7 @@ def record_problem(line: Mapping[str, Any]) -> str | None:
             repeat_id(first["sample_id"], number),
         ):
             return f"repeat {number} is not a further answer to sample {first['sample_id']}"
-    matched = [record["refusal"]["matched"] for record in records_of(line)]
-    return _score_problem(line, [one for one in matched if one is not None])
+    return _score_problem(line, [record["refusal"]["matched"] for record in records_of(line)])
 
 
 def _problem(record: Mapping[str, Any]) -> str | None:
@@ -109,7 +110,7 @@ def _problem(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _score_problem(line: Mapping[str, Any], matched: Sequence[bool]) -> str | None:
+def _score_problem(line: Mapping[str, Any], matched: Sequence[bool | None]) -> str | None:
     """lmms-eval's own metric values repeat what the records say, their mean if there are several; both must agree."""
     for key, positive in _SCORES:
         value = line.get(key)
@@ -117,7 +118,7 @@ def _score_problem(line: Mapping[str, Any], matched: Sequence[bool]) -> str | No
             continue
         if value.__class__ is not dict or "score" not in value:
             return f"{key} is not a score"
-        said = [float(one is positive) for one in matched]
+        said = [float(one is positive) for one in matched if one is not None]
         if not said or value["score"] != sum(said) / len(said):
             return f"{key} contradicts refusal.matched"
     return None

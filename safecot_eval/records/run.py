@@ -17,7 +17,7 @@ from typing import Any
 
 from safecot_eval.records.check import record_problem, verdict_problem
 from safecot_eval.records.json_files import enumerate_jsonl, read_small_json
-from safecot_eval.records.repeats import records_of
+from safecot_eval.records.repeats import OTHERS, records_of
 from safecot_eval.records.samples import SCORED, Record, Status
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -238,14 +238,14 @@ class RunCheck:
                 f"{self.path}, line {number}: {problem}; the file was not written by a safecot task of this version, "
                 "or it is damaged (rerun the task, or leave the file out)."
             )
-        for record in records_of(content):
-            name = int(record["sample_id"], 16)
-            if name in self._seen:
+        names = [content["safecot"]["sample_id"], *(other["sample_id"] for other in content.get(OTHERS, ()))]
+        for name in names:
+            if int(name, 16) in self._seen:
                 raise SafecotError(
-                    f"{self.path}, line {number}: sample {record['sample_id']} occurs twice; the file was "
+                    f"{self.path}, line {number}: sample {name} occurs twice; the file was "
                     "written by two runs. Rerun the task."
                 )
-            self._seen.add(name)
+            self._seen.add(int(name, 16))
 
     def end(self) -> None:
         """Compare the hashes.
