@@ -36,13 +36,16 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
+from safecot_eval.util.settings import Settings
 
 LEAF_PREFIX = "safecot_"
 OTHER_PROMPT = "_asked_"
@@ -51,8 +54,10 @@ OWN_QUESTIONS = f"{LEAF_PREFIX}own_"
 """How tasks begin whose questions come from an imported file."""
 
 
-@dataclass(frozen=True)
-class Benchmark:
+_Recorded = Iterator[tuple[str, str, str]]
+
+
+class Benchmark(Settings):
     """What a benchmark folder declares.
 
     Attributes:
@@ -78,6 +83,10 @@ class Benchmark:
         recorded_in: The same for a leaf with a suffix.
     """
 
+    what: ClassVar[str] = "benchmark"
+    help: ClassVar[str] = "docs/tasks.md"
+    model_config = ConfigDict(alias_generator=str.upper)
+
     name: str
     title: str
     version: str
@@ -86,19 +95,25 @@ class Benchmark:
     source: str
     variants: Mapping[str, str]
     rubrics: tuple[str, ...]
-    rubrics_of: Mapping[str, tuple[str, ...]]
+    rubrics_of: Mapping[str, tuple[str, ...]] = {}
     folder: Path
-    data: str | None
-    refusal_lists: Mapping[str, str]
-    also_refuse: frozenset[str]
-    attack_rate_by_category: bool
-    dialogues: frozenset[str]
-    aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]]
-    only_by_name: frozenset[str]
-    images_from: str | None
-    recorded: Callable[[Path], Iterator[tuple[str, str, str]]] | None
-    recorded_in: Callable[[str, Path], Iterator[tuple[str, str, str]]] | None
-    _items: Callable[[str, Path], Iterator[Item]]
+    data: str | None = None
+    refusal_lists: Mapping[str, str] = {}
+    also_refuse: frozenset[str] = frozenset()
+    attack_rate_by_category: bool = False
+    dialogues: frozenset[str] = frozenset()
+    aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {}
+    only_by_name: frozenset[str] = frozenset()
+    images_from: str | None = None
+    recorded: Callable[[Path], _Recorded] | None = Field(None, validation_alias="recorded")
+    recorded_in: Callable[[str, Path], _Recorded] | None = Field(None, validation_alias="recorded_in")
+    yield_items: Callable[[str, Path], Iterator[Item]] = Field(validation_alias="items")
+
+    @field_validator("only_by_name", mode="before")
+    @classmethod
+    def _all_by_name(cls, value: Any, info: ValidationInfo) -> Any:
+        """``True`` stands for every variant."""
+        return frozenset(info.data.get("variants", ())) if value is True else value or frozenset()
 
     def leaf(self, variant: str) -> str:
         """Name of the lmms-eval task for a variant."""
@@ -122,7 +137,7 @@ class Benchmark:
         if variant not in self.variants:
             raise SafecotError(f"{self.name} has no variant {variant!r}; it has: {', '.join(self.variants)}.")
         try:
-            return list(self._items(variant, root))
+            return list(self.yield_items(variant, root))
         except SafecotError:
             raise
         except Exception as error:
@@ -171,33 +186,9 @@ def load(name: str) -> Benchmark:
         raise
     except Exception as error:
         raise SafecotError(_where_it_failed(path, error)) from error
-    by_name = getattr(module, "ONLY_BY_NAME", None) or ()
-    try:
-        return Benchmark(
-            name=name,
-            title=module.TITLE,
-            version=str(module.VERSION),
-            revision=module.REVISION,
-            licence=module.LICENCE,
-            source=module.SOURCE,
-            variants=module.VARIANTS,
-            rubrics=tuple(module.RUBRICS),
-            rubrics_of=dict(getattr(module, "RUBRICS_OF", {})),
-            folder=folder,
-            data=getattr(module, "DATA", name),
-            refusal_lists=getattr(module, "REFUSAL_LISTS", {}),
-            also_refuse=frozenset(getattr(module, "ALSO_REFUSE", ())),
-            attack_rate_by_category=bool(getattr(module, "ATTACK_RATE_BY_CATEGORY", False)),
-            dialogues=frozenset(getattr(module, "DIALOGUES", ())),
-            aspects=getattr(module, "ASPECTS", {}),
-            only_by_name=frozenset(module.VARIANTS if by_name is True else by_name),
-            images_from=getattr(module, "IMAGES_FROM", None),
-            recorded=getattr(module, "recorded", None),
-            recorded_in=getattr(module, "recorded_in", None),
-            _items=module.items,
-        )
-    except AttributeError as error:
-        raise SafecotError(f"{path}: {error}; see docs/tasks.md for what a benchmark declares.") from error
+    keys = [str(field.validation_alias) for field in Benchmark.model_fields.values()]
+    declared = {key: getattr(module, key) for key in keys if hasattr(module, key)}
+    return Benchmark.check({"DATA": name, **declared, "NAME": name, "FOLDER": folder}, str(path))
 
 
 def _where_it_failed(path: Path, error: Exception) -> str:

@@ -15,7 +15,7 @@ from safecot_eval.records.samples import Expectation, ImageSource, Item
 TITLE, VERSION, REVISION, LICENCE, SOURCE = "Toy", "1.0", "r1", "own", "own"
 VARIANTS = {"": "all", "gone": "data missing", "urls": "images are addresses"}
 RUBRICS = ("refusal",)
-DATA = ()
+DATA = None
 
 
 def items(variant, root):

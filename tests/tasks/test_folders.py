@@ -89,14 +89,40 @@ def test_a_folder_dropped_in_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     registry.load.cache_clear()
 
 
-def test_a_folder_that_declares_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("VERSION = '1'", ""), "VERSION is missing"),
+        (("def items", "def other_items"), "items is missing"),
+        (('RUBRICS = ("refusal",)', 'RUBRICS = ("refusal")'), "RUBRICS: should be a list"),
+        (('VARIANTS = {"": "one"}', 'VARIANTS = ["one"]'), "VARIANTS: should be `name: value` lines"),
+        (('RUBRICS = ("refusal",)', 'RUBRICS = ("refusal",)\nDATA = ()'), "DATA: should be text"),
+    ],
+)
+def test_a_folder_that_declares_the_wrong_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], says: str
+) -> None:
+    sound = """
+TITLE = REVISION = LICENCE = SOURCE = "Tea"
+VERSION = '1'
+VARIANTS = {"": "one"}
+RUBRICS = ("refusal",)
+def items(variant, root):
+    yield from ()
+"""
     folder = tmp_path / "tea"
     folder.mkdir()
-    (folder / "benchmark.py").write_text("TITLE = 'Tea'\n", encoding="utf-8")
     monkeypatch.setattr(registry, "tasks_dir", lambda: tmp_path)
+    path = folder / "benchmark.py"
+    path.write_text(sound, encoding="utf-8")
     registry.load.cache_clear()
-    with pytest.raises(SafecotError, match=r"benchmark.py: .*VERSION.*docs/tasks.md"):
+    assert registry.load("tea").data == "tea"
+    assert change[0] in sound
+    path.write_text(sound.replace(*change), encoding="utf-8")
+    registry.load.cache_clear()
+    with pytest.raises(SafecotError) as caught:
         registry.load("tea")
+    assert str(caught.value) == f"{path}: not a valid benchmark: {says}; see docs/tasks.md."
     registry.load.cache_clear()
 
 

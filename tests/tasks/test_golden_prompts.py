@@ -116,7 +116,7 @@ def test_real_prompts(leaf: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_real_siuo_records(data_dir: Path) -> None:
-    module = registry.load("siuo")._items.__globals__
+    module = registry.load("siuo").yield_items.__globals__
     records = module["records"](data_dir / "siuo" / "siuo_gen.json")
     items = [module["to_item"](record, Path("images"), key, None) for key, record in records]
     assert (len(items), fingerprint(items)) == SIUO
@@ -134,7 +134,7 @@ def test_the_same_question_is_one_cluster_in_every_image_type(
 
 
 def test_real_siuo_options(data_dir: Path) -> None:
-    module = registry.load("siuo")._items.__globals__
+    module = registry.load("siuo").yield_items.__globals__
     records = module["records"](data_dir / "siuo" / "siuo_mcqa.json")
     items = [
         module["to_item"](record, Path("images"), key, "{question}\n{options}") for key, record in records

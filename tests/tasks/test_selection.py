@@ -112,7 +112,7 @@ def test_what_the_quick_selection_promises(quick: list[Item]) -> None:
 
 
 def test_the_quick_selection_does_not_depend_on_order_or_luck() -> None:
-    module = inspect.getmodule(registry.load("quick")._items)
+    module = inspect.getmodule(registry.load("quick").yield_items)
     assert module is not None
     made = [Item(str(n), "?", "abc"[n % 3], Expectation.ANSWER, cluster_id=str(n // 2)) for n in range(60)]
     chosen = module.choose(made, Expectation.ANSWER, 12, "salt")
