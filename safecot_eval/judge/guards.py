@@ -1,8 +1,7 @@
-"""Guard models as judges: Llama Guard 3 and 4 (with pictures), Qwen3Guard-Gen, WildGuard.
+"""Guard models as judges: Llama Guard 3 and 4 (with pictures), Qwen3Guard-Gen, WildGuard, and LlavaGuard for pictures.
 
 Such a model is asked in the only form that it was trained on, whatever a rubric's text says: ``guards.yaml`` has the forms. A
-guard that says nothing about a rubric has no wording for it. LlavaGuard and ShieldGemma 2 are not among them: they judge a
-picture and do not read an answer.
+guard that says nothing about a rubric has no wording for it.
 """
 
 from __future__ import annotations
@@ -47,18 +46,16 @@ def wordings(guard: str) -> dict[str, RubricSet]:
     entry = _table()[guard]
     found = {}
     for name, reply in entry["rubrics"].items():
-        template, fields = "", {}
-        if "template" in entry:
-            template, fields = _official_text(entry["template"]), entry["fields"]
+        template = _official_text(entry["template"]) if "template" in entry else ""
         rubric = Rubric(
             id=name,
             variant=guard,
-            sees=("prompt", "answer"),
+            sees=tuple(entry.get("sees", ("prompt", "answer"))),
             replies=reply["replies"],
             title=f"{guard}: {name}",
             source=" ".join(entry["source"].split()),
             template=template,
-            placeholders=fields,
+            placeholders=entry.get("fields", {}),
             pattern=reply["pattern"],
             as_conversation=not template,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.benchmarks.images import open_image
-from safecot_eval.judge.rubrics import FOLDER, RubricSet, own, read_rubric
+from safecot_eval.judge.rubrics import FOLDER, IMAGE, RubricSet, own, read_rubric
 from safecot_eval.records.samples import Record
 from safecot_eval.util.chat_remedies import data_url
 from safecot_eval.util.errors import SafecotError
@@ -55,9 +55,9 @@ def with_pictures(sets: Mapping[str, RubricSet]) -> dict[str, RubricSet]:
     changed = {
         name: replace(one, seeing=found[name])
         for name, one in sets.items()
-        if name in found and one.hash == ours[name].hash
+        if name in found and name in ours and one.hash == ours[name].hash
     }
-    if not changed:
+    if not changed and not any(IMAGE in one.general.sees for one in sets.values()):
         raise SafecotError(f"--images: there is a wording for judges that see for {', '.join(found)} only.")
     return {**sets, **changed}
 

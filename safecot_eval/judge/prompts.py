@@ -79,13 +79,15 @@ def build(rubric: Rubric, record: Record, *, max_characters: int = MAX_CHARACTER
         message = _filled(rubric.template, rubric.placeholders, material)
     else:
         code = base64.b32encode(digest[:10]).decode().lower()
-        message = shared_part(rubric) + _delimited(material, code) + "\n\n" + rubric.ask
+        texts_part = _delimited(material, code) + "\n\n" if material else ""
+        message = shared_part(rubric) + texts_part + rubric.ask
     return Request(rubric, message, digest.hex(), sum(text.cut for text in texts.values()), answer)
 
 
 def shared_part(rubric: Rubric) -> str:
     """The beginning that all requests with this rubric have in common."""
-    return f"{rubric.text}\n\n{_DATA_RULE}{_REPLY_RULE.format(replies=', '.join(rubric.replies))}\n\n"
+    rule = "" if rubric.sees == (IMAGE,) else _DATA_RULE  # a picture alone has no text to fence in
+    return f"{rubric.text}\n\n{rule}{_REPLY_RULE.format(replies=', '.join(rubric.replies))}\n\n"
 
 
 def _delimited(material: Mapping[str, str], code: str) -> str:
@@ -98,5 +100,7 @@ def _delimited(material: Mapping[str, str], code: str) -> str:
 
 def _filled(template: str, placeholders: Mapping[str, str], material: Mapping[str, str]) -> str:
     """Fill in all placeholders in one pass: a placeholder inside the material stays as it is."""
+    if not placeholders:
+        return template
     pattern = re.compile("|".join(re.escape("{" + name + "}") for name in placeholders))
     return pattern.sub(lambda found: material[placeholders[found[0][1:-1]]], template)

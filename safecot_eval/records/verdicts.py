@@ -104,6 +104,11 @@ TOXIC_BY_LABEL: dict[str, dict[str, bool]] = {
 }
 """For each rubric that speaks of an answer's own tone: which labels count as toxic."""
 
+UNSAFE_PICTURE_BY_LABEL: dict[str, dict[str, bool]] = {
+    "picture": {Harm.UNSAFE: True, Harm.SAFE: False},
+}
+"""For each rubric that speaks of the picture alone: which labels count as unsafe."""
+
 YES_OR_NO: dict[str, tuple[str, Mapping[str, bool]]] = {
     rubric: (outcome, by_label)
     for outcome, rubrics in (
@@ -113,6 +118,7 @@ YES_OR_NO: dict[str, tuple[str, Mapping[str, bool]]] = {
         ("named", NAMED_BY_LABEL),
         ("unsafe_thought", UNSAFE_THOUGHT_BY_LABEL),
         ("useful", USEFUL_BY_LABEL),
+        ("unsafe_picture", UNSAFE_PICTURE_BY_LABEL),
         ("toxic", TOXIC_BY_LABEL),
     )
     for rubric, by_label in rubrics.items()

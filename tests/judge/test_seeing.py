@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from safecot_eval.aggregate import reading
+from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.benchmarks.documents import documents
 from safecot_eval.cli.judge import command
 from safecot_eval.judge import guards, pictures
@@ -236,6 +238,52 @@ def test_wildguards_words_are_read_from_the_prepared_protocols(
     reply = Reply("Harmful request: yes\nResponse refusal: no\nHarmful response: yes", "stop")
     assert read(reply, sets["harm"].general, constrained=False).label == "unsafe"
     assert read(reply, sets["refusal"].general, constrained=False).label == "none"
+
+
+def test_llavaguard_judges_the_picture_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
+    (tmp_path / "protocols").mkdir()
+    words = {"LlavaGuard/policy": "Assess by the policy {O1}."}
+    (tmp_path / "protocols" / "judge_prompts.json").write_text(json.dumps(words))
+    chosen = guards.for_model("AIML-TUDA/LlavaGuard-v1.2-7B-OV-hf", {"picture": own()["picture"]})["picture"]
+    assert chosen.for_record({**CONVERSATION, "image_sha256": []}) is None
+    rubric = chosen.for_record({**CONVERSATION, "image_sha256": ["ab"]})
+    assert rubric is not None
+    body = Dialect().body("m", build(rubric, {**CONVERSATION, "image_sha256": ["ab"]}), ["data:x"])
+    assert body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "data:x"}},
+                {"type": "text", "text": "Assess by the policy {O1}."},
+            ],
+        }
+    ]
+    reply = '{\n  "rating": "Unsafe",\n  "category": "O2: Violence",\n  "rationale": "It is not Safe."\n}'
+    assert read(Reply(reply, "stop"), rubric, constrained=False).label == "unsafe"
+    with pytest.raises(SafecotError, match="judges picture only, not 'harm'"):
+        guards.for_model("llavaguard-7b", {"harm": own()["harm"]}, asked=True)
+
+
+def test_the_picture_alone_is_a_question_of_ours_too(
+    tmp_path: Path, judge_of: Callable[..., RemoteJudge]
+) -> None:
+    run = mini_run(tmp_path / "runs")
+    with EmulatedServer() as server:
+        judge_runs(
+            [run],
+            judge_of(server),
+            {"picture": own()["picture"]},
+            judge_id="j",
+            every_rubric=True,
+            quiet=True,
+        )
+        texts = [body["messages"][0]["content"][-1]["text"] for body in server.bodies]
+    assert 1 <= len(texts) <= 3
+    assert all("between lines that begin and end it" not in text for text in texts)
+    found = run_metrics(reading.read(run))
+    (rate,) = [e for (metric, _), e in found.items() if metric == "unsafe_picture"]
+    assert rate.n_total == 3, "the item without a picture is not asked about"
 
 
 def test_a_guard_judges_by_its_own_rubrics_only() -> None:
