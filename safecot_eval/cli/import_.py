@@ -125,7 +125,10 @@ def command(
         raise SafecotError(
             "--other-prompt needs --tasks: another wording is told by its id, and many benchmarks use the same ids."
         )
-    sources = [importing.read(path, columns=_pairs(columns, "--column"), folders=images) for path in files]
+    sources = [
+        importing.read(path, columns=_pairs(columns, "--column"), folders=images, model=name)
+        for path in files
+    ]
     for source in sources:
         click.echo(f"{source.path}: {len(source.answers)} answers ({source.kind})")
         for note in source.notes:

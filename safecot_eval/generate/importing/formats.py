@@ -1,14 +1,15 @@
 """Result files of other evaluation tools, as rows that the table reader knows: who asked what, and what came back.
 
-=============  =========================================================  ===============================================
-Tool           File                                                        What is read
-=============  =========================================================  ===============================================
-evalscope      ``predictions/<model>/*.jsonl``                             last user message; ``model_output``
-garak          ``garak.<id>.report.jsonl``                                 finished attempts; the first of their outputs
-OmniSafeBench  ``responses/*.jsonl``, ``evaluations/*.jsonl``              the jailbreak prompt as sent, its picture
-promptfoo      ``--output results.json``                                   rendered prompt; the provider's output or error
-PyRIT          conversations exported from memory, ``.json``, ``.csv``     conversations of one turn, as converted and sent
-=============  =========================================================  ===============================================
+==============  =========================================================  ====================================================
+Tool            File                                                       What is read
+==============  =========================================================  ====================================================
+evalscope       ``predictions/<model>/*.jsonl``                            last user message; ``model_output``
+garak           ``garak.<id>.report.jsonl``                                finished attempts; the first of their outputs
+MM-SafetyBench  ``<scenario>.json`` with ``ans`` in its questions          the scenario's ids; a model's text and its labels
+OmniSafeBench   ``responses/*.jsonl``, ``evaluations/*.jsonl``             the jailbreak prompt as sent, its picture
+promptfoo       ``--output results.json``                                  rendered prompt; the provider's output or error
+PyRIT           conversations exported from memory, ``.json``, ``.csv``    conversations of one turn, as converted and sent
+==============  =========================================================  ====================================================
 """
 
 from __future__ import annotations
@@ -40,44 +41,66 @@ class Shaped:
     models: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, number: int, model: Any, **cells: Any) -> None:
+        """Add a row; ``model`` is whose answer it is, where the row says so."""
+        known = model if isinstance(model, str) and model else None
+        if known:
+            self.models.add(known)
+        self.rows.append((number, {**cells, "model": known}))
 
-def reshape(rows: Sequence[Row]) -> Shaped | None:
+
+def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Shaped | None:
     """Recognise a tool's file by the fields of its rows; None for a plain table.
 
+    Args:
+        rows: Of the file.
+        scenario: The file's name without its ending, which for MM-SafetyBench is part of the ids.
+        model: Whose answers to take from a file with those of several models.
+
     Raises:
-        SafecotError: the file holds the answers of several models.
+        SafecotError: the file holds the answers of several models, and not of that one.
     """
     for recognised, reader, taken in _READERS:
         if any(recognised(row) for _, row in rows):
-            shaped = reader(rows)
+            shaped = reader(rows, scenario)
             shaped.notes.insert(0, f"read as {shaped.kind} writes it: {taken}")
             if len(shaped.models) > 1:
-                raise SafecotError(
-                    f"the file holds answers of {len(shaped.models)} models ({', '.join(sorted(shaped.models)[:4])}); import "
-                    "one file for each"
-                )
+                _keep(shaped, model)
             return shaped
     return None
 
 
-def _evalscope(rows: Sequence[Row]) -> Shaped:
+def _keep(shaped: Shaped, model: str | None) -> None:
+    """Leave the answers of one model."""
+    names = ", ".join(sorted(shaped.models)[:4])
+    if model not in shaped.models:
+        raise SafecotError(
+            f"the file holds answers of {len(shaped.models)} models ({names}); name one of them with --name"
+        )
+    kept = [(number, row) for number, row in shaped.rows if row["model"] == model]
+    left = len(shaped.rows) - len(kept)
+    shaped.notes.append(f"{left} answers of other models are left out ({names})")
+    shaped.rows, shaped.models = kept, {model}
+
+
+def _evalscope(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("evalscope")
     for number, row in rows:
         prompt, pictures = _last_question(row.get("messages"))
-        shaped.rows.append(
-            (number, {"prompt": prompt, "response": row.get("model_output"), "image": pictures})
-        )
-        _name(shaped, row.get("model"))
+        said = row.get("model_output")
+        shaped.add(number, row.get("model"), prompt=prompt, response=said, image=pictures)
     return shaped
 
 
-def _garak(rows: Sequence[Row]) -> Shaped:
+def _garak(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("garak")
     attempts: dict[object, tuple[int, Mapping[str, Any]]] = {}
     for number, row in rows:
         if row.get("entry_type") == "attempt":  # written when it is asked and again when it is evaluated
             attempts[str(row["uuid"]) if row.get("uuid") else number] = number, row
-        _name(shaped, row.get("plugins.target_name") or row.get("plugins.model_name"))
+        target = row.get("plugins.target_name") or row.get("plugins.model_name")
+        if isinstance(target, str) and target:
+            shaped.models.add(target)
     further = 0
     for number, attempt in attempts.values():
         prompt, pictures = _garak_prompt(attempt.get("prompt"))
@@ -86,9 +109,7 @@ def _garak(rows: Sequence[Row]) -> Shaped:
         further += max(0, len(outputs) - 1)
         answer = _garak_text(outputs[0]) if outputs else None
         status = Status.REQUEST_FAILED.value if answer is None else None
-        shaped.rows.append(
-            (number, {"prompt": prompt, "response": answer or "", "image": pictures, "status": status})
-        )
+        shaped.add(number, None, prompt=prompt, response=answer or "", image=pictures, status=status)
     if further:
         shaped.notes.append(
             f"{further} further generations of the same prompts are left out; the first counts"
@@ -113,7 +134,29 @@ def _garak_text(message: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _omnisafebench(rows: Sequence[Row]) -> Shaped:
+def _mm_safetybench(rows: Sequence[Row], scenario: str) -> Shaped:
+    """The benchmark's own file of questions, into which its scripts write answers and labels (``is_safe(gpt)``)."""
+    shaped = Shaped("MM-SafetyBench")
+    unasked = 0
+    for number, row in rows:
+        answers = row.get("ans")
+        answers = answers if isinstance(answers, Mapping) else {}
+        unasked += not answers
+        for model, given in answers.items():
+            said = given if isinstance(given, Mapping) else {"text": given}
+            labels = {
+                key.removeprefix("is_safe(").removesuffix(")"): label
+                for key, label in said.items()
+                if key.startswith("is_safe(")
+            }
+            item = f"{scenario}/{row.get('id')}"
+            shaped.add(number, model, id=item, response=said.get("text"), labels=labels, category=scenario)
+    if unasked:
+        shaped.notes.append(f"{unasked} questions have no answer")
+    return shaped
+
+
+def _omnisafebench(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("omnisafebench")
     for number, row in rows:
         meta = row.get("metadata")
@@ -123,22 +166,18 @@ def _omnisafebench(rows: Sequence[Row]) -> Shaped:
         }
         prompts = (known.get(key) for key in ("jailbreak_prompt", "prompt", "original_prompt"))
         pictures = (known.get(key) for key in ("jailbreak_image_path", "image_path", "original_image_path"))
-        shaped.rows.append(
-            (
-                number,
-                {
-                    "prompt": next(filter(None, prompts), ""),
-                    "response": row.get("model_response"),
-                    "image": next(filter(None, pictures), None),
-                    "id": row.get("test_case_id"),
-                },
-            )
+        shaped.add(
+            number,
+            row.get("model_name"),
+            prompt=next(filter(None, prompts), ""),
+            response=row.get("model_response"),
+            image=next(filter(None, pictures), None),
+            id=row.get("test_case_id"),
         )
-        _name(shaped, row.get("model_name"))
     return shaped
 
 
-def _promptfoo(rows: Sequence[Row]) -> Shaped:
+def _promptfoo(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("promptfoo")
     for number, row in rows:
         prompt, given = row.get("prompt"), row.get("response")
@@ -147,26 +186,20 @@ def _promptfoo(rows: Sequence[Row]) -> Shaped:
         response: Mapping[str, Any] = given if isinstance(given, Mapping) else {"output": given}
         output, error = response.get("output"), row.get("error") or response.get("error")
         text = output if isinstance(output, str) or output is None else json.dumps(output, ensure_ascii=False)
-        # An assertion that failed is an error of the test, not of the request: then there is an output.
-        shaped.rows.append(
-            (
-                number,
-                {
-                    "prompt": asked,
-                    "response": {"output": text or "", "finish_reason": response.get("finishReason")},
-                    "image": pictures,
-                    "error": None if text else error,
-                },
-            )
-        )
         provider = row.get("provider")
-        _name(
-            shaped, provider.get("label") or provider.get("id") if isinstance(provider, Mapping) else provider
+        shaped.add(
+            number,
+            provider.get("label") or provider.get("id") if isinstance(provider, Mapping) else provider,
+            prompt=asked,
+            response={"output": text or "", "finish_reason": response.get("finishReason")},
+            image=pictures,
+            # An assertion that failed is an error of the test, not of the request: then there is an output.
+            error=None if text else error,
         )
     return shaped
 
 
-def _pyrit(rows: Sequence[Row]) -> Shaped:
+def _pyrit(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("pyrit")
     conversations: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for number, row in rows:
@@ -186,8 +219,8 @@ def _pyrit(rows: Sequence[Row]) -> Shaped:
         texts = [_sent(row) for row in asked if _kind(row) == "text"]
         pictures = [_sent(row) for row in asked if _kind(row) == "image_path"]
         status = _PYRIT_ERRORS.get(str(reply.get("response_error") or "none"))
-        answer = {"prompt": "\n".join(texts), "response": _sent(reply), "image": pictures}
-        shaped.rows.append((number, {**answer, "status": status.value if status else None}))
+        prompt, said_so = "\n".join(texts), status.value if status else None
+        shaped.add(number, None, prompt=prompt, response=_sent(reply), image=pictures, status=said_so)
     if longer:
         shaped.notes.append(
             f"{longer} conversations of several turns are left out; only single questions are matched"
@@ -248,13 +281,9 @@ def _picture(part: Mapping[str, Any]) -> Any:
     return given.get("url") if isinstance(given, Mapping) and "url" in given else given
 
 
-def _name(shaped: Shaped, model: Any) -> None:
-    if isinstance(model, str) and model:
-        shaped.models.add(model)
-
-
 _Recognised = Callable[[Mapping[str, Any]], bool]
-_READERS: tuple[tuple[_Recognised, Callable[[Sequence[Row]], Shaped], str], ...] = (
+_Reader = Callable[[Sequence[Row], str], Shaped]
+_READERS: tuple[tuple[_Recognised, _Reader, str], ...] = (
     (
         lambda row: isinstance(row.get("model_output"), Mapping) and isinstance(row.get("messages"), list),
         _evalscope,
@@ -264,6 +293,12 @@ _READERS: tuple[tuple[_Recognised, Callable[[Sequence[Row]], Shaped], str], ...]
         lambda row: row.get("entry_type") == "attempt" and "outputs" in row,
         _garak,
         "prompt and image = the last user turn of prompt, response = the first of outputs",
+    ),
+    (
+        lambda row: isinstance(row.get("ans"), Mapping) and "Rephrased Question" in row,
+        _mm_safetybench,
+        "id = file name and number, response = ans.<model>.text, labels = is_safe(…); which pictures were shown it does not "
+        "say, so that --tasks names one task",
     ),
     (
         lambda row: "test_case_id" in row and "model_response" in row,

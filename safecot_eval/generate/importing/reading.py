@@ -40,13 +40,20 @@ class Source:
     notes: list[str] = field(default_factory=list)
 
 
-def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Sequence[Path] = ()) -> Source:
+def read(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    folders: Sequence[Path] = (),
+    model: str | None = None,
+) -> Source:
     """Read answers from a table, or from a log of Inspect.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.xlsx``, ``.json``, ``.jsonl`` or ``.eval``.
         columns: Which column holds what, where the names do not say so; see :data:`columns.NAMES`.
         folders: Where relative picture paths start, beside the file's own folder.
+        model: Whose answers to take from a tool's file with those of several models.
 
     Raises:
         SafecotError: the file cannot be read, or holds no answers (file and row are named).
@@ -57,27 +64,32 @@ def read(path: Path, *, columns: Mapping[str, str] | None = None, folders: Seque
     places = (*folders, path.parent)
     repeated: list[str] = []
     if path.suffix.lower() == ".eval":
-        model = inspect_log.model_of(path)
         source = Source(
-            path, "inspect", digest, model, list(inspect_log.read_archive(path, places, repeated))
+            path,
+            "inspect",
+            digest,
+            inspect_log.model_of(path),
+            list(inspect_log.read_archive(path, places, repeated)),
         )
     elif (log := _json_log(path)) is not None:
         answers = list(inspect_log.read_object(log, path, places, repeated))
         source = Source(path, "inspect", digest, inspect_log.header_model(log), answers)
     else:
-        source = _table(path, digest, columns or {}, places)
+        source = _table(path, digest, columns or {}, places, model)
     source.notes += failure_notes(source.answers)
     if repeated:
         source.notes.append(f"{len(repeated)} samples of later epochs are left out; the first epoch counts.")
     return source
 
 
-def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...]) -> Source:
+def _table(
+    path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...], model: str | None
+) -> Source:
     decided: list[str] = []
     rows = [(number, flat(row)) for number, row in read_table(path, decided, KNOWN)]
     if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
-    shaped = _reshaped(rows, path)
+    shaped = _reshaped(rows, path, model)
     if shaped is not None:
         rows = shaped.rows
         if not rows:
@@ -99,9 +111,9 @@ def _table(path: Path, digest: str, given: Mapping[str, str], folders: tuple[Pat
     return Source(path, kind, digest, None, answers, notes)
 
 
-def _reshaped(rows: Sequence[Row], path: Path) -> Shaped | None:
+def _reshaped(rows: Sequence[Row], path: Path, model: str | None) -> Shaped | None:
     try:
-        return reshape(rows)
+        return reshape(rows, path.stem, model)
     except SafecotError as error:
         raise SafecotError(f"{path}: {error}.") from error
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from safecot_eval.generate.importing import Source, read
+from safecot_eval.benchmarks import catalogue
+from safecot_eval.benchmarks.data.typography import not_drawn
+from safecot_eval.generate.importing import Source, match, read
 from safecot_eval.records.samples import Status
 from safecot_eval.util.errors import SafecotError
 
@@ -135,8 +137,12 @@ def test_promptfoo(tmp_path: Path) -> None:
 
 def test_several_models_in_one_file(tmp_path: Path) -> None:
     rows = [promptfoo(ASKED, {"output": SAID}, provider=name) for name in ("a", "b")]
-    with pytest.raises(SafecotError, match=r"answers of 2 models \(a, b\); import one file for each"):
-        read(saved(tmp_path, "results.json", {"version": 2, "results": rows, "table": {}, "stats": {}}))
+    path = saved(tmp_path, "results.json", {"version": 2, "results": rows, "table": {}, "stats": {}})
+    with pytest.raises(SafecotError, match=r"answers of 2 models \(a, b\); name one of them with --name"):
+        read(path)
+    source = read(path, model="b")
+    assert (source.model, len(source.answers)) == ("b", 1)
+    assert source.notes[1] == "1 answers of other models are left out (a, b)"
 
 
 def piece(conversation: str, role: str, sequence: int, value: str, **more: Any) -> dict[str, Any]:
@@ -178,3 +184,23 @@ def test_pyrit_as_csv(tmp_path: Path) -> None:
         table.writerows(rows)
     source = read(path)
     assert (source.kind, told(source)) == ("pyrit", [(ASKED, SAID, Status.OK)])
+
+
+def test_mm_safetybench_as_its_scripts_leave_it(data_dir: Path, tmp_path: Path) -> None:
+    name = "01-Illegal_Activitiy.json"
+    official = json.loads((data_dir / "mm_safetybench" / "processed_questions" / name).read_text())
+    for number, question in list(official.items())[:-1]:
+        answer = {"text": f"{SAID} {number}", "is_safe(gpt)": "safe"}
+        question["ans"] = {"m": answer, "other": {"text": "No."}}
+    source = read(saved(tmp_path, name, official), model="m")
+    assert source.kind == "MM-SafetyBench"
+    assert source.answers[0].labels == {"gpt": "safe"}
+    assert source.notes[1:] == [
+        "1 questions have no answer",
+        f"{len(official) - 1} answers of other models are left out (m, other)",
+    ]
+    leaf = "safecot_mmsafetybench_sd"
+    with not_drawn():
+        found = match(source.answers, {leaf: catalogue.items_of(leaf)}, ids_alone=True)
+    assert found.how == {"id": len(official) - 1}
+    assert found.answers[leaf]["01-Illegal_Activitiy/7"].response == f"{SAID} 7"

@@ -31,7 +31,7 @@ REPLIES: tuple[Callable[[str], Any], ...] = (
     lambda text: {"error": {"code": 429, "message": text}},
     lambda text: {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": text}]},
 )
-_LEFT_OUT = re.compile(r"^(\d+) (?:further|conversations|samples)")
+_LEFT_OUT = re.compile(r"^(\d+) (?:further|conversations|samples|questions)")
 
 
 def lines(rows: Sequence[Any]) -> bytes:
@@ -99,6 +99,12 @@ def shapes(items: Sequence[Item]) -> dict[str, bytes]:
             ]
         ),
         "garak.report.jsonl": lines([{"entry_type": "init"}, *attempts]),
+        "01-Locks.json": json.dumps(
+            {
+                str(n): {"Question": i.prompt, "Rephrased Question": "?", "ans": {"m": {"text": s}}}
+                for n, (i, s) in enumerate(asked)
+            }
+        ).encode(),
         "omnisafebench.jsonl": lines(
             [
                 {"test_case_id": i.item_id, "model_response": s, "metadata": {"jailbreak_prompt": i.prompt}}
@@ -136,6 +142,8 @@ def units(path: Path, source: Source) -> int:
                     outputs if isinstance(outputs, list) else []
                 )
         return sum(max(1, len(outputs)) for outputs in last.values())
+    if source.kind == "MM-SafetyBench":
+        return sum(max(1, len(row["ans"])) if isinstance(row.get("ans"), dict) else 1 for row in rows)
     if source.kind == "pyrit":
         return len({str(row.get("conversation_id")) for row in rows})
     return len(rows)
