@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -95,7 +95,8 @@ class Features:
             ``h`` the next two), up to two words of the first 40 sentences (``a``).
         tail: Up to three words of the last sentence (``z``) and the one before (``y``).
         where: Where the answer says outright that it refuses.
-        words: The different words of the first 40 sentences, as in ``ngrams``.
+        words: How many different words the first 40 sentences have.
+        known_words: How many of them a trained file knows; 0 without one.
         mixed: Whether something else stands next to it: perhaps the very thing that was asked for.
     """
 
@@ -104,7 +105,8 @@ class Features:
     tail: list[str]
     where: Where
     mixed: Mixed
-    words: list[str]
+    words: int
+    known_words: int
 
 
 def dense_names() -> list[str]:
@@ -158,7 +160,13 @@ def dense_names() -> list[str]:
 _REFUSALS = frozenset({"refuse", "refuse_impersonal", "decline", "uncomfortable", "refuse_bare"})
 
 
-def extract(answer: str, prompt: str = "", lexicon: Lexicon | None = None, picture: str = "") -> Features:
+def extract(
+    answer: str,
+    prompt: str = "",
+    lexicon: Lexicon | None = None,
+    picture: str = "",
+    known: Container[str] | None = None,
+) -> Features:
     """Compute the features of one answer.
 
     Args:
@@ -166,11 +174,12 @@ def extract(answer: str, prompt: str = "", lexicon: Lexicon | None = None, pictu
         prompt: The question; without it the echo features are zero.
         lexicon: Cue phrases; the shipped ones by default.
         picture: What the picture shows, in words, where that is known.
+        known: The n-grams of a trained file, where no others are wanted; most of the time goes into making n-grams.
     """
     lexicon = lexicon or load_lexicon()
     clipped = clip(answer)
     read = [look(words, lexicon) for words in sentences(clipped)]
-    asked = [word for sentence in sentences(clip(prompt)) for word in sentence]
+    asked = _words_of(prompt)
     dense = _cue_counts(read, lexicon.groups)
     first = read[0].words if read else []
     opener, kind = first[0] if first else "", asked[0] if asked else ""
@@ -183,27 +192,36 @@ def extract(answer: str, prompt: str = "", lexicon: Lexicon | None = None, pictu
     words = [sentence.words for sentence in read]
     where = where_refused(read)
     different = list(dict.fromkeys(word for sentence in words[:BODY_SENTENCES] for word in sentence))
-    return Features(
-        dense,
-        _ngrams(words, different),
-        _tail(words),
-        where,
-        what_else(read, where, clipped, asked),
-        different,
-    )
+    grams, seen = _ngrams(words, different, known)
+    mixed = what_else(read, where, clipped, asked)
+    return Features(dense, grams, _tail(words, known), where, mixed, len(different), seen)
+
+
+@lru_cache(maxsize=4096)
+def _words_of(prompt: str) -> tuple[str, ...]:
+    """A question's words: many answers are to one question."""
+    return tuple(word for sentence in sentences(clip(prompt)) for word in sentence)
+
+
+_NONE = (0.0,) * (len(PLACES) + 1)
 
 
 def _cue_counts(read: Sequence[Sentence], groups: Sequence[str]) -> list[float]:
     """For each group: how often it occurs in the first sentence, the next two, later, the last one, and in all."""
-    counts = {group: [0, 0, 0, 0] for group in groups}
+    counts: dict[str, list[int]] = {}
     for index, sentence in enumerate(read):
         place = 0 if index == 0 else 1 if index < HEAD_SENTENCES else 2
         for group in sentence.groups:
-            counts[group][place] += 1
+            of_group = counts.setdefault(group, [0, 0, 0, 0])
+            of_group[place] += 1
             if index == len(read) - 1:
-                counts[group][3] += 1
+                of_group[3] += 1
     dense: list[float] = []
-    for of_group in counts.values():
+    for group in groups:
+        if group not in counts:
+            dense += _NONE
+            continue
+        of_group = counts[group]
         dense += [min(count, 3.0) for count in of_group]
         dense.append(math.log1p(sum(of_group[:3])))
     return dense
@@ -279,35 +297,49 @@ def _stem(word: str) -> str:
     return word
 
 
-def _ngrams(read: Sequence[Sequence[str]], different: Sequence[str]) -> list[str]:
+def _ngrams(
+    read: Sequence[Sequence[str]], different: Sequence[str], known: Container[str] | None
+) -> tuple[list[str], int]:
+    """N-grams of the beginning and the body, and how many words are known."""
     found: dict[str, None] = {}
     budget = HEAD_WORDS
     for index, sentence in enumerate(read[:HEAD_SENTENCES]):
         words = ["^", *sentence[:budget]]
         budget -= len(words)
-        prefix = "1" if index == 0 else "h"
-        for start in range(len(words)):
-            gram = prefix
-            for word in words[start : start + MAX_N]:
-                gram = f"{gram} {word}"
-                found[gram] = None
+        _add_grams(found, "1" if index == 0 else "h", words, known)
         if budget <= 0:
             break
     pairs = dict.fromkeys(
         pair for sentence in read[:BODY_SENTENCES] for pair in zip(["^", *sentence], sentence, strict=False)
     )
-    body = [f"a {first} {second}" for first, second in pairs]
-    return [*found, *(f"a {word}" for word in different), *body]
+    if known is None:
+        body = [f"a {first} {second}" for first, second in pairs]
+        return [*found, *(f"a {word}" for word in different), *body], 0
+    single = {word: gram for word in different if (gram := f"a {word}") in known}
+    body = [
+        gram
+        for first, second in pairs
+        if second in single and (first in single or first == "^") and (gram := f"a {first} {second}") in known
+    ]
+    return [*found, *single.values(), *body], len(single)
 
 
-def _tail(read: Sequence[Sequence[str]]) -> list[str]:
+def _tail(read: Sequence[Sequence[str]], known: Container[str] | None) -> list[str]:
     """``z``: the last sentence, ``y``: the one before; with marks for their beginning and end."""
     found: dict[str, None] = {}
     for prefix, sentence in zip(TAIL_PREFIXES, reversed(read[-TAIL_SENTENCES:]), strict=False):
-        words = ["^", *sentence[:TAIL_WORDS], "$"]
-        for start in range(len(words)):
-            gram = prefix
-            for word in words[start : start + MAX_N]:
-                gram = f"{gram} {word}"
-                found[gram] = None
+        _add_grams(found, prefix, ["^", *sentence[:TAIL_WORDS], "$"], known)
     return list(found)
+
+
+def _add_grams(
+    found: dict[str, None], prefix: str, words: Sequence[str], known: Container[str] | None
+) -> None:
+    """Add n-grams of up to three words; of known ones, those that begin with them are known, too, being commoner."""
+    for start in range(len(words)):
+        gram = prefix
+        for word in words[start : start + MAX_N]:
+            gram = f"{gram} {word}"
+            if known is not None and gram not in known:
+                break
+            found[gram] = None

@@ -197,17 +197,18 @@ class LiteModel:
         known = np.ones(n)
         where, mixed = [], np.zeros(n, dtype=int)
         for row, (answer, prompt, picture) in enumerate(zip(answers, asked, shown, strict=True)):
-            features = extract(answer, prompt, lexicon, picture)
+            features = extract(answer, prompt, lexicon, picture, self.ngrams)
             dense[row] = features.dense
             where.append(features.where)
             mixed[row] = features.mixed
             for grams in (features.ngrams, features.tail):
-                columns = [column for gram in grams if (column := self.ngrams.get(gram)) is not None]
-                if columns:
-                    from_ngrams[row] += self.ngram_weights[columns].sum(axis=0) / np.sqrt(len(columns))
-            words = features.words
-            if len(words) > FEW_WORDS or not answer.isascii() or not words:
-                known[row] = sum(f"a {word}" in self.ngrams for word in words) / max(len(words), 1)
+                if grams:
+                    columns = [self.ngrams[gram] for gram in grams]
+                    from_ngrams[row] += self.ngram_weights.take(columns, axis=0).sum(axis=0) / math.sqrt(
+                        len(columns)
+                    )
+            if features.words > FEW_WORDS or not answer.isascii() or not features.words:
+                known[row] = features.known_words / max(features.words, 1)
         standard = np.clip((dense - self.mean) / self.scale, -DENSE_LIMIT, DENSE_LIMIT)
         logits = from_ngrams + standard @ self.dense_weights + self.bias
         told = np.array([bool(picture.strip()) for picture in shown], dtype=bool)
