@@ -15,7 +15,7 @@ from safecot_eval.benchmarks import catalogue
 from safecot_eval.generate import matrix
 from safecot_eval.records.run import find_runs
 from tests.processes import Started
-from tests.tasks.conftest import invented  # noqa: F401 - the fixture
+from tests.tasks.conftest import invented, invented_files  # noqa: F401 - the fixtures
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
 TASKS = ("safecot_mini_tiny", "safecot_harmbench_mm")

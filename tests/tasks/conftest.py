@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -474,12 +475,29 @@ def only_by_name() -> set[str]:
     return {benchmark.leaf(variant) for benchmark in found for variant in benchmark.only_by_name}
 
 
-@pytest.fixture
-def invented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """SAFECOT_DATA_DIR with invented records of every benchmark, and a cache of its own."""
-    data = tmp_path / "data"
+@pytest.fixture(scope="session")
+def invented_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Invented records of every benchmark; nobody changes them."""
+    data = tmp_path_factory.mktemp("invented") / "data"
     for folder, write in _WRITERS.items():
         write(data / folder)
+    return data
+
+
+@pytest.fixture
+def invented_as_written(invented_files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """SAFECOT_DATA_DIR with invented records of every benchmark, for tests that change nothing there."""
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(invented_files))
+    monkeypatch.setenv("SAFECOT_CACHE_DIR", str(invented_files.parent / "cache"))
+    catalogue.why_not_ready.cache_clear()
+    yield invented_files
+    catalogue.why_not_ready.cache_clear()
+
+
+@pytest.fixture
+def invented(invented_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """SAFECOT_DATA_DIR with invented records of every benchmark, and a cache of its own."""
+    data = shutil.copytree(invented_files, tmp_path / "data")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data))
     monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path / "cache"))
     catalogue.why_not_ready.cache_clear()

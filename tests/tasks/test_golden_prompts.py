@@ -84,7 +84,7 @@ def fingerprint(items: list[Item]) -> str:
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_items_of_invented_records(leaf: str, invented: Path) -> None:
+def test_items_of_invented_records(leaf: str, invented_as_written: Path) -> None:
     found = json.dumps([as_json(item) for item in catalogue.items_of(leaf)], indent=1, ensure_ascii=False)
     path = GOLDEN / f"{leaf}.json"
     if os.environ.get("SAFECOT_UPDATE_GOLDEN"):
@@ -93,7 +93,7 @@ def test_items_of_invented_records(leaf: str, invented: Path) -> None:
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_every_image_of_the_invented_records_is_there(leaf: str, invented: Path) -> None:
+def test_every_image_of_the_invented_records_is_there(leaf: str, invented_as_written: Path) -> None:
     items = catalogue.items_of(leaf)
     assert all(path.is_file() for item in items for path in item.images)
     assert len({item.item_id for item in items}) == len(items)
