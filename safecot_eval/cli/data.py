@@ -58,6 +58,7 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
     """
     from safecot_eval.benchmarks.data.roots import folder_of
     from safecot_eval.benchmarks.data.sources import source
+    from safecot_eval.benchmarks.data.verify import layouts
     from safecot_eval.benchmarks.prepare import first_time, prepare
 
     if archive is not None and len(names) != 1:
@@ -71,6 +72,10 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
     for name in names:
         prepared = prepare(name, archive)
         click.echo(f"{name}: ready at {prepared.root}")
+        folder = folder_of(name)
+        if folder and (described := source(folder)) is not None:
+            for sentence in layouts(described, prepared.root):
+                click.echo(f"  layout: {sentence}")
         for leaf, found in prepared.leaves.items():
             click.echo(f"  {leaf}: " + (f"{found} items" if isinstance(found, int) else found))
         for path in prepared.replays:
@@ -83,7 +88,7 @@ def verify_command(names: tuple[str, ...]) -> None:
     """Hash the data on this machine and compare with the pinned hashes; exit status 2 where something differs."""
     from safecot_eval.benchmarks.data.roots import folder_of, present
     from safecot_eval.benchmarks.data.sources import source, sources
-    from safecot_eval.benchmarks.data.verify import verify
+    from safecot_eval.benchmarks.data.verify import layouts, verify
 
     folders = [folder_of(name) for name in names] or [
         folder for folder in sources() if present(folder) is not None
@@ -105,6 +110,8 @@ def verify_command(names: tuple[str, ...]) -> None:
         for label, paths in (("changed", report.changed), ("missing", report.missing)):
             for path in paths[:20]:
                 click.echo(f"  {label}: {path}")
+        for sentence in layouts(known, found):
+            click.echo(f"  layout: {sentence}")
         for sentence in report.short:
             click.echo(f"  {sentence}")
         if report.changed or report.missing:

@@ -100,12 +100,23 @@ def test_prepared_through_the_real_downloader(upstream: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(PYTHON.replace("kind", "rude"), "not the text"), ("x = 1", "not where it was")]
+    ("content", "said"),
+    [
+        (PYTHON.replace("kind", "rude"), "not the text"),
+        ("x = 1", "not where it was"),
+        ("text =", "not where it was"),
+    ],
 )
 def test_another_text_is_not_taken_for_the_official_one(upstream: Served, content: str, said: str) -> None:
     upstream.files[f"/o/toy/{'c' * 40}/a%20b/judge.py"] = content.encode()
     with pytest.raises(SafecotError, match=rf"o/toy, a b/judge\.py at ccccccc: Toy/ask is {said}"):
         prepare.prepare("protocols")
+
+
+def test_a_yaml_file_of_theirs_that_is_none_is_a_sentence() -> None:
+    for content in ("x: [", "x: 3"):
+        with pytest.raises(SafecotError, match=r"o/other, c\.yaml at v1: Other/p is not where it was"):
+            protocols.text_of(content, {"keys": ["x", 0], "sha256": "0"}, "o/other, c.yaml at v1", "Other/p")
 
 
 def _needed() -> set[str]:

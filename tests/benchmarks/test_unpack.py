@@ -212,6 +212,25 @@ def test_an_image_archive_of_a_hub_set(online: Served) -> None:
     assert all(item.images for item in catalogue.items_of("safecot_mssbench_embodied"))
 
 
+def test_the_layout_that_was_found_is_named_among_those_that_are_accepted(online: Served) -> None:
+    from click.testing import CliRunner
+
+    from safecot_eval.cli.data import command
+
+    record = {"instruction_id": 0, "instruction": "May I?", "image_path": "imgs/0.png", "category": "x"}
+    files = {"data.json": json.dumps([{**record, "sub_category": "y", "source": "z"}]).encode()}
+    hub_of(
+        online,
+        "Foreshhh/vlsbench",
+        sources.sources()["vlsbench"].revision,
+        {**files, "imgs/0.png": picture("navy")},
+    )
+    for verb in ("prepare", "verify"):
+        said = CliRunner().invoke(command, [verb, "vlsbench"]).output
+        assert "  layout: data.json, of records.jsonl or data.json\n" in said
+        assert "  layout: imgs/, of images/ or imgs/\n" in said
+
+
 def test_salad_with_a_flat_archive(online: Served) -> None:
     row = {"category": "Food", "image": "a.jpg", "text": "What now?", "id": 5, "safety type": "unsafe"}
     files = {"data.json": json.dumps([{**row, "safety warning": "No."}]).encode()}

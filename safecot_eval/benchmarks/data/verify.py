@@ -60,6 +60,21 @@ def verify(source: Source, root: Path) -> Report:
     return Report(tuple(good), tuple(other), tuple(changed), tuple(missing), tuple(short))
 
 
+def layouts(source: Source, root: Path) -> list[str]:
+    """Which of the layouts that a source may have this folder has, one sentence for each choice; all choices are named.
+
+    >>> from safecot_eval.benchmarks.data.sources import sources
+    >>> layouts(sources()["vlsbench"], Path("/nowhere"))[0]
+    'none of records.jsonl or data.json is there'
+    """
+    found = []
+    for choice in (name.split("|") for name in source.needed if "|" in name):
+        there = [one for one in choice if _there(root / one)]
+        accepted = " or ".join(choice)
+        found.append(f"{there[0]}, of {accepted}" if there else f"none of {accepted} is there")
+    return found
+
+
 def _there(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 

@@ -19,6 +19,7 @@ from safecot_eval.benchmarks.data import download
 from safecot_eval.benchmarks.data.protocols.extract import extract
 from safecot_eval.benchmarks.data.reading import read_json
 from safecot_eval.benchmarks.data.roots import present
+from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 
@@ -28,7 +29,7 @@ FILE = "judge_prompts.json"
 
 def table() -> dict[str, Any]:
     """What is taken from where: repositories with their commit, and in each the texts by key."""
-    found: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = safe_yaml.load(TABLE.read_text(encoding="utf-8"))
     return found
 
 
@@ -86,7 +87,7 @@ def text_of(content: str, how: Mapping[str, Any], where: str, key: str) -> Any:
     """One text out of a file's content, checked."""
     try:
         found = extract(content, how)
-    except (LookupError, SyntaxError, ValueError) as error:
+    except (LookupError, SyntaxError, TypeError, ValueError, yaml.YAMLError) as error:
         raise SafecotError(f"{where}: {key} is not where it was ({error}); please report this.") from error
     if hash_of(found) != how["sha256"]:
         raise SafecotError(f"{where}: {key} is not the text that was described; please report this.")

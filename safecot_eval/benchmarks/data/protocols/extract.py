@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from safecot_eval.util import safe_yaml
 
 
 def extract(content: str, how: Mapping[str, Any]) -> Any:
@@ -39,7 +39,7 @@ def extract(content: str, how: Mapping[str, Any]) -> Any:
     elif "calls" in how:
         found = list(_arguments(content, how["calls"]))
     elif "keys" in how:
-        found = yaml.safe_load(content)
+        found = safe_yaml.load(content)
     for key in how.get("keys", ()):
         found = found[key]
     if isinstance(found, tuple | set):
