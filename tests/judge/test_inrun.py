@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from safecot_eval.benchmarks.documents import documents
+from safecot_eval.generate import task
 from safecot_eval.judge import in_run
+from safecot_eval.records.check import record_problem
+from safecot_eval.records.repeats import records_of
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.sample_metrics import sample_metrics
@@ -108,3 +113,29 @@ def test_leaving_the_machine_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "http://user:pw@judge.example/v1")
     with pytest.raises(SafecotError, match="without a user name"):
         in_run.check()
+
+
+def test_every_answer_of_repeats_is_judged_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lmms-eval hands over after its filter, which keeps the first answer, and what scoring makes of it."""
+    docs = list({row["prompt"]: row for row in documents("safecot_mini_tiny")}.values())[:2]
+    instances = [
+        SimpleNamespace(resps=["Yes.", "No.", "Yes."], filtered_resps={"none": "Yes."}, doc_id=n)
+        for n in range(2)
+    ]
+    config = SimpleNamespace(process_results=task.process_results)
+    with EmulatedServer() as server:
+        monkeypatch.setenv("SAFECOT_JUDGE_URL", server.url)
+        task.score_together(SimpleNamespace(config=config, instances=instances, eval_docs=docs))
+        asked = server.judged
+        assert asked == 8, "two items, two different answers, two rubrics"
+        scored = [
+            task.process_results(doc, one.filtered_resps["none"])
+            for doc, one in zip(docs, instances, strict=True)
+        ]
+        assert server.judged == asked
+    for line in scored:
+        found = list(records_of(line))
+        assert [record["answer"] for record in found] == ["Yes.", "No.", "Yes."]
+        assert all({v["rubric"] for v in record["verdicts"]} == {"refusal", "harm"} for record in found)
+        assert record_problem(line) is None
+        assert len(line["judge_coverage"]["scores"]) == 3
