@@ -107,6 +107,7 @@ def test_licence_and_warning_are_shown_once(toy_xstest: Served) -> None:
     assert not first_time("another")
 
 
+@pytest.mark.slow
 def test_list_says_what_is_ready_and_what_is_missing(toy_xstest: Served) -> None:
     before = CliRunner().invoke(command, ["list"]).output
     prepare.prepare("xstest")

@@ -210,6 +210,7 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         lite.load(tmp_path / "none.json")
 
 
+@pytest.mark.slow
 def test_reading_answers_imports_neither_torch_nor_scikit_learn():
     code = (
         "import sys; from safecot_eval import lite; lite.load().predict(['No.']); "

@@ -130,6 +130,7 @@ def test_a_head_without_labels_is_a_constant(corpus):
     assert fit(refusals, Head.PEOPLE, 1.0, prepare(refusals)).bias == 20.0
 
 
+@pytest.mark.slow
 def test_left_out_bases_are_read_and_counted_run_by_run(corpus):
     rows = run_table(corpus, leave_one_model_out(corpus, Source.SAFECOT))
     assert [row.name for row in rows[-4:]] == ["base0", "base1", "base2", "pooled"]
