@@ -39,7 +39,7 @@ from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import IntervalMethod
 from safecot_eval.submissions.submitted import gather
 from safecot_eval.util.errors import SafecotError
-from safecot_reports.families import chains, family
+from safecot_reports.families import chains, family, is_reference
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import select_samples
 
@@ -48,7 +48,6 @@ WORDS = Path(__file__).parent / "templates" / "words.yaml"
 """Each metric in one plain sentence."""
 LIST_SENSITIVITY_UP_TO = 200_000
 """Answers up to which every phrase list is matched against every answer (above, only the list of the run is shown)."""
-_BASELINES = ("refuse_all", "answer_all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         "models": [
             {
                 "name": name,
-                "reference": name in _BASELINES,
+                "reference": is_reference(name),
                 "family": family(name),
                 "training": trained.get(name),
                 "capability": capable.get(name),

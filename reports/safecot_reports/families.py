@@ -9,8 +9,19 @@ from pathlib import PurePosixPath
 from typing import Any
 
 _STEP = re.compile(r"^(?P<stem>.+?)[\s_\-:+/](?P<step>base|origin|original|v\d+)$", re.IGNORECASE)
+_BASELINES = ("refuse_all", "answer_all")
+_UNTRAINED = re.compile(r"(?:^|[\s/_-])(?:random|untrained)(?:$|[\s/_-])", re.IGNORECASE)
 _FIRST = ("base", "origin", "original")
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+def is_reference(name: str) -> bool:
+    """Whether a model only marks what others are held against: a baseline, or one that says it was never trained.
+
+    >>> [is_reference(name) for name in ("refuse_all", "tiny-random-LlavaForCausalLM", "randomizer-7b")]
+    [True, True, False]
+    """
+    return name in _BASELINES or bool(_UNTRAINED.search(name))
 
 
 def family(name: str) -> str:

@@ -16,7 +16,7 @@ function categories(panel, redraw) {
     "Metric",
     "measure",
     [...new Map(here.map((c) => [columnId(c), c])).entries()]
-      .sort((a, b) => ORDER.indexOf(a[1].metric) - ORDER.indexOf(b[1].metric))
+      .sort((a, b) => placeOf(a[1].metric) - placeOf(b[1].metric))
       .map(([id, c]) => [
         id,
         `${data.metrics[c.metric].title} ${arrow(data.metrics[c.metric])} ${evaluatorName(c.evaluator)} ${c.apart}`,

@@ -30,6 +30,8 @@ const ORDER = [
   "coverage",
   "tokens",
 ];
+// Metrics that are not in this order stand before what is said of coverage.
+const placeOf = (metric) => (ORDER.includes(metric) ? ORDER.indexOf(metric) : ORDER.indexOf("invalid") - 0.5);
 const HIDDEN_AT_FIRST = [
   "partial",
   "pair_refuses_both",
@@ -150,7 +152,7 @@ function overview(panel, redraw) {
       kinds(a.sample) - kinds(b.sample) ||
       groupOf(a.sample).localeCompare(groupOf(b.sample)) ||
       a.sample.apart.localeCompare(b.sample.apart) ||
-      ORDER.indexOf(a.sample.metric) - ORDER.indexOf(b.sample.metric),
+      placeOf(a.sample.metric) - placeOf(b.sample.metric),
   );
   const chosen = new Set(state.get("hide", HIDDEN_AT_FIRST.join(",")).split(","));
   const names = [...new Set(columns.map((c) => c.sample.metric))];
