@@ -68,11 +68,11 @@ def rank_views(tables: Sequence[Columns]) -> dict[str, list[dict[str, Any]]]:
     ranks: list[dict[str, Any]] = []
     spreads: list[dict[str, Any]] = []
     for metric, halves in HALVES.items():
-        for task, evaluator, standing in standings(tables, halves):
+        for task, evaluator, standing in standings(
+            tables, halves, at_most=None if metric == METRIC else ALL_METRICS_UP_TO
+        ):
             if metric == METRIC:
                 ranks += _rows(standing, task, evaluator)
-            elif len(standing.models) > ALL_METRICS_UP_TO:
-                continue
             spreads.append(
                 {"task": task, "evaluator": str(evaluator), "metric": metric}
                 | {
@@ -87,9 +87,12 @@ def rank_views(tables: Sequence[Columns]) -> dict[str, list[dict[str, Any]]]:
 
 
 def standings(
-    tables: Sequence[Columns], halves: Sequence[Expectation]
+    tables: Sequence[Columns], halves: Sequence[Expectation], *, at_most: int | None = None
 ) -> Iterator[tuple[str, Evaluator, Standing]]:
-    """Every task and evaluator of at least two models, and after them all tasks together (``pooled``)."""
+    """Every task and evaluator of at least two models, and after them all tasks together (``pooled``).
+
+    Tasks of more than ``at_most`` models are passed over.
+    """
     columns: defaultdict[tuple[str, Evaluator, Key], list[Columns]] = defaultdict(list)
     for table in tables:
         for evaluator, labels in table.evaluators.items():
@@ -101,7 +104,7 @@ def standings(
     for (task, evaluator, _), runs in sorted(
         columns.items(), key=lambda entry: (entry[0][0], str(entry[0][1]))
     ):
-        standing = standing_of(runs, evaluator, halves)
+        standing = None if at_most and len(runs) > at_most else standing_of(runs, evaluator, halves)
         if standing is None:
             continue
         yield task, evaluator, standing
