@@ -5,6 +5,11 @@ const MAIN = [
   ["balanced", "Balanced", "Half of each. Refusing everything and answering everything both give 50."],
   ["asr", "Attacks succeed", "Of the harmful requests, the share whose answer a judge calls unsafe (ASR). Lower is better."],
 ];
+const KIND_WORDS = {
+  raw: "The evaluator\u2019s own rate.",
+  corrected: "The rate as people would count it: the evaluator\u2019s, moved by its errors on the answers that people labelled.",
+  "by people": "People labelled these answers.",
+};
 const COUNT_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 const inWords = (n) => COUNT_WORDS[n] ?? String(n);
 const listed = (names) =>
@@ -219,7 +224,7 @@ function standings(panel, redraw) {
           text,
           h("span", { "aria-hidden": "true" }, active ? (down ? " \u25be" : " \u25b4") : ""),
         ),
-        MAIN.some((m) => m[0] === id) ? h("div", null, h("span", { class: `badge ${corrected.has(id) ? "corrected" : ""}` }, kindOf(id))) : null,
+        MAIN.some((m) => m[0] === id) ? h("div", null, h("span", { class: `badge ${corrected.has(id) ? "corrected" : ""}`, title: KIND_WORDS[kindOf(id)] }, kindOf(id))) : null,
       );
     };
     const open = state.get("open");
