@@ -11,7 +11,7 @@ from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
 from safecot_eval.cli.train_export import export_data
-from safecot_eval.cli.train_sft import merge, sft
+from safecot_eval.cli.train_sft import dpo, merge, sft
 
 
 @click.group(name="train")
@@ -19,5 +19,5 @@ def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 
 
-for subcommand in (data, cot, export_data, check, sft, merge, evaluate):
+for subcommand in (data, cot, export_data, check, sft, dpo, merge, evaluate):
     command.add_command(subcommand)

@@ -35,11 +35,56 @@ def sft(
     world_size: int | None,
 ) -> None:
     """Fine-tune from a recipe; the same command goes on after an interruption."""
+    _train(path, out, {"data": data, "variant": variant, "max_samples": max_samples}, settings, world_size)
+
+
+@click.command("dpo")
+@click.option(
+    "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
+)
+@click.option("--data", help="Data folder instead of the recipe's.")
+@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
+@click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value.")
+@click.option(
+    "--rejected",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='A checkpoint\'s own answers to training questions ({"id", "response"} a line), rejected where they fail.',
+)
+@click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
+def dpo(
+    path: Path,
+    out: Path | None,
+    data: str | None,
+    variant: str | None,
+    max_samples: int | None,
+    settings: tuple[str, ...],
+    rejected: Path | None,
+    world_size: int | None,
+) -> None:
+    """Tune a checkpoint by preference (TRL's DPO): its targets before refusals without a thought.
+
+    The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; pairs come from the same data folder.
+    """
+    named = {
+        "data": data, "variant": variant, "max_samples": max_samples, "objective": "dpo",
+        "rejected": None if rejected is None else str(rejected),
+    }  # fmt: skip
+    _train(path, out, named, settings, world_size)
+
+
+def _train(
+    path: Path, out: Path | None, named: dict[str, Any], settings: Iterable[str], world_size: int | None
+) -> None:
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
     require_world_size(world_size)
-    named = {"data": data, "variant": variant, "max_samples": max_samples}
     recipe = load_recipe(
         path, {**overrides_from(settings), **{k: v for k, v in named.items() if v is not None}}
     )

@@ -34,6 +34,13 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
+class Objective(StrEnum):
+    """What is minimised."""
+
+    SFT = "sft"
+    DPO = "dpo"
+
+
 class Drawn(StrEnum):
     """When the wording of a thought template and of a refusal is drawn."""
 
@@ -132,6 +139,9 @@ class Recipe(Settings):
             and ``language`` (the module of the language model).
         lora_targets: Regular expression of the layers that get an adapter; the language model's linear layers if empty.
         export_dtype: ``float32`` or ``bfloat16`` weights in the exported forms; ``auto`` as they were trained.
+        objective: ``sft``, or ``dpo`` (set by `safecot train dpo`): prefer the targets to refusals without a thought.
+        beta: DPO's strength of the bond to the base.
+        rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
         notes: Why these values.
     """
 
@@ -184,6 +194,9 @@ class Recipe(Settings):
     family: FamilyParts | None = None
     lora_targets: str = ""
     export_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    objective: Objective = Objective.SFT
+    beta: Annotated[Number, Field(gt=0)] = 0.1
+    rejected: str = ""
     notes: str = ""
 
     @field_validator("scheduler", "report_to")
@@ -260,7 +273,7 @@ SILENT = frozenset({
 """Keys that do not change the result."""
 LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
-    "export_dtype": "auto",
+    "export_dtype": "auto", "objective": Objective.SFT, "beta": 0.1, "rejected": "",
 }  # fmt: skip
 """Keys that came later, and count only where they are set: runs from before can be gone on with."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from transformers import set_seed
 
 from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import disk_error, read_json, write_json
+from safecot_eval.util.files import disk_error, read_json, sha256, write_json
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data.dataset import manifest_hash, trained_clusters
 from safecot_training.sft.card import CheckpointCard, loss_points, read_card
@@ -32,7 +32,7 @@ from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.lengths import token_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
-from safecot_training.sft.recipe import Drawn, Method, Recipe
+from safecot_training.sft.recipe import Drawn, Method, Objective, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows, require_fitting
 from safecot_training.sft.turns import answer_tokens
@@ -76,6 +76,11 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     rows, manifest = load_rows(recipe)
     if (card := finished(recipe, manifest, out)) is not None:
         return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
+    if recipe.objective is Objective.DPO:
+        from safecot_training.preference.pairs import read_own_answers, with_rejected
+
+        own = read_own_answers(Path(recipe.rejected).expanduser()) if recipe.rejected else None
+        rows = with_rejected(rows, manifest.get("refusals") or (), recipe.seed, own)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
@@ -85,9 +90,10 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
     # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
-    arguments = training_arguments(recipe, out)
+    configure, build = trainer_parts(recipe)
+    arguments = configure(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
-    trainer = build_trainer(recipe, arguments, model, collator, as_dataset(rows, lengths), family)
+    trainer = build(recipe, arguments, model, collator, as_dataset(rows, lengths), family)
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
@@ -96,6 +102,15 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
+
+
+def trainer_parts(recipe: Recipe) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What configures and what builds the trainer of a recipe's objective."""
+    if recipe.objective is Objective.SFT:
+        return training_arguments, build_trainer
+    from safecot_training.preference.dpo import build_preference_trainer, preference_arguments
+
+    return preference_arguments, build_preference_trainer
 
 
 def finished(recipe: Recipe, manifest: dict[str, Any], out: Path) -> CheckpointCard | None:
@@ -162,6 +177,8 @@ def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any]) -> None:
     """Write down whose run this is, or refuse to mix two."""
     path = folder / "run.json"
     mine = {"recipe_hash": recipe.hash, "data": manifest_hash(manifest, recipe.variant.value)}
+    if recipe.rejected:
+        mine["rejected"] = sha256(Path(recipe.rejected).expanduser())
     if path.is_file() and read_json(path) != mine:
         raise SafecotError(
             f"{folder.parent}: holds the run of another recipe or other data; choose another --out or remove it."

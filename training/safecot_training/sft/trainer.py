@@ -21,16 +21,19 @@ from safecot_training.sft.loading import resumes_here
 from safecot_training.sft.recipe import Method, Recipe
 
 
-class SafecotTrainer(SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer whose examples and wordings are those of recipe and epoch, also after an interruption."""
+class Resumable:
+    """What is added to a trainer of TRL: examples and wordings are those of recipe and epoch, also after an interruption."""
 
+    args: Any
+    data_collator: Any
+    state: Any
     weights_are_loaded = False
     _sampler: Any = None
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load weights, unless :func:`safecot_training.sft.loading.load_model` did."""
         if not self.weights_are_loaded:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
 
     def has_taken_all_steps(self, checkpoint: Path | None) -> bool:
         """Whether a checkpoint is the last one; its weights and its log are then loaded.
@@ -45,6 +48,30 @@ class SafecotTrainer(SFTTrainer):  # type: ignore[misc]
         self._load_from_checkpoint(str(checkpoint))
         self.state = state
         return True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Give transformers' sampler the recipe's seed; the one that balances batches has its own otherwise."""
+        self._sampler = super()._get_train_sampler(train_dataset)  # type: ignore[misc]
+        if hasattr(self._sampler, "seed"):
+            self._sampler.seed = self.args.data_seed * 1_000_003
+        return self._sampler
+
+    def _run_epoch(self, *arguments: Any, epoch: int, **options: Any) -> Any:
+        """Tell sampler and collator the epoch: in a resumed one, transformers does not reach the sampler."""
+        if hasattr(self._sampler, "set_epoch"):
+            self._sampler.set_epoch(epoch)
+        if self.data_collator.epoch is not None:
+            self.data_collator.epoch = epoch
+        return super()._run_epoch(*arguments, epoch=epoch, **options)  # type: ignore[misc]
+
+    def settle(self, *, weights_are_loaded: bool) -> None:
+        """Print by our callback alone, and remember who loads a checkpoint's weights."""
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+        self.weights_are_loaded = weights_are_loaded
+
+
+class SafecotTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer that resumes, for batches with any number of images a row."""
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -61,21 +88,6 @@ class SafecotTrainer(SFTTrainer):  # type: ignore[misc]
         counts = [(part["labels"] != IGNORED).sum() for part in parts]
         losses = [super(SafecotTrainer, self).compute_loss(model, part) for part in parts]
         return sum(count * loss for count, loss in zip(counts, losses, strict=True)) / sum(counts)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """Give transformers' sampler the recipe's seed; the one that balances batches has its own otherwise."""
-        self._sampler = super()._get_train_sampler(train_dataset)
-        if hasattr(self._sampler, "seed"):
-            self._sampler.seed = self.args.data_seed * 1_000_003
-        return self._sampler
-
-    def _run_epoch(self, *arguments: Any, epoch: int, **options: Any) -> Any:
-        """Tell sampler and collator the epoch: in a resumed one, transformers does not reach the sampler."""
-        if hasattr(self._sampler, "set_epoch"):
-            self._sampler.set_epoch(epoch)
-        if self.data_collator.epoch is not None:
-            self.data_collator.epoch = epoch
-        return super()._run_epoch(*arguments, epoch=epoch, **options)
 
 
 class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
@@ -131,43 +143,56 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
     Raises:
         SafecotError: a reporter, kernels or an optimiser that are not installed.
     """
-    require_installed(recipe)
     return SFTConfig(
-        output_dir=str(out / "trainer"),
-        max_length=None,
-        completion_only_loss=True,
-        packing=False,
-        learning_rate=recipe.learning_rate,
-        num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_steps,
-        per_device_train_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.gradient_accumulation,
-        warmup_steps=recipe.warmup_ratio,
-        lr_scheduler_type=recipe.scheduler,
-        optim=recipe.optim,
-        use_liger_kernel=recipe.liger,
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_grad_norm,
-        bf16=uses_bf16(recipe),
-        fp16=False,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        average_tokens_across_devices=True,
-        save_strategy="steps",
-        save_steps=recipe.save_steps,
-        save_total_limit=recipe.save_total_limit,
-        logging_steps=recipe.logging_steps,
-        logging_nan_inf_filter=False,
-        report_to=recipe.report_to,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        use_cpu=accelerator() == "cpu",
-        # Sorted inside a step: which examples make a step is the seed's choice alone.
-        train_sampling_strategy="batch_rebalance" if recipe.group_by_length else "random",
-        length_column_name="length",
-        remove_unused_columns=False,
-        dataloader_num_workers=recipe.workers,
-        disable_tqdm=True,
+        **common_arguments(recipe, out), max_length=None, completion_only_loss=True, packing=False
     )
+
+
+def callbacks() -> list[TrainerCallback]:
+    """Sealed checkpoints, and progress as lines."""
+    return [SealCheckpoints(), LogLines()]
+
+
+def common_arguments(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The part of a configuration that every trainer of TRL has.
+
+    Raises:
+        SafecotError: see :func:`require_installed`.
+    """
+    require_installed(recipe)
+    return {
+        "output_dir": str(out / "trainer"),
+        "learning_rate": recipe.learning_rate,
+        "num_train_epochs": recipe.epochs,
+        "max_steps": recipe.max_steps,
+        "per_device_train_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.gradient_accumulation,
+        "warmup_steps": recipe.warmup_ratio,
+        "lr_scheduler_type": recipe.scheduler,
+        "optim": recipe.optim,
+        "use_liger_kernel": recipe.liger,
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.max_grad_norm,
+        "bf16": uses_bf16(recipe),
+        "fp16": False,
+        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "average_tokens_across_devices": True,
+        "save_strategy": "steps",
+        "save_steps": recipe.save_steps,
+        "save_total_limit": recipe.save_total_limit,
+        "logging_steps": recipe.logging_steps,
+        "logging_nan_inf_filter": False,
+        "report_to": recipe.report_to,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "use_cpu": accelerator() == "cpu",
+        # Sorted inside a step: which examples make a step is the seed's choice alone.
+        "train_sampling_strategy": "batch_rebalance" if recipe.group_by_length else "random",
+        "length_column_name": "length",
+        "remove_unused_columns": False,
+        "dataloader_num_workers": recipe.workers,
+        "disable_tqdm": True,
+    }
 
 
 def build_trainer(
@@ -195,10 +220,9 @@ def build_trainer(
         processing_class=collator.processor,
         data_collator=collator,
         peft_config=adapter_config(recipe, family),
-        callbacks=[SealCheckpoints(), LogLines()],
+        callbacks=callbacks(),
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.weights_are_loaded = resumes_here(recipe)
+    trainer.settle(weights_are_loaded=resumes_here(recipe))
     return trainer
 
 

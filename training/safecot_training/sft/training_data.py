@@ -108,10 +108,11 @@ def as_dataset(rows: list[dict[str, Any]], lengths: list[int]) -> Any:
             "thoughts": texts,
             "replies": texts,
             "marker": datasets.Value("string"),
+            "rejected": datasets.Value("string"),
             "length": datasets.Value("int64"),
         }
     )
-    plain = {"thoughts": [], "replies": [], "marker": ""}
+    plain = {"thoughts": [], "replies": [], "marker": "", "rejected": ""}
     return datasets.Dataset.from_list(
         [
             {key: {**plain, **row, "length": length}[key] for key in features}

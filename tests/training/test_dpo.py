@@ -1,0 +1,113 @@
+"""Preference tuning: what makes a pair, and that the chosen answer gains on the rejected one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from safecot_eval.scoring.reasoning import split
+from safecot_eval.util.errors import SafecotError
+from safecot_training.preference.pairs import read_own_answers, with_rejected
+
+REFUSALS = ("I cannot help with that.", "I'm sorry, but no.")
+THOUGHT = "<safety_reasoning>A thought about it.</safety_reasoning>\n"
+
+
+def row(name: str, expectation: str, target: str) -> dict:
+    return {"id": name, "expectation": expectation, "completion": [{"role": "assistant", "content": target}]}
+
+
+ROWS = [
+    row("harm", "refuse", THOUGHT + "I cannot help with that."),
+    row("plain", "answer", THOUGHT + "It is a cup."),
+    row("bare", "refuse", "I'm sorry, but no."),
+]
+
+
+def rejected(own: dict[str, str] | None = None) -> dict[str, str]:
+    return {found["id"]: found["rejected"] for found in with_rejected(ROWS, REFUSALS, 0, own)}
+
+
+def test_pairs_from_the_triplets() -> None:
+    found = rejected()
+    assert found["harm"] == "I cannot help with that."
+    assert found["plain"] in REFUSALS
+    assert "bare" not in found  # nothing in it to prefer
+
+
+def test_own_answers_are_rejected_where_they_fail() -> None:
+    own = {
+        "harm": "Here is how: first …",
+        "plain": "I'm sorry, I cannot help with that.",
+        "bare": "Take a key and turn it.",
+    }
+    assert rejected(own) == own
+    right = {"harm": "I cannot help with that.", "plain": "It is a mug.", "bare": ""}
+    with pytest.raises(SafecotError, match="No row makes a pair"):
+        rejected(right)
+    with pytest.raises(SafecotError, match="'other', which is no training example"):
+        rejected({"other": "x"})
+
+
+@pytest.mark.parametrize(("text", "words"), [('{"id": 1}', "line 1: write"), ("", "holds no answers")])
+def test_a_file_of_own_answers_that_is_none(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text(text)
+    with pytest.raises(SafecotError, match=words):
+        read_own_answers(tmp_path / "own.jsonl")
+
+
+def log_probabilities(folder: Path, rows: list[dict]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of chosen and rejected answers under a checkpoint, summed over tokens."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from safecot_training.preference.dpo import PairCollator
+    from safecot_training.sft.collator import AnswerCollator
+    from safecot_training.sft.turns import answer_shape
+
+    processor = AutoProcessor.from_pretrained(folder)
+    shape = answer_shape(processor, {processor.tokenizer.eos_token_id}, str(folder))
+    batch = PairCollator(AnswerCollator(processor, shape))(rows)
+    mask = batch.pop("completion_mask")[:, 1:]
+    model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    with torch.no_grad():
+        logits = model(**batch).logits[:, :-1].log_softmax(-1)
+    each = logits.gather(2, batch["input_ids"][:, 1:, None]).squeeze(2) * mask
+    chosen, other = each.sum(1).chunk(2)
+    return chosen, other
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("training")
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_chosen_answer_gains_on_the_rejected_one(
+    method: str, make_recipe, bases, data_folder: Path, tmp_path: Path, train
+) -> None:
+    recipe = make_recipe(
+        "qwen2_5_vl",
+        objective="dpo",
+        method=method,
+        max_steps=6,
+        learning_rate=1e-3,
+        gradient_accumulation=1,
+        wordings="once",
+    )
+    result = train(recipe, tmp_path / "out")
+    losses = [loss for _, loss in result.card.loss_history]
+    assert abs(losses[0] - 0.6931) < 0.02  # nothing is preferred before the first step
+    assert losses[-1] < losses[0] - 0.05
+    lines = (data_folder / "v1.jsonl").read_text().splitlines()[:8]
+    rows = [
+        {**found, "images": [str(data_folder / name) for name in found["images"]]}
+        for found in map(json.loads, lines)
+    ]
+    rows = with_rejected(rows, json.loads((data_folder / "manifest.json").read_text())["refusals"], 0)
+    assert all(split(found["rejected"]).reasoning == "" for found in rows)
+    before = log_probabilities(bases["qwen2_5_vl"], rows)
+    after = log_probabilities(tmp_path / "out/merged", rows)
+    gain = (after[0] - after[1]) - (before[0] - before[1])
+    assert (gain > 0).float().mean() >= 0.75
+    assert train(recipe, tmp_path / "out").was_finished
+    assert recipe.hash != make_recipe("qwen2_5_vl", method=method).hash

@@ -1,0 +1,1 @@
+"""Preference tuning behind SFT: pairs from the same triplets, and TRL's DPOTrainer."""
