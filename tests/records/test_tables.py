@@ -206,3 +206,20 @@ def test_rows_that_a_spreadsheet_ends_early(tmp_path: Path) -> None:
     assert rows(path, pad=True)[1] == {"row": "2", "prompt": "He?", "label": None, "note": None}
     with pytest.raises(SafecotError, match="line 2: 3 cells under 4 column names; the row is cut"):
         rows(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_title_above_the_header(tmp_path: Path, kind: str) -> None:
+    rows = [["Run 7", ""], ["", ""], ["prompt", "response"], ["Hi?", "Ho."], ["prompt", "response"]]
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        path.write_text("".join(";".join(row) + "\n" for row in rows))
+    else:
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    notes: list[str] = []
+    found = [row for _, row in read_table(path, notes, {"prompt", "response"})]
+    assert found == [{"prompt": "Hi?", "response": "Ho."}, {"prompt": "prompt", "response": "response"}]
+    assert notes == ["1 row above the header (line 3) is not read"]

@@ -96,6 +96,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "pid",
         "qid",
         "uid",
+        "custom_id",
     ),
     "task": ("task",),
     "status": ("status",),

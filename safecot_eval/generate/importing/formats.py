@@ -4,7 +4,9 @@
 Tool            File                                                       What is read
 ==============  =========================================================  ====================================================
 evalscope       ``predictions/<model>/*.jsonl``                            last user message; ``model_output``
+conversations   rows with ``messages`` that end on the assistant's         the user's message; the assistant's
 garak           ``garak.<id>.report.jsonl``                                finished attempts; the first of their outputs
+lm-eval         ``samples_<task>_<time>.jsonl``                            first argument of the request; ``filtered_resps``
 MM-SafetyBench  ``<scenario>.json`` with ``ans`` in its questions          the scenario's ids; a model's text and its labels
 OmniSafeBench   ``responses/*.jsonl``, ``evaluations/*.jsonl``             the jailbreak prompt as sent, its picture
 promptfoo       ``--output results.json``                                  rendered prompt; the provider's output or error
@@ -20,8 +22,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from safecot_eval.generate.importing.columns import NAMES
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import Row
+from safecot_eval.records.tables.delimited import plain_name
 from safecot_eval.util.errors import SafecotError
 
 
@@ -63,7 +67,7 @@ def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Sha
     for recognised, reader, taken in _READERS:
         if any(recognised(row) for _, row in rows):
             shaped = reader(rows, scenario)
-            shaped.notes.insert(0, f"read as {shaped.kind} writes it: {taken}")
+            shaped.notes.insert(0, f"read as {shaped.kind}: {taken}")
             if len(shaped.models) > 1:
                 _keep(shaped, model)
             return shaped
@@ -89,6 +93,48 @@ def _evalscope(rows: Sequence[Row], scenario: str) -> Shaped:
         prompt, pictures = _last_question(row.get("messages"))
         said = row.get("model_output")
         shaped.add(number, row.get("model"), prompt=prompt, response=said, image=pictures)
+    return shaped
+
+
+def _conversations(rows: Sequence[Row], scenario: str) -> Shaped:
+    shaped = Shaped("conversations")
+    longer = unanswered = 0
+    for number, row in rows:
+        given = row.get("messages")
+        turns = [turn for turn in given if isinstance(turn, Mapping)] if isinstance(given, list) else []
+        roles = [turn.get("role") for turn in turns]
+        if not roles or roles[-1] != "assistant" or "user" not in roles:
+            unanswered += 1
+        elif roles.count("user") > 1:
+            longer += 1
+        else:
+            prompt, pictures = _last_question(turns)
+            about = {key: value for key, value in row.items() if key not in ("messages", "model")}
+            cells = {**about, "prompt": prompt, "response": turns[-1], "image": pictures}
+            shaped.add(number, row.get("model"), **cells)
+    _left_out(shaped, longer, unanswered)
+    return shaped
+
+
+def _left_out(shaped: Shaped, longer: int, unanswered: int) -> None:
+    if longer:
+        shaped.notes.append(
+            f"{longer} conversations of several turns are left out; only single questions are matched"
+        )
+    if unanswered:
+        shaped.notes.append(f"{unanswered} conversations without a question and an answer are left out")
+
+
+def _lm_eval(rows: Sequence[Row], scenario: str) -> Shaped:
+    shaped = Shaped("lm-eval")
+    for number, row in rows:
+        given = row.get("arguments")
+        first = next(iter(given.values()), None) if isinstance(given, Mapping) else given
+        while isinstance(first, list) and first:  # earlier versions: [[prompt, settings]]
+            first = first[0]
+        prompt = first.get("arg_0") if isinstance(first, Mapping) else first
+        said = row.get("filtered_resps") or row.get("resps")
+        shaped.add(number, None, prompt=prompt if isinstance(prompt, str) else "", response=said)
     return shaped
 
 
@@ -221,12 +267,7 @@ def _pyrit(rows: Sequence[Row], scenario: str) -> Shaped:
         status = _PYRIT_ERRORS.get(str(reply.get("response_error") or "none"))
         prompt, said_so = "\n".join(texts), status.value if status else None
         shaped.add(number, None, prompt=prompt, response=_sent(reply), image=pictures, status=said_so)
-    if longer:
-        shaped.notes.append(
-            f"{longer} conversations of several turns are left out; only single questions are matched"
-        )
-    if unanswered:
-        shaped.notes.append(f"{unanswered} conversations without a question and an answer are left out")
+    _left_out(shaped, longer, unanswered)
     return shaped
 
 
@@ -281,6 +322,15 @@ def _picture(part: Mapping[str, Any]) -> Any:
     return given.get("url") if isinstance(given, Mapping) and "url" in given else given
 
 
+_RESPONSES = frozenset(NAMES["response"])
+
+
+def _is_conversation(messages: Any) -> bool:
+    return isinstance(messages, list) and any(
+        isinstance(turn, Mapping) and turn.get("role") == "assistant" for turn in messages
+    )
+
+
 _Recognised = Callable[[Mapping[str, Any]], bool]
 _Reader = Callable[[Sequence[Row], str], Shaped]
 _READERS: tuple[tuple[_Recognised, _Reader, str], ...] = (
@@ -288,6 +338,18 @@ _READERS: tuple[tuple[_Recognised, _Reader, str], ...] = (
         lambda row: isinstance(row.get("model_output"), Mapping) and isinstance(row.get("messages"), list),
         _evalscope,
         "prompt and image = the last user message of messages, response = model_output",
+    ),
+    (
+        lambda row: (
+            _is_conversation(row.get("messages")) and not _RESPONSES & {plain_name(key) for key in row}
+        ),
+        _conversations,
+        "prompt and image = the user's message of messages, response = the assistant's",
+    ),
+    (
+        lambda row: isinstance(row.get("arguments"), Mapping | list) and "resps" in row,
+        _lm_eval,
+        "prompt = the first of arguments, response = filtered_resps",
     ),
     (
         lambda row: row.get("entry_type") == "attempt" and "outputs" in row,

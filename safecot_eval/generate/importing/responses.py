@@ -28,6 +28,7 @@ _TEXTS = (
     "generation",
 )
 _DEEPER = (
+    "body",  # of a batch of requests
     "message",
     "choices",
     "candidates",

@@ -10,7 +10,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,6 +21,8 @@ MAX_CELL = 64 * 2**20
 SEPARATORS = ",;\t|"
 _SAMPLE_CHARACTERS = 256 * 2**10
 _SAMPLE_RECORDS = 40
+TITLE_ROWS = 10
+"""First rows with content among which the header is looked for."""
 _DECLARED = re.compile(r'^"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)
 _BLOCK = 2**20
 
@@ -35,7 +37,7 @@ def delimited(path: Path, notes: list[str], names: Collection[str], *, pad: bool
                 "it as 'CSV UTF-8'"
             )
         with path.open(encoding=encoding, newline="") as stream:
-            yield from rows_of_text(stream, path, names, tab=path.suffix.lower() == ".tsv", pad=pad)
+            yield from rows_of_text(stream, path, names, notes, tab=path.suffix.lower() == ".tsv", pad=pad)
     except UnicodeDecodeError as error:
         raise SafecotError(
             f"{path}: not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'."
@@ -89,7 +91,13 @@ def _mostly_ascii(path: Path) -> bool:
 
 
 def rows_of_text(
-    stream: TextIO, path: Path, names: Collection[str] = (), *, tab: bool = False, pad: bool = False
+    stream: TextIO,
+    path: Path,
+    names: Collection[str] = (),
+    notes: list[str] | None = None,
+    *,
+    tab: bool = False,
+    pad: bool = False,
 ) -> Iterator[Row]:
     """Yield (line number of the row's end, cells by column name) of a text whose first row names the columns.
 
@@ -97,6 +105,7 @@ def rows_of_text(
         stream: Opened with ``newline=""``.
         path: For messages.
         names: Column names that are known, lower-case with underscores.
+        notes: Gets a sentence on rows above the header.
         tab: The file says by its ending that tabs separate it.
         pad: Take rows that end early.
 
@@ -117,7 +126,8 @@ def rows_of_text(
         stream.readline()
     rows = csv.reader(stream, delimiter=separator, strict=True)
     try:
-        yield from named(((rows.line_num + skipped, cells) for cells in rows), path, pad=pad)
+        numbered = ((rows.line_num + skipped, cells) for cells in rows)
+        yield from named(numbered, path, names, notes, pad=pad)
     except csv.Error as error:
         raise SafecotError(f"{path}, line {rows.line_num + skipped}: not a table ({error}).") from error
 
@@ -146,13 +156,13 @@ def separator_of(sample: str, names: Collection[str] = (), *, whole: bool = True
         except csv.Error:
             if whole or not rows:
                 return 0, 0.0, 0
+        del rows[: header_among(rows, names)]
         if not rows or len(rows[0]) < 2:
             return 0, 0.0, 0
         if not whole and 1 < len(rows) <= _SAMPLE_RECORDS:
             del rows[-1]
-        known = sum(plain_name(cell) in names for cell in rows[0])
         fitting = sum(len(cells) == len(rows[0]) for cells in rows) / len(rows)
-        return known, fitting, len(rows[0])
+        return _known(rows[0], names), fitting, len(rows[0])
 
     order = list(dict.fromkeys([first, *SEPARATORS]))
     best: str = max(order, key=score)
@@ -168,22 +178,49 @@ def plain_name(column: str) -> str:
     return column.strip().strip("\ufeff\u200b").lower().replace(" ", "_").replace("-", "_")
 
 
-def named(rows: Iterable[tuple[int, list[Any]]], path: Path, *, pad: bool = False) -> Iterator[Row]:
-    """Give cells the names of the first row that has any content; empty rows are skipped.
+def header_among(rows: Sequence[Sequence[Any]], names: Collection[str]) -> int:
+    """Which of the first rows names the columns: the first, unless it has no known name and a later one has two.
+
+    People put a title above their tables, and spreadsheets export it.
+
+    >>> header_among([["Run 7", ""], ["prompt", "response"], ["Hi?", "Ho."]], {"prompt", "response"})
+    1
+    """
+    if not rows or _known(rows[0], names):
+        return 0
+    return next((n for n, cells in enumerate(rows[:TITLE_ROWS]) if _known(cells, names) > 1), 0)
+
+
+def _known(cells: Sequence[Any], names: Collection[str]) -> int:
+    return len({plain_name(str(cell)) for cell in cells if cell not in (None, "")} & set(names))
+
+
+def named(
+    rows: Iterable[tuple[int, list[Any]]],
+    path: Path,
+    known: Collection[str] = (),
+    notes: list[str] | None = None,
+    *,
+    pad: bool = False,
+) -> Iterator[Row]:
+    """Give cells the names of the header, the first row with any content or one below a title; empty rows are skipped.
 
     Raises:
         SafecotError: no header, a name twice, or a row of another width.
     """
-    names: list[str] | None = None
-    for number, cells in rows:
-        if not any(cell not in (None, "") for cell in cells):
-            continue
-        if names is None:
-            names = [str("" if cell is None else cell).strip() for cell in cells]
-            doubled = sorted({name for name in names if name and names.count(name) > 1})
-            if doubled:
-                raise SafecotError(f"{path}: the column {doubled[0]!r} occurs twice; rename one of them.")
-            continue
+    filled = ((number, cells) for number, cells in rows if any(cell not in (None, "") for cell in cells))
+    first = list(itertools.islice(filled, TITLE_ROWS))
+    if not first:
+        raise SafecotError(f"{path}: the table is empty; its first row names the columns.")
+    if (title := header_among([cells for _, cells in first], known)) and notes is not None:
+        notes.append(
+            f"{title} row{'s' * (title > 1)} above the header (line {first[title][0]}) {'are' if title > 1 else 'is'} not read"
+        )
+    names = [str("" if cell is None else cell).strip() for cell in first[title][1]]
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        raise SafecotError(f"{path}: the column {doubled[0]!r} occurs twice; rename one of them.")
+    for number, cells in itertools.chain(first[title + 1 :], filled):
         if len(cells) > len(names) and any(cell not in (None, "") for cell in cells[len(names) :]):
             raise SafecotError(
                 f"{path}, line {number}: {len(cells)} cells under {len(names)} column names; quote cells that hold the "
@@ -194,5 +231,3 @@ def named(rows: Iterable[tuple[int, list[Any]]], path: Path, *, pad: bool = Fals
                 f"{path}, line {number}: {len(cells)} cells under {len(names)} column names; the row is cut."
             )
         yield number, {name: cell for name, cell in itertools.zip_longest(names, cells[: len(names)]) if name}
-    if names is None:
-        raise SafecotError(f"{path}: the table is empty; its first row names the columns.")

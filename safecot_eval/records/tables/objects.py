@@ -18,7 +18,7 @@ import codecs
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.tables.delimited import Row, plain_name
@@ -131,11 +131,7 @@ def _rows(content: Any, path: Path, names: Collection[str]) -> list[dict[str, An
         if any(plain_name(key) in names for key in content):
             return [content]  # one answer, written as one object
         return [{"id": key, "response": value} for key, value in content.items()]
-    lists = {
-        key: value
-        for key, value in content.items()
-        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
-    }
+    lists = {key: value for key, value in content.items() if _is_rows(value)}
     if len(lists) > 1:
         known = [key for key in WRAPPERS if key in lists]
         if not known:
@@ -159,7 +155,15 @@ def _wrapped(content: Mapping[str, Any]) -> dict[str, Any] | None:
             continue
         if len(content) == 1 or all(isinstance(value, dict) for value in inner.values()):
             return inner
+    if len(content) == 1:  # {"run 7": {"results": […]}}
+        (inner,) = content.values()
+        if isinstance(inner, dict) and any(_is_rows(inner.get(key)) for key in WRAPPERS):
+            return inner
     return None
+
+
+def _is_rows(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _is_text(value: Any) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from safecot_eval.records.tables.archives import open_archive
-from safecot_eval.records.tables.delimited import Row, named, plain_name
+from safecot_eval.records.tables.delimited import TITLE_ROWS, Row, header_among, named, plain_name
 from safecot_eval.util.errors import SafecotError
 
 MOST_COLUMNS = 1000
@@ -44,7 +45,7 @@ def workbook(path: Path, notes: list[str], names: Collection[str] = ()) -> Itera
         book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=False)
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # writers get them wrong, and rows outside of them would be dropped
-        headers = {sheet.title: _header(sheet) for sheet in book.worksheets}
+        headers = {sheet.title: _header(sheet, names) for sheet in book.worksheets}
         filled = [sheet for sheet in book.worksheets if headers[sheet.title]]
         if not filled:
             raise SafecotError(f"{path}: the workbook is empty; the first row of a sheet names the columns.")
@@ -57,7 +58,10 @@ def workbook(path: Path, notes: list[str], names: Collection[str] = ()) -> Itera
         # A stray cell far out makes every row as wide as a sheet can be; what has no name is not read.
         rows = chosen.iter_rows(max_col=len(headers[chosen.title]), values_only=True)
         yield from named(
-            ((n, [_text(cell) for cell in cells]) for n, cells in enumerate(rows, start=1)), path
+            ((n, [_text(cell) for cell in cells]) for n, cells in enumerate(rows, start=1)),
+            path,
+            names,
+            notes,
         )
         book.close()
     except SafecotError:
@@ -73,12 +77,15 @@ def _rows_below(sheet: Any) -> int:
     return max(0, sum(any(cell not in (None, "") for cell in cells) for cells in rows) - 1)
 
 
-def _header(sheet: Any) -> list[Any]:
-    """The first row with any content, up to its last cell that has some; empty for an empty sheet."""
-    for cells in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
-        if filled := [n for n, cell in enumerate(cells, start=1) if cell not in (None, "")]:
-            return list(cells[: filled[-1]])
-    return []
+def _header(sheet: Any, names: Collection[str]) -> list[Any]:
+    """The row that names the columns, up to its last cell with any content; empty for an empty sheet."""
+    rows = sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True)
+    filled = (cells for cells in rows if any(cell not in (None, "") for cell in cells))
+    first = list(itertools.islice(filled, TITLE_ROWS))
+    if not first:
+        return []
+    header = first[header_among(first, names)]
+    return list(header[: max(n for n, cell in enumerate(header, start=1) if cell not in (None, ""))])
 
 
 def _text(cell: Any) -> Any:

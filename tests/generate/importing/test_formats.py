@@ -171,7 +171,7 @@ def test_pyrit(tmp_path: Path) -> None:
     assert source.kind == "pyrit"
     assert told(source) == [(ASKED, SAID, Status.OK), (ASKED, "filtered", Status.BLOCKED_BY_PROVIDER)]
     assert [picture.name for picture in source.answers[0].pictures or ()] == ["d/7.png"]
-    assert source.notes[0].startswith("read as pyrit writes it: prompt and image = converted_value")
+    assert source.notes[0].startswith("read as pyrit: prompt and image = converted_value")
     assert [note.split(" ", 1)[0] for note in source.notes[1:]] == ["1", "1"]
 
 
@@ -204,3 +204,38 @@ def test_mm_safetybench_as_its_scripts_leave_it(data_dir: Path, tmp_path: Path) 
         found = match(source.answers, {leaf: catalogue.items_of(leaf)}, ids_alone=True)
     assert found.how == {"id": len(official) - 1}
     assert found.answers[leaf]["01-Illegal_Activitiy/7"].response == f"{SAID} 7"
+
+
+def test_conversations(tmp_path: Path) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "d/7.png"}}
+    asked = {"role": "user", "content": [picture, {"type": "text", "text": ASKED}]}
+    said = {"role": "assistant", "content": SAID, "reasoning_content": "Hm."}
+    turns = [[{"role": "system", "content": "Be kind."}, asked, said], [asked, said, asked, said], [asked]]
+    rows = [{"id": str(n), "messages": messages, "model": "m"} for n, messages in enumerate(turns)]
+    source = read(saved(tmp_path, "a.jsonl", rows))
+    assert (source.kind, source.model) == ("conversations", "m")
+    assert told(source) == [(ASKED, f"<think>Hm.</think>\n{SAID}", Status.OK)]
+    assert source.answers[0].item_id == "0"
+    assert [picture.name for picture in source.answers[0].pictures or ()] == ["d/7.png"]
+    assert [note.split(" ", 1)[0] for note in source.notes[1:]] == ["1", "1"]
+
+
+def test_messages_beside_a_response_are_the_history(tmp_path: Path) -> None:
+    row = {"question": ASKED, "messages": [{"role": "assistant", "content": "x"}], "response": SAID}
+    assert told(read(saved(tmp_path, "a.jsonl", [row]))) == [(ASKED, SAID, Status.OK)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"gen_args_0": {"arg_0": ASKED, "arg_1": {}}}, [[ASKED, {"until": []}]]], ids=["new", "old"]
+)
+def test_lm_eval(tmp_path: Path, arguments: Any) -> None:
+    row = {"doc_id": 0, "doc": {}, "arguments": arguments, "resps": [[SAID]], "filtered_resps": [SAID]}
+    source = read(saved(tmp_path, "samples_a.jsonl", [row]))
+    assert (source.kind, told(source)) == ("lm-eval", [(ASKED, SAID, Status.OK)])
+
+
+def test_a_batch_of_requests(tmp_path: Path) -> None:
+    body = {"choices": [{"message": {"content": SAID}, "finish_reason": "length"}]}
+    row = {"id": "batch_1", "custom_id": "a-7", "response": {"status_code": 200, "body": body}}
+    answer = read(saved(tmp_path, "a.jsonl", [row]), columns={"id": "custom_id"}).answers[0]
+    assert (answer.item_id, answer.response, answer.status) == ("a-7", SAID, Status.TRUNCATED)

@@ -77,6 +77,7 @@ def shapes(items: Sequence[Item]) -> dict[str, bytes]:
         "plain.csv": table(rows, ","),
         "german.csv": table([{**row, "response": "Für später: „nein“."} for row in rows], ";", "cp1252"),
         "excel.txt": table(rows, "\t", "utf-16"),
+        "title.csv": b"Run 7,,,\n\n" + table(rows, ","),
         "lines.jsonl": lines(rows),
         "replies.jsonl": lines(
             [{**row, "response": REPLIES[n % len(REPLIES)](row["response"])} for n, row in enumerate(rows)]
@@ -88,6 +89,9 @@ def shapes(items: Sequence[Item]) -> dict[str, bytes]:
         ).encode(),
         "wrapped.json": json.dumps({"results": rows, "model": "m"}).encode(),
         "inspect.json": json.dumps({"eval": {"model": "m"}, "samples": samples}).encode(),
+        "messages.jsonl": lines(
+            [{"messages": [*turns[n], {"role": "assistant", "content": s}]} for n, (_, s) in enumerate(asked)]
+        ),
         "evalscope.jsonl": lines(
             [
                 {
