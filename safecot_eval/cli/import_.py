@@ -140,7 +140,9 @@ def command(
         matched = _matched(sources, tasks, pictures=not ignore_images, other_prompt=other_prompt)
     for line in _outcome(matched):
         click.echo(line)
-    found = importing.labelled(matched, rubric=rubric, mapping=_pairs(maps, "--map")) if labels else None
+    found = importing.labelled(matched, rubric=rubric, mapping=_pairs(maps, "--map")) if labels else []
+    for line in importing.label_lines(found) if labels else ():
+        click.echo(f"note: {line}")
     if dry_run:
         for line in _examples(matched):
             click.echo(line)
@@ -152,10 +154,8 @@ def command(
         click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
     stamp = importing.free_stamp(importing.run_folder(output_path, model))
     folder = importing.write_run(matched, sources, model, output_path, stamp=stamp)
-    for line in (
-        *closing.unread_lines(folder),
-        *(() if found is None else importing.write_labels(found, folder, stamp)),
-    ):
+    importing.write_labels(found, folder, stamp)
+    for line in closing.unread_lines(folder):
         click.echo(f"note: {line}")
     click.echo(
         f"Wrote {folder} as {printable(model)}\nNext: safecot report {output_path} -o leaderboard.html"

@@ -4,7 +4,7 @@ from safecot_eval.generate.importing.answers import Answer, Picture
 from safecot_eval.generate.importing.matching import Matched, match
 from safecot_eval.generate.importing.own_questions import own_questions
 from safecot_eval.generate.importing.reading import Source, read
-from safecot_eval.generate.importing.recorded_labels import labelled, write_labels
+from safecot_eval.generate.importing.recorded_labels import label_lines, labelled, write_labels
 from safecot_eval.generate.importing.writing import free_stamp, run_folder, write_replay, write_run
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Picture",
     "Source",
     "free_stamp",
+    "label_lines",
     "labelled",
     "match",
     "own_questions",

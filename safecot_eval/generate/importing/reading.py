@@ -17,6 +17,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 
 _VLMEVALKIT = {"index", "prediction"}
+_INSPECT = "read as Inspect's log: prompt and image = the last user turn of input, response = output, id = id"
 
 
 @dataclass
@@ -76,6 +77,8 @@ def read(
         source = Source(path, "inspect", digest, inspect_log.header_model(log), answers)
     else:
         source = _table(path, digest, columns or {}, places, model)
+    if source.kind == "inspect":
+        source.notes.append(_INSPECT)
     source.notes += failure_notes(source.answers)
     if repeated:
         source.notes.append(f"{len(repeated)} samples of later epochs are left out; the first epoch counts.")

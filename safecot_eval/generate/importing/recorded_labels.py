@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safecot_eval.benchmarks.registry import leaf_parts
@@ -68,16 +68,22 @@ def _labels_of(rubric: str) -> frozenset[str]:
     return frozenset({*known[rubric].general.labels, *Unscored})
 
 
-def write_labels(labels: list[Imported], folder: Path, stamp: str) -> list[str]:
-    """Write labels beside the run that was just made; returns one sentence for each judge, with labels that are none.
+def write_labels(labels: Sequence[Imported], folder: Path, stamp: str) -> None:
+    """Write labels beside the run that was just made.
 
     Raises:
         SafecotError: none of them fits the run.
     """
+    if labels:
+        import_labels(
+            list(labels), [run for run in find_runs([folder], newest_only=False) if run.stamp == stamp]
+        )
+
+
+def label_lines(labels: Sequence[Imported]) -> list[str]:
+    """One sentence for each judge: how often it gave which label, and which of its labels are none of the rubric's."""
     if not labels:
         return ["no answer has a label; --column labels=NAME names the column that holds them"]
-    runs = [run for run in find_runs([folder], newest_only=False) if run.stamp == stamp]
-    import_labels(labels, runs)
     counts: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     others: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for label in labels:

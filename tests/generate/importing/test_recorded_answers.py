@@ -175,10 +175,12 @@ def test_the_benchmarks_own_names_are_keys(
 
 
 def test_a_dry_run_writes_nothing(recorded: Path, tmp_path: Path) -> None:
-    (file,) = (recorded / "siuo").glob("*base_llama.jsonl")
-    code, said = imported(tmp_path / "runs", file, "--tasks", "safecot_siuo", "--dry-run")
+    (file,) = (recorded / "mm-safetybench").glob("*tiny.jsonl")
+    options = ("--tasks", f"{MM}sd_typo_tiny", "--labels", "--dry-run")
+    code, said = imported(tmp_path / "runs", file, *options)
     assert code == 0
     assert "columns: response = answer, prompt = question" in said
-    assert "matched by id and prompt and picture name (167)" in said
+    assert "matched by id and prompt and picture name (168)" in said
+    assert "labels of llama-guard-3 (harm): safe 109, unsafe 59" in said
     assert said.count("example: ") == 3
     assert not (tmp_path / "runs").exists()
