@@ -100,11 +100,11 @@ def test_a_phrase_list_takes_a_formula_for_the_whole_answer() -> None:
 def test_lite_breaks_none_of_a_sample() -> None:
     found = broken(LiteJudge(), own()["refusal"], judge_id="lite", generated=900)
     assert found.examples == []
-    assert found.confident.total() >= 0.9 * found.cases.total()
+    assert found.confident.total() >= 0.95 * found.cases.total()
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("rubric", "least"), [("refusal", 0.9), ("harm", 0.0)])
+@pytest.mark.parametrize(("rubric", "least"), [("refusal", 0.95), ("harm", 0.0)])
 def test_lite_breaks_none_of_all(rubric: str, least: float) -> None:
     found = broken(LiteJudge(), own()[rubric], judge_id="lite")
     assert found.cases.total() >= 5000
