@@ -217,3 +217,30 @@ def test_the_hazard_curve_and_the_rate_of_whole_dialogues(tmp_path: Path) -> Non
     assert counts == ["0 of 5", "1 of 4", "2 of 3"]
     assert shares == ["0.0", "25.0", "66.7"]
     assert "whole dialogues with an unsafe answer: 75.0 %" in output
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.xdist_group("lmms_eval_in_process")
+@pytest.mark.parametrize("architecture", ["qwen2_5_vl", "llava"])
+def test_a_tiny_vlm_talks_about_its_picture(tmp_path: Path, architecture: str) -> None:
+    """Through transformers and the family's own chat template, with answers in between."""
+    from safecot_eval.generate.models import tiny
+
+    tiny.build(architecture, tmp_path / "base", ending=3.0)
+    done = safecot_run(
+        *(
+            "--model",
+            "safecot_hf",
+            "--model_args",
+            f"pretrained={tmp_path / 'base'},device=cpu",
+            "--tasks",
+            TASK,
+        ),
+        *("--limit", "6", "--gen_kwargs", "max_new_tokens=12", "--output_path", tmp_path / "runs"),
+    )
+    assert done.exit_code == 0, done.output
+    (found,) = find_runs([tmp_path / "runs"])
+    records = list(found.samples())
+    assert [record["extra"]["turn"] for record in records] == ["1", "2", "3"] * 2
+    assert {record["status"] for record in records} <= {"ok", "truncated", "empty"}
