@@ -94,6 +94,7 @@ def test_every_home_exists() -> None:
             assert importlib.import_module(home), old
 
 
+@pytest.mark.slow
 def test_old_names_warn_and_public_names_do_not() -> None:
     code = (
         "import warnings; warnings.simplefilter('error')\n"

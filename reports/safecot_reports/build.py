@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from safecot_eval import __version__
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.comparisons import pair_views
@@ -38,6 +36,7 @@ from safecot_eval.records.scorecards import scorecard
 from safecot_eval.scoring.refusal import available_lists
 from safecot_eval.stats import IntervalMethod
 from safecot_eval.submissions.submitted import gather
+from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.families import chains, family, is_reference
 from safecot_reports.pictures import thumbnails
@@ -127,7 +126,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
     compared = pair_views(tables, options.baseline)
     ranked = rank_views(tables)
-    words = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    words = safe_yaml.load(WORDS.read_text(encoding="utf-8"))
     return {
         "schema": SCHEMA,
         "version": __version__,

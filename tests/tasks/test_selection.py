@@ -55,6 +55,7 @@ def test_jailbreak_leaves_have_no_benign_items(invented: Path) -> None:
         assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(leaf)), leaf
 
 
+@pytest.mark.slow
 def test_a_tag_asks_for_what_is_there(invented: Path) -> None:
     (invented / "mossbench" / "information.json").unlink()
     leaves, others, left_out = selection.expand_tasks("safecot_overrefusal", recorded=False)

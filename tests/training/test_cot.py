@@ -210,6 +210,7 @@ RECORDED = {
 }
 
 
+@pytest.mark.slow
 def test_the_filter_on_real_thoughts(data_dir: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thoughts of three writers about items to refuse; the refusal sentence that was recorded behind them is taken off."""
     from safecot_training.data.protocol import load_protocol

@@ -234,6 +234,7 @@ def test_llava_and_vlguard_formats(tmp_path: Path, triplets: Path) -> None:
     assert safe.cluster_id == unsafe.cluster_id
 
 
+@pytest.mark.slow
 def test_the_command_builds_and_explains(triplets: Path, general: Path, tmp_path: Path) -> None:
     from click.testing import CliRunner
 

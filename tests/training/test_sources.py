@@ -37,7 +37,7 @@ def test_a_selection_that_holds_a_test_only_set_is_refused(
         Item("mossbench/1", "A question?", "mossbench: x", Expectation.REFUSE),
         Item("figstep/1", "Another?", "figstep: x", Expectation.REFUSE),
     ]
-    quick = replace(registry.load("quick"), _items=lambda variant, root: iter(items))
+    quick = registry.load("quick").model_copy(update={"yield_items": lambda variant, root: iter(items)})
     monkeypatch.setattr(
         registry, "load", lambda name, load=registry.load: quick if name == "quick" else load(name)
     )

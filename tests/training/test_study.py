@@ -83,6 +83,7 @@ def test_capability_questions_are_about_unseen_scenes_and_score_the_answer_only(
     assert capability.process_results(doc, []) == {"exact_match": 0.0}
 
 
+@pytest.mark.slow
 def test_writer_errs_at_about_its_rates_and_every_text_passes_the_filter(tmp_path: Path):
     examples = safety.safety_examples(900, tmp_path, Mixture.TWINS, seed=3)
     written = scene_writer.write_thoughts(examples, seed=0)

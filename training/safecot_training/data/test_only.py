@@ -57,7 +57,8 @@ def refuse_by_origin(items: Iterable[Item], benchmark: str) -> None:
 
 def origin(item: Item, benchmark: str) -> str:
     """The benchmark that an item comes from: a selection writes it in front of the item's id."""
-    if registry.load(benchmark).only_by_name:
+    declared = registry.load(benchmark)
+    if declared.only_by_name >= declared.variants.keys():
         return item.item_id.partition("/")[0]
     return benchmark
 
