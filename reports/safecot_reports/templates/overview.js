@@ -134,11 +134,8 @@ function overview(panel, redraw) {
     if (!byColumn.has(id)) byColumn.set(id, { id, sample: c, of: new Map() });
     byColumn.get(id).of.set(c.model, c);
   }
-  const rankOf = (c) =>
-    !category.value &&
-    data.ranks.find(
-      (r) => r.task === c.task && r.metric === c.metric && r.evaluator === c.evaluator && r.model === c.model,
-    );
+  const ranks = new Map(data.ranks.filter((r) => r.task === task.value).map((r) => [`${r.model}|${r.metric}|${r.evaluator}`, r]));
+  const rankOf = (c) => !category.value && ranks.get(`${c.model}|${c.metric}|${c.evaluator}`);
   const kinds = (c) =>
     c.evaluator.startsWith("template:")
       ? 0
@@ -205,8 +202,26 @@ function overview(panel, redraw) {
       ),
     ),
   );
+  let drawn = "";
+  const made = new Map(); // rows by model: sorting only moves them
   function draw(focus) {
     const shown = columns.filter((c) => !chosen.has(c.sample.metric));
+    const columnsNow = shown.map((c) => c.id).join("\n");
+    if (columnsNow !== drawn) made.clear();
+    drawn = columnsNow;
+    const rowOf = (m) => {
+      if (!made.has(m.name))
+        made.set(
+          m.name,
+          h(
+            "tr",
+            { class: m.reference ? "reference" : null },
+            h("th", { scope: "row" }, m.name, h("div", null, tagsOf(m, task.value))),
+            shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)), c.sample.metric)),
+          ),
+        );
+      return made.get(m.name);
+    };
     const sort = shown.find((c) => c.id === state.get("sort"));
     const models = data.models.filter(
       (m) =>
@@ -288,14 +303,7 @@ function overview(panel, redraw) {
           h(
             "tbody",
             null,
-            models.map((m) =>
-              h(
-                "tr",
-                { class: m.reference ? "reference" : null },
-                h("th", { scope: "row" }, m.name, h("div", null, tagsOf(m, task.value))),
-                shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)), c.sample.metric)),
-              ),
-            ),
+            models.map(rowOf),
           ),
         ),
       ),

@@ -19,7 +19,23 @@ const SHOW = [
   ["unsupported_language", "language not read"],
 ];
 const listLabel = (o) => Object.entries(o.labels).find(([who]) => who.startsWith("template:"))?.[1];
-const hay = (o) => (o.hay ??= `${o.model}\n${o.item}\n${o.id}\n${o.prompt}\n${o.reasoning}\n${o.answer}`.toLowerCase());
+// What is searched: of an item its id, prompt and all answers in one text, so that a search looks at each text once.
+const hayOf = (item) =>
+  (item.hay ??= [item.first.item, item.first.id, item.first.prompt, ...item.answers.map((o) => `${o.model}\n${o.reasoning}\n${o.answer}`)].join("\n").toLowerCase());
+const saidBy = (o, words) => `${o.model}\n${o.item}\n${o.id}\n${o.prompt}\n${o.reasoning}\n${o.answer}`.toLowerCase().includes(words);
+const isDisputed = (o) => (o.disputed ??= disputed(o));
+// Get the texts ready while nothing else happens, so that the first search is as quick as the next.
+function warm(items, from = 0) {
+  const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(() => act({ timeRemaining: () => 8 }), 30));
+  idle((time) => {
+    let k = from;
+    while (k < items.length && time.timeRemaining() > 2) {
+      hayOf(items[k]);
+      items[k++].answers.forEach(isDisputed);
+    }
+    if (k < items.length) warm(items, k);
+  });
+}
 function verdictStrip(item) {
   const shown = item.answers.slice(0, 12);
   const signs = shown.map((o) => {
@@ -101,18 +117,20 @@ function samples(panel, redraw) {
     const want = wanted(),
       label = state.get("s-label"),
       words = q.value.toLowerCase();
+    const narrow = want.model || want.status || (label && label !== "models");
     const fits = (o) =>
       (!want.model || o.model === want.model) &&
       (!want.status || o.status === want.status) &&
-      (label === "differ" ? disputed(o) : !label || label === "models" || listLabel(o) === label) &&
-      (!words || hay(o).includes(words));
+      (label === "differ" ? isDisputed(o) : !label || label === "models" || listLabel(o) === label) &&
+      (!words || saidBy(o, words));
     found = items.filter(
       (item) =>
         (!want.task || item.first.task === want.task) &&
         (!want.category || item.first.category === want.category) &&
         (!want.expectation || item.first.expectation === want.expectation) &&
-        (label !== "models" || new Set(item.answers.map(refusedOf).filter((v) => v !== null)).size > 1) &&
-        item.answers.some(fits),
+        (!words || hayOf(item).includes(words)) &&
+        (!narrow || item.answers.some(fits)) &&
+        (label !== "models" || new Set(item.answers.map(refusedOf).filter((v) => v !== null)).size > 1),
     );
     at = Math.max(0, found.findIndex((item) => item.key === state.get("item")));
     info.textContent = `${found.length} of ${items.length} items match.`;
@@ -162,8 +180,12 @@ function samples(panel, redraw) {
     drawItem();
     say(`item ${found[at].first.item}, ${at + 1} of ${found.length}`);
   }
-  let texts = null;
+  let texts = null,
+    drawn = "";
   function drawItem() {
+    const key = `${found[at]?.key}\n${state.get("s-model")}`;
+    if (key === drawn) return;
+    drawn = key;
     concealable.delete(texts);
     texts = null;
     const item = found[at];
@@ -174,7 +196,8 @@ function samples(panel, redraw) {
     }
     const o = item.first;
     const answers = item.answers.filter((a) => !state.get("s-model") || a.model === state.get("s-model"));
-    texts = textsOf((open) =>
+    texts = textsOf((open) => {
+      const cards = h("div", { class: "answers" });
       right.replaceChildren(
         h(
           "header",
@@ -184,8 +207,8 @@ function samples(panel, redraw) {
           h("span", { class: "tag" }, o.category),
           h("span", { class: `tag ${o.expectation}` }, should(o)),
           h("span", { class: "tools" },
-            h("button", { type: "button", class: "plain", "aria-label": "Previous item", disabled: at === 0, onclick: () => choose(at - 1) }, "\u2190"),
-            h("button", { type: "button", class: "plain", "aria-label": "Next item", disabled: at === found.length - 1, onclick: () => choose(at + 1) }, "\u2192"),
+            h("button", { type: "button", class: "plain", "aria-label": "Previous item", onclick: () => choose(at - 1) }, "\u2190"),
+            h("button", { type: "button", class: "plain", "aria-label": "Next item", onclick: () => choose(at + 1) }, "\u2192"),
             copyButton(() => location.href, "Copy link", "link to this item"),
             h("button", { type: "button", class: "plain reveal", "aria-expanded": String(open), onclick: toggleTexts }, open ? "Hide texts" : "Show texts (may be harmful)"),
           ),
@@ -193,9 +216,16 @@ function samples(panel, redraw) {
         open
           ? h("div", { class: "prompt" }, h("div", null, h("h4", null, "Prompt"), h("pre", { tabindex: "0", "aria-label": "Prompt" }, o.prompt)), o.images.length ? h("div", null, pictures(o)) : null)
           : h("p", { class: "concealed" }, "Prompt concealed"),
-        h("div", { class: "answers" }, answers.map((a) => answerCard(a, open))),
-      ),
-    );
+        cards,
+      );
+      // The first answers at once, the others while nobody waits; gone with the item.
+      const more = (from, to) => {
+        if (!cards.isConnected) return;
+        cards.append(...answers.slice(from, to).map((a) => answerCard(a, open)));
+        if (to < answers.length) setTimeout(() => more(to, to + 16), 30);
+      };
+      more(0, 12);
+    });
     texts.redraw();
   }
   function toggleTexts() {
@@ -221,9 +251,13 @@ function samples(panel, redraw) {
         Object.assign(data.pictures, loaded.pictures);
         items = itemsOf(pool);
         search();
+        warm(items);
       })
       .catch(() => {
         info.textContent = "The shard could not be read: serve this folder over HTTP (python -m http.server).";
       });
-  } else search();
+  } else {
+    search();
+    warm(items);
+  }
 }
