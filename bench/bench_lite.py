@@ -24,8 +24,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from lite_left_out import left_out
 from lite_other_sets import data_root, harm_elsewhere, harmbench, mossbench, published_labels
-from lite_ways import OTHERS, PARTS, SETS, compare, read_transformer
+from lite_ways import ON_RUNS, OTHERS, PARTS, SETS, compare, compare_on_runs, read_transformer
 from numpy.typing import NDArray
 
 from safecot_eval.cli.lite import markdown
@@ -37,7 +38,6 @@ from safecot_eval.judge.lite.evaluate import (
     Row,
     for_harm,
     kappa,
-    leave_one_model_out,
     run_table,
     table,
     three_classes,
@@ -49,17 +49,17 @@ AIM_KAPPA, AIM_POINTS = 0.85, 5.0
 SHOWN = 20
 
 
-def left_out(corpus: Corpus, sources: Sequence[Source], *, new_prompts: bool = False) -> list[str]:
+def left_out_table(corpus: Corpus, sources: Sequence[Source], *, new_prompts: bool = False) -> list[str]:
     """Lite's own table for some sets."""
     rows: list[Row] = []
     for source in sources:
-        rows += table(corpus, source, leave_one_model_out(corpus, source, new_prompts=new_prompts))
+        rows += table(corpus, source, left_out(corpus, source, new_prompts=new_prompts))
     return markdown(rows).splitlines()
 
 
 def runs(corpus: Corpus, disagreements: Path | None) -> list[str]:
     """SafeCoT's recorded runs against their judge, worst first."""
-    reading = leave_one_model_out(corpus, Source.SAFECOT)
+    reading = left_out(corpus, Source.SAFECOT)
     rows = run_table(corpus, reading)
     lines = [
         "| run | answers | refused, LLaMA-3 | refused, lite | coverage | κ | aim |",
@@ -113,7 +113,7 @@ def write_disagreements(corpus: Corpus, reading: Reading, names: Sequence[str], 
 def harm_left_out(corpus: Corpus) -> list[str]:
     """Safe or unsafe on MSTS, by a model and to cases that lite has not seen, in any language."""
     chosen = for_harm(corpus)
-    reading = leave_one_model_out(chosen, Source.MSTS, new_prompts=True, head=Head.HARM)
+    reading = left_out(chosen, Source.MSTS, new_prompts=True, head=Head.HARM)
     rows = table(chosen, Source.MSTS, reading, Head.HARM)
     people = {name: harm_of_people(name) for name in chosen.models_of(Source.MSTS)}
     lines = [
@@ -202,7 +202,7 @@ def main() -> None:
         (
             "Lite, each model left out",
             "Penalty, temperature and the unsure threshold are chosen without the left-out model (nested).",
-            part(left_out, corpus, SETS),
+            part(left_out_table, corpus, SETS),
         ),
         (
             "SafeCoT's recorded runs, each base model left out",
@@ -243,9 +243,13 @@ def main() -> None:
         ),
         (
             "Other ways",
-            "Trained and tested alike, worst left-out model first; on SafeCoT's runs from the recorded judge alone. Settings were "
-            "fixed beforehand.",
-            part(compare, corpus, OTHERS, Head.MACHINE),
+            "Trained and tested alike, worst left-out model first. Settings were fixed beforehand.",
+            part(compare, corpus, OTHERS),
+        ),
+        (
+            "Ways to read SafeCoT's runs",
+            "Each base model left out; against the recorded judge.",
+            part(compare_on_runs, corpus, ON_RUNS),
         ),
         (
             "A transformer from scratch",
@@ -260,7 +264,7 @@ def main() -> None:
         (
             "Lite, with new questions as well",
             "The tested questions are kept out of training, too, whoever answered them.",
-            part(left_out, corpus, (Source.XSTEST,), new_prompts=True),
+            part(left_out_table, corpus, (Source.XSTEST,), new_prompts=True),
         ),
         ("XSTest's three classes", "Each model left out, no answer unsure.", part(classes, corpus)),
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from safecot_eval.judge import lite
-from safecot_eval.judge.lite.data import load
+from safecot_eval.judge.lite.data import load_msts, load_xstest
 from safecot_eval.judge.lite.styles import invent
 from safecot_eval.scoring import refusal
 from safecot_eval.util import paths
@@ -39,7 +39,8 @@ class Clock:
 
 def main() -> None:
     """Time everything and write the results file."""
-    real = load(paths.data_dir()) if paths.data_dir() else invent(2000)
+    root = paths.data_dir()
+    real = [*load_xstest(root), *load_msts(root)] if root else invent(2000)
     rows = list(islice(cycle(real), ANSWERS))
     answers, prompts = [row.answer for row in rows], [row.prompt for row in rows]
     clock = Clock()

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from safecot_eval.judge.lite.corpus import MADE, Corpus, targets
 from safecot_eval.judge.lite.data import Source
@@ -144,8 +143,6 @@ def only(block: str) -> Reader:
         counts = corpus.counts
         if block == "cues":
             counts = counts * 0.0
-        elif block == "all but the end":
-            counts = sparse.csr_matrix(counts @ sparse.diags((~corpus.in_tail).astype(float)))
         return Corpus(corpus.rows, dense, counts, corpus.grams, corpus.models, corpus.sources)
 
     return lambda train, test, head: read_fixed(cut(train), cut(test), head)
@@ -163,35 +160,55 @@ PARTS: tuple[tuple[str, Reader], ...] = (
     ("without spliced answers", without(Source.SPLICED)),
     ("without any of the three", without(Source.SHORTENED, Source.INVENTED, Source.SPLICED)),
     ("without SafeCoT's runs", without(Source.SAFECOT)),
-    ("people's head alone", by_one(Head.PEOPLE)),
-    ("the recorded judge's head alone", by_one(Head.MACHINE)),
-    ("without the n-grams of the end", only("all but the end")),
     ("n-grams alone", only("n-grams")),
     ("cue features alone", only("cues")),
 )
+ON_RUNS: tuple[tuple[str, Reader, Head], ...] = (
+    ("25 phrases", read_phrases, Head.MACHINE),
+    ("word n-grams, logistic", read_ngrams, Head.MACHINE),
+    ("lite, fixed penalty", read_fixed, Head.PEOPLE),
+    ("people's head alone", by_one(Head.PEOPLE), Head.PEOPLE),
+    ("the recorded judge's head alone", by_one(Head.MACHINE), Head.PEOPLE),
+)
+"""Ways to read SafeCoT's runs, and whose labels they learn from: the recorded judge's alone, or as lite does."""
 
 
-def compare(corpus: Corpus, ways: Sequence[tuple[str, Reader]], on_runs: Head = Head.PEOPLE) -> list[str]:
-    """A table of ways to read answers, worst model first; ``on_runs``: whose labels the ways learn from on SafeCoT's runs."""
+def compare(corpus: Corpus, ways: Sequence[tuple[str, Reader]]) -> list[str]:
+    """A table of ways to read answers that people labelled, worst model first."""
     lines = [
-        "| | XSTest: worst model | pooled | MSTS: worst model | worst but Idefics3 | pooled | SafeCoT: worst base | pooled |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| | XSTest: worst model | pooled | MSTS: worst model | worst but Idefics3 | pooled |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for name, read in ways:
         started = time.monotonic()
         on_xstest, on_msts = (table(corpus, of, leave_one_model_out(corpus, of, read)) for of in SETS)
-        on_safecot = ("–", "–")
-        if corpus.models_of(Source.SAFECOT):
-            *rows, pooled = run_table(corpus, leave_one_model_out(corpus, Source.SAFECOT, read, head=on_runs))
-            worst = min((row for row in rows if "__" not in row.name), key=lambda row: row.kappa)
-            on_safecot = (f"{worst.kappa:.3f} ({worst.name})", f"{pooled.kappa:.3f}")
         cells = (
             worst_of(on_xstest),
             f"{on_xstest[-1].kappa:.3f}",
             worst_of(on_msts),
             f"{min(row.kappa for row in on_msts if 'Idefics3' not in row.model):.3f}",
             f"{on_msts[-1].kappa:.3f}",
-            *on_safecot,
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+        print(f"{lines[-1]} {time.monotonic() - started:.0f} s", flush=True)
+    return lines
+
+
+def compare_on_runs(corpus: Corpus, ways: Sequence[tuple[str, Reader, Head]]) -> list[str]:
+    """A table of ways to read SafeCoT's recorded runs, each base model left out."""
+    lines = [
+        "| | worst base model | pooled | worst fine-tuned run with 20 to 80 % refusals |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, read, head in ways:
+        started = time.monotonic()
+        *rows, pooled = run_table(corpus, leave_one_model_out(corpus, Source.SAFECOT, read, head=head))
+        base = min((row for row in rows if "__" not in row.name), key=lambda row: row.kappa)
+        middle = min((row for row in rows if row.middle), key=lambda row: row.kappa)
+        cells = (
+            f"{base.kappa:.3f} ({base.name})",
+            f"{pooled.kappa:.3f}",
+            f"{middle.kappa:.3f} ({middle.name})",
         )
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(f"{lines[-1]} {time.monotonic() - started:.0f} s", flush=True)

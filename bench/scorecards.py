@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lite_left_out import left_out
+
 from safecot_eval.benchmarks.data import roots
 from safecot_eval.judge.lite import data
 from safecot_eval.judge.lite.corpus import make_corpus
 from safecot_eval.judge.lite.data import Source, load
-from safecot_eval.judge.lite.evaluate import Reading, for_harm, leave_one_model_out
+from safecot_eval.judge.lite.evaluate import Reading, for_harm
 from safecot_eval.judge.lite.judge import RUBRICS, LiteJudge
 from safecot_eval.judge.lite.model import Head
 from safecot_eval.judge.meta_evaluation.label_sets import SETS
@@ -53,10 +55,10 @@ def lite_rows(rubric: str, evaluator: str) -> list[dict[str, Any]]:
     corpus = make_corpus(load())
     if rubric == "harm":
         corpus = for_harm(corpus)
-        reading = leave_one_model_out(corpus, Source.MSTS, new_prompts=True, head=Head.HARM)
+        reading = left_out(corpus, Source.MSTS, new_prompts=True, head=Head.HARM)
         return [lite_row(corpus.rows, Source.MSTS, "msts", reading, evaluator)]
     return [
-        lite_row(corpus.rows, source, name, leave_one_model_out(corpus, source), evaluator)
+        lite_row(corpus.rows, source, name, left_out(corpus, source), evaluator)
         for source, name in LEFT_OUT.items()
     ]
 
