@@ -590,3 +590,43 @@ def test_kernels_that_are_not_installed_are_one_sentence(
 ) -> None:
     with pytest.raises(SafecotError, match=words):
         train(make_recipe(**changes), tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_best_checkpoint_is_exported_and_a_worsening_run_stops(
+    method: str, make_recipe, data_folder: Path, tmp_path: Path, train
+) -> None:
+    """At a learning rate that overfits at once, the validation loss falls, rises, and ends the run."""
+    recipe = make_recipe(
+        method=method, validation_samples=12, keep_best=True, patience=2, max_steps=40, save_steps=2,
+        save_total_limit=3, learning_rate=0.3 if method == "full" else 2e-2,
+    )  # fmt: skip
+    result = train(recipe, tmp_path / "out")
+    history = result.card.validation_history
+    assert len(history) >= 3
+    best = min(history, key=lambda entry: entry[1])
+    assert result.card.steps < 40
+    assert history[-1][0] - best[0] == 2 * 2  # two evaluations without a better one
+    last = tmp_path / f"out/trainer/checkpoint-{best[0]:.0f}"
+    form, name = (
+        ("merged", "model.safetensors") if method == "full" else ("adapter", "adapter_model.safetensors")
+    )
+    kept, exported = weights(last), weights(tmp_path / "out" / form)
+    assert (tmp_path / "out" / form / name).is_file()
+    assert kept.keys() == exported.keys()
+    assert all(torch.equal(kept[key], exported[key]) for key in kept)
+    trained = {row["id"] for row in load_rows(recipe)[0][:-12]}
+    assert result.card.samples == len(trained)
+
+
+def test_no_source_question_is_trained_on_and_validated_on(make_recipe, data_folder: Path) -> None:
+    from safecot_training.data.dataset import clusters_of
+    from safecot_training.sft.training_data import split_validation
+
+    recipe = make_recipe(validation_samples=12)
+    rows, held = split_validation(load_rows(recipe)[0], recipe)
+    clusters = clusters_of(data_folder)
+    assert held
+    assert not {clusters[row["id"]] for row in rows} & {clusters[row["id"]] for row in held}
+    with pytest.raises(SafecotError, match="leaves 0 to train on"):
+        split_validation(rows, make_recipe(validation_samples=len(rows)))

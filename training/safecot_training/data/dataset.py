@@ -251,6 +251,11 @@ def trained_clusters(folder: Path, ids: Collection[str]) -> dict[str, list[str]]
     return {benchmark: sorted(clusters) for benchmark, clusters in sorted(found.items())}
 
 
+def clusters_of(folder: Path) -> dict[str, str]:
+    """Example id to source question."""
+    return {row["id"]: str(row["cluster"]) for _, row in enumerate_jsonl(folder / "examples.jsonl")}
+
+
 def held_out_clusters(folder: Path) -> dict[str, set[str]]:
     """Source (a benchmark, where it is one) to the source questions that were kept for evaluation.
 

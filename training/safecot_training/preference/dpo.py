@@ -75,7 +75,13 @@ class PreferenceTrainer(Resumable, DPOTrainer):  # type: ignore[misc]
 
 
 def build_preference_trainer(
-    recipe: Recipe, arguments: Any, model: Any, collator: AnswerCollator, dataset: Any, family: Family
+    recipe: Recipe,
+    arguments: Any,
+    model: Any,
+    collator: AnswerCollator,
+    dataset: Any,
+    family: Family,
+    validation: Any = None,
 ) -> PreferenceTrainer:
     """Set up the trainer; the reference is the base as it was loaded (for adapters, without the adapter).
 
@@ -93,10 +99,11 @@ def build_preference_trainer(
         ref_model=reference,
         args=arguments,
         train_dataset=dataset,
+        eval_dataset=validation,
         processing_class=collator.processor,
         data_collator=PairCollator(collator),
         peft_config=adapter_config(recipe, family),
-        callbacks=callbacks(),
+        callbacks=callbacks(recipe),
     )
     trainer.settle(weights_are_loaded=resumes_here(recipe))
     return trainer

@@ -35,6 +35,7 @@ class CheckpointCard:
         mixture: Safety parts and general parts of the data, ``1:1``; empty for cards before 0.2.
         steps: Optimiser steps taken.
         trained_clusters: Benchmark to the source questions of its items that were trained on.
+        validation_history: (optimiser step, loss on the examples kept out) pairs; the exported one is the lowest with keep_best.
         base_fingerprint: Of the base's weights (:func:`safecot_eval.generate.models.weights.fingerprint`); empty if unknown.
         preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
     """
@@ -57,6 +58,7 @@ class CheckpointCard:
     mixture: str = ""
     steps: int = 0
     base_fingerprint: str = ""
+    validation_history: list[list[float]] = dataclasses.field(default_factory=list)
     trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property

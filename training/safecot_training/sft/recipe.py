@@ -142,6 +142,9 @@ class Recipe(Settings):
         objective: ``sft``, or ``dpo`` (set by `safecot train dpo`): prefer the targets to refusals without a thought.
         beta: DPO's strength of the bond to the base.
         rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
+        validation_samples: Keep the last N examples out of training and measure the loss on them at every saved checkpoint.
+        keep_best: Export the checkpoint with the lowest validation loss instead of the last one.
+        patience: Stop after so many evaluations without a lower validation loss; 0 trains to the end.
         notes: Why these values.
     """
 
@@ -197,6 +200,9 @@ class Recipe(Settings):
     objective: Objective = Objective.SFT
     beta: Annotated[Number, Field(gt=0)] = 0.1
     rejected: str = ""
+    validation_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    keep_best: bool = False
+    patience: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
     notes: str = ""
 
     @field_validator("scheduler", "report_to")
@@ -248,6 +254,12 @@ class Recipe(Settings):
                 f"'save_steps' ({self.save_steps}) should be a multiple of 'logging_steps' ({self.logging_steps}), so that a "
                 "resumed run logs the same averages"
             )
+        if (self.keep_best or self.patience) and not self.validation_samples:
+            raise ValueError("'keep_best' and 'patience' need 'validation_samples'")
+        if self.patience and not self.keep_best:
+            raise ValueError(
+                "'patience' needs 'keep_best': a run that stops early ends on its best checkpoint"
+            )
         if not (self.freeze_vision and self.freeze_projector) and self.method is not Method.FULL:
             raise ValueError(
                 "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
@@ -274,6 +286,7 @@ SILENT = frozenset({
 LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
     "export_dtype": "auto", "objective": Objective.SFT, "beta": 0.1, "rejected": "",
+    "validation_samples": 0, "keep_best": False, "patience": 0,
 }  # fmt: skip
 """Keys that came later, and count only where they are set: runs from before can be gone on with."""
 

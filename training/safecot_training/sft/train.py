@@ -34,7 +34,13 @@ from safecot_training.sft.lengths import token_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
 from safecot_training.sft.recipe import Drawn, Method, Objective, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
-from safecot_training.sft.training_data import as_dataset, image_sizes, load_rows, require_fitting
+from safecot_training.sft.training_data import (
+    as_dataset,
+    image_sizes,
+    load_rows,
+    require_fitting,
+    split_validation,
+)
 from safecot_training.sft.turns import answer_tokens
 from safecot_training.sft.world import is_first_process, require_world_size
 
@@ -84,8 +90,8 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
-    lengths = token_lengths(collator, rows, image_sizes(rows))
-    require_fitting(rows, lengths, recipe.max_tokens)
+    rows, held = split_validation(rows, recipe)
+    made = [_measured(part, collator, recipe) for part in (rows, held) if part]
     _claim(out / "trainer", recipe, manifest)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
@@ -93,7 +99,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     configure, build = trainer_parts(recipe)
     arguments = configure(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
-    trainer = build(recipe, arguments, model, collator, as_dataset(rows, lengths), family)
+    trainer = build(recipe, arguments, model, collator, made[0], family, validation=made[1] if held else None)
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
@@ -102,6 +108,12 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
+
+
+def _measured(rows: list[dict[str, Any]], collator: AnswerCollator, recipe: Recipe) -> Any:
+    lengths = token_lengths(collator, rows, image_sizes(rows))
+    require_fitting(rows, lengths, recipe.max_tokens)
+    return as_dataset(rows, lengths)
 
 
 def trainer_parts(recipe: Recipe) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -203,6 +215,13 @@ def make_card(
         samples=len(rows),
         train_loss=history[-1][1] if history else float("nan"),
         loss_history=loss_points(history),
+        validation_history=loss_points(
+            [
+                [entry["step"], entry["eval_loss"]]
+                for entry in trainer.state.log_history
+                if "eval_loss" in entry
+            ]
+        ),
         recipe=recipe.as_dict(),
         recipe_hash=recipe.hash,
         data_manifest_hash=manifest_hash(manifest, recipe.variant.value),

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainerCallback, TrainerState
+from transformers import (
+    AutoModelForImageTextToText,
+    EarlyStoppingCallback,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerState,
+)
 from transformers.integrations import get_available_reporting_integrations
 from trl import SFTConfig, SFTTrainer
 
+from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.checkpoints import seal
 from safecot_training.sft.collator import IGNORED, AnswerCollator, by_image_count
@@ -25,6 +32,7 @@ class Resumable:
     """What is added to a trainer of TRL: examples and wordings are those of recipe and epoch, also after an interruption."""
 
     args: Any
+    model: Any
     data_collator: Any
     state: Any
     weights_are_loaded = False
@@ -63,6 +71,19 @@ class Resumable:
         if self.data_collator.epoch is not None:
             self.data_collator.epoch = epoch
         return super()._run_epoch(*arguments, epoch=epoch, **options)  # type: ignore[misc]
+
+    def _load_best_model(self) -> None:
+        """Load the best checkpoint; a whole model by the loader that knows the names its weights have on disk."""
+        if not self.weights_are_loaded:
+            super()._load_best_model()  # type: ignore[misc]
+            return
+        best = weights.load(
+            AutoModelForImageTextToText,
+            str(self.state.best_model_checkpoint),
+            use_safetensors=True,
+            dtype=self.model.dtype,
+        )
+        self.model.load_state_dict(best.state_dict())
 
     def settle(self, *, weights_are_loaded: bool) -> None:
         """Print by our callback alone, and remember who loads a checkpoint's weights."""
@@ -106,6 +127,9 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Print step, loss and learning rate."""
+        if state.is_world_process_zero and logs and "eval_loss" in logs:
+            text = f"step {state.global_step}/{state.max_steps}  validation loss {logs['eval_loss']:.4f}"
+            print(text, file=sys.stderr, flush=True)
         if state.is_world_process_zero and logs and "loss" in logs:
             text = f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}"
             print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
@@ -148,9 +172,10 @@ def training_arguments(recipe: Recipe, out: Path) -> Any:
     )
 
 
-def callbacks() -> list[TrainerCallback]:
-    """Sealed checkpoints, and progress as lines."""
-    return [SealCheckpoints(), LogLines()]
+def callbacks(recipe: Recipe) -> list[TrainerCallback]:
+    """Sealed checkpoints, progress as lines, and an early stop where the recipe wants one."""
+    early = [EarlyStoppingCallback(recipe.patience)] if recipe.patience else []
+    return [SealCheckpoints(), LogLines(), *early]
 
 
 def common_arguments(recipe: Recipe, out: Path) -> dict[str, Any]:
@@ -177,6 +202,13 @@ def common_arguments(recipe: Recipe, out: Path) -> dict[str, Any]:
         "fp16": False,
         "gradient_checkpointing": recipe.gradient_checkpointing,
         "average_tokens_across_devices": True,
+        "eval_strategy": "steps" if recipe.validation_samples else "no",
+        "eval_steps": recipe.save_steps,
+        "per_device_eval_batch_size": 1,  # rows with other numbers of images do not share a batch everywhere
+        "prediction_loss_only": True,
+        "load_best_model_at_end": recipe.keep_best,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
         "save_strategy": "steps",
         "save_steps": recipe.save_steps,
         "save_total_limit": recipe.save_total_limit,
@@ -202,6 +234,7 @@ def build_trainer(
     collator: AnswerCollator,
     dataset: Any,
     family: Family,
+    validation: Any = None,
 ) -> SafecotTrainer:
     """Set up the trainer.
 
@@ -212,15 +245,17 @@ def build_trainer(
         collator: Makes its batches.
         dataset: Examples in TRL's form, with their lengths.
         family: Names of the base's parts.
+        validation: Examples to measure the loss on; None for none.
     """
     trainer = SafecotTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
+        eval_dataset=validation,
         processing_class=collator.processor,
         data_collator=collator,
         peft_config=adapter_config(recipe, family),
-        callbacks=callbacks(),
+        callbacks=callbacks(recipe),
     )
     trainer.settle(weights_are_loaded=resumes_here(recipe))
     return trainer

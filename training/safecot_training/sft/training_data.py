@@ -9,7 +9,7 @@ from safecot_eval.benchmarks.images import image_size
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
-from safecot_training.data.dataset import read_manifest, require_hash
+from safecot_training.data.dataset import clusters_of, read_manifest, require_hash
 from safecot_training.sft.recipe import Recipe
 
 
@@ -49,6 +49,29 @@ def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     for row in rows:
         row["images"] = [str(_verified(folder / name, row["id"])) for name in row["images"]]
     return rows, manifest
+
+
+def split_validation(
+    rows: list[dict[str, Any]], recipe: Recipe
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Take the last rows out for validation, and of them those whose source question is trained on.
+
+    Raises:
+        SafecotError: too few rows are left, on either side.
+    """
+    count = recipe.validation_samples
+    if not count:
+        return rows, []
+    train = rows[:-count]
+    clusters = clusters_of(Path(recipe.data).expanduser())
+    seen = {clusters.get(row["id"]) for row in train}
+    validation = [row for row in rows[-count:] if clusters.get(row["id"]) not in seen]
+    if not train or not validation:
+        raise SafecotError(
+            f"{recipe.data}: of {len(rows)} examples, validation_samples: {count} leaves {len(train)} to train on and "
+            f"{len(validation)} of other source questions to validate on; give another number."
+        )
+    return train, validation
 
 
 def _verified(path: Path, example_id: str) -> Path:

@@ -11,7 +11,7 @@ from safecot_training.cot.targets import Variant
 from safecot_training.cot.variants import write_variant
 from safecot_training.data import dataset, drawing
 from safecot_training.data.contamination import EvalSet
-from safecot_training.sft.recipe import Method, Precision, Recipe
+from safecot_training.sft.recipe import Drawn, Method, Precision, Recipe
 from safecot_training.study import scene_writer
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.general import general_examples
@@ -72,6 +72,7 @@ def recipe_of(plan: Plan, run: Run, base: Path, data: Path) -> Recipe:
         freeze_projector=True,
         precision=Precision.FP32,
         gradient_checkpointing=False,
+        wordings=Drawn.ONCE,  # as the published page was made; see docs/study.md
         capability_tasks=(CAPABILITY_TASK,),
         save_steps=10_000,
         logging_steps=10,
