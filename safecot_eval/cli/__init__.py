@@ -117,5 +117,5 @@ def _exit_interrupted() -> NoReturn:
     click.echo("safecot: interrupted.", err=True)
     # CPython notes an interrupt that leaves an exec of a text, as in dataclasses, and then ends the process by the signal
     # whatever our status is; the next exec takes that back.
-    exec("")  # noqa: S102
+    exec("")  # noqa: S102  # nosec B102
     sys.exit(INTERRUPTED)
