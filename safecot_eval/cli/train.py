@@ -11,6 +11,7 @@ from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
 from safecot_eval.cli.train_export import export_data
+from safecot_eval.cli.train_reproduce import reproduce
 from safecot_eval.cli.train_sft import dpo, merge, sft
 
 
@@ -19,5 +20,5 @@ def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 
 
-for subcommand in (data, cot, export_data, check, sft, dpo, merge, evaluate):
+for subcommand in (data, cot, export_data, check, sft, dpo, merge, evaluate, reproduce):
     command.add_command(subcommand)

@@ -1,0 +1,96 @@
+"""One command from a recipe to a page: the right steps, each a real command, and none twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from safecot_eval.cli import cli
+from safecot_eval.cli.train import command
+from safecot_eval.util.errors import SafecotError
+from safecot_training import reproduce
+from safecot_training.cot.targets import Variant
+from safecot_training.cot.variants import write_variant
+from safecot_training.data.dataset import build
+from safecot_training.data.drawing import Plan
+from safecot_training.data.examples import read_triplets
+from safecot_training.reproduce import Order
+
+
+@pytest.fixture
+def order(tmp_path: Path, triplets: Path) -> Order:
+    build(read_triplets(triplets), [], tmp_path / "data", Plan(ratio=(1, 0), holdout=0.3))
+    write_variant(tmp_path / "data", Variant.V0)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(yaml.safe_dump({"base_model": "org/base", "data": "d", "variant": "v1"}))
+    return Order(
+        recipe, tmp_path / "data", tmp_path / "out", ("v0", "v1"), "safecot_mine", "safecot_mini_tiny"
+    )
+
+
+NAMES = [
+    "write v1", "train v0", "train v1", "evaluate the base", "evaluate v0 in distribution",
+    "evaluate v0 out of distribution", "evaluate v1 in distribution", "evaluate v1 out of distribution", "write the page",
+]  # fmt: skip
+
+
+def taken(order: Order, fails_at: str = "") -> list[str]:
+    """Names of the steps that are taken."""
+    lines: list[str] = []
+
+    def run(arguments) -> int:
+        return 1 if fails_at and lines[-1].split(" ", 1)[1].startswith(fails_at) else 0
+
+    try:
+        reproduce.reproduce(order, lines.append, run)
+    finally:
+        names = [line.split(" ", 1)[1].partition(":")[0] for line in lines if "done before" not in line]
+    return names
+
+
+def test_every_step_is_taken_once(order: Order) -> None:
+    assert taken(order) == NAMES
+    assert taken(order) == []
+
+
+def test_a_failed_step_is_named_and_the_same_command_goes_on_from_it(order: Order) -> None:
+    with pytest.raises(SafecotError, match="train v1 ended with status 1"):
+        taken(order, fails_at="train v1")
+    assert taken(order) == NAMES[2:]
+    more = Order(**{name: getattr(order, name) for name in order.__slots__} | {"outside": "safecot_mini"})
+    assert taken(more) == [name for name in NAMES if "out of" in name or "base" in name or "page" in name]
+
+
+def test_every_command_is_one_of_ours(order: Order) -> None:
+    """Parsed by the command line itself, so that no option is made up; options of `safecot run` pass through."""
+    from safecot_training.sft.recipe import load_recipe
+
+    for step in reproduce.plan(order, load_recipe(order.recipe)):
+        group, name, arguments = cli, step.command[0], list(step.command[1:])
+        if name == "train":
+            group, name, arguments = command, arguments[0], arguments[1:]
+        found = group.get_command(None, name)
+        order.out.joinpath("v0").mkdir(parents=True, exist_ok=True)
+        order.out.joinpath("v1").mkdir(parents=True, exist_ok=True)
+        context = found.make_context(name, arguments)
+        assert not context.args, step
+
+
+def test_what_cannot_be_done_is_said_before_the_first_step(
+    order: Order, tmp_path: Path, triplets: Path
+) -> None:
+    arguments = ["train", "reproduce", str(order.recipe), "--data", str(order.data), "--out", str(order.out)]
+    failed = CliRunner().invoke(cli, [*arguments, "--dry-run"])
+    assert isinstance(failed.exception, SafecotError)
+    assert "v2 is not written" in str(failed.exception)
+    shown = CliRunner().invoke(cli, [*arguments, "--dry-run", "--variants", "v0,v1"], catch_exceptions=False)
+    assert shown.output.count("safecot train sft") == 2
+    assert not order.out.exists()
+    failed = CliRunner().invoke(cli, [*arguments, "--variants", "v3"])
+    assert "--variants v3" in str(failed.exception)
+    build(read_triplets(triplets), [], tmp_path / "whole", Plan(ratio=(1, 0)))
+    with pytest.raises(SafecotError, match="nothing was held out"):
+        reproduce.plan(Order(order.recipe, tmp_path / "whole", order.out, ("v0",), "safecot_mine"), None)
