@@ -236,7 +236,7 @@ function standings(panel, redraw) {
         tests
           ? h("td", { class: "rank" }, row.rank && !row.model.reference ? (row.rank.from === row.rank.to ? String(row.rank.from) : `${row.rank.from}\u2013${row.rank.to}`) : "\u2014")
           : null,
-        h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, innerWidth < 600 ? shortName(row.model.name, 24) : row.model.name), tagsOf(row.model, task.value)),
+        h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, innerWidth < 600 ? shortName(row.model.name, 22) : row.model.name), tagsOf(row.model, task.value)),
         shown.map(([name]) => {
           const id = `${row.model.name}|${name}`;
           return lineCell(row, name, corrected.has(name), () => {
