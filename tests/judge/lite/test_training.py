@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
@@ -211,6 +213,9 @@ def test_the_shipped_file_was_trained_on_these_data(data_dir):
 def test_train_then_evaluate(made_up, tmp_path, capsys, monkeypatch):
     fewer = {head: choices[:1] for head, choices in STRENGTHS.items()} | {Head.PEOPLE: (0.5, 1.0)}
     monkeypatch.setattr("safecot_eval.judge.lite.tune.STRENGTHS", fewer)
+    small = functools.partial(make_corpus, invented=300, splices=160)
+    for where in ("corpus", "train"):
+        monkeypatch.setattr(f"safecot_eval.judge.lite.{where}.make_corpus", small)
     path = tmp_path / "mine.json"
     main_exits(["lite", "train", "--data", str(made_up), "-o", str(path)], 0)
     assert "judge id lite-2-" in capsys.readouterr().out
