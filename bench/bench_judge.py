@@ -48,7 +48,7 @@ def bodies(run: Run, model: str, count: int) -> list[bytes]:
         for name in record["rubrics"]:
             rubric = own()[name].general
             # Another salt than ours: the server must not know these prompts from our pass.
-            body = dialect.body(model, build(rubric, record, salt="raw").message, rubric)
+            body = dialect.body(model, build(rubric, record, salt="raw"))
             made.append(json.dumps(body).encode())
             if len(made) == count:
                 return made

@@ -218,6 +218,7 @@ def test_damaged_logs_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(60)  # it took minutes
+@pytest.mark.slow
 def test_a_stray_cell_far_out_does_not_make_a_sheet_of_billions_of_cells(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
