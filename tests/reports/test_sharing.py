@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from huggingface_hub import eval_result_entries_to_yaml, parse_eval_result_entries
 from PIL import Image
 
 from safecot_eval.cli import card, report
@@ -93,7 +94,9 @@ def test_eval_results_are_files_of_hub_data_sets_and_others_are_named(tmp_path: 
     assert done.exit_code == 0, done.output
     assert "no data set of the Hub" in done.output
     (path,) = out.iterdir()
-    (entry,) = yaml.safe_load(path.read_text())
+    written = yaml.safe_load(path.read_text())
+    assert eval_result_entries_to_yaml(parse_eval_result_entries(written)) == written
+    (entry,) = written
     assert entry["dataset"] == {"id": "Foreshhh/vlsbench", "task_id": "default", "revision": "b56f6f6"}
     assert entry["date"] == "2026-01-01"
     assert "Balanced" in entry["notes"]
