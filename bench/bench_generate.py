@@ -21,7 +21,7 @@ from typing import Any
 from safecot_eval.benchmarks.documents import documents
 
 TARGET = 3.0
-LEAF = "safecot_mini"
+TASK_NAME = "safecot_mini"
 
 
 def requests(model: Any, rows: list[dict[str, Any]], max_new_tokens: int) -> list[Any]:
@@ -30,7 +30,7 @@ def requests(model: Any, rows: list[dict[str, Any]], max_new_tokens: int) -> lis
 
     from safecot_eval.generate import task
 
-    model.task_dict = {LEAF: {"test": rows}}
+    model.task_dict = {TASK_NAME: {"test": rows}}
     settings = {
         "max_new_tokens": max_new_tokens,
         "temperature": 0,
@@ -41,9 +41,9 @@ def requests(model: Any, rows: list[dict[str, Any]], max_new_tokens: int) -> lis
     return [
         Instance(
             request_type="generate_until",
-            arguments=(row["prompt"], task.doc_to_messages, dict(settings), number, LEAF, "test"),
+            arguments=(row["prompt"], task.doc_to_messages, dict(settings), number, TASK_NAME, "test"),
             idx=0,
-            metadata={"task": LEAF, "doc_id": number, "repeats": 1},
+            metadata={"task": TASK_NAME, "doc_id": number, "repeats": 1},
         )
         for number, row in enumerate(rows)
     ]
@@ -81,7 +81,7 @@ def main() -> None:
             pretrained=checkpoint, device=given.device, dtype="float32", batch_size=given.batch_size
         )
         single = SafecotHF(pretrained=checkpoint, device=given.device, dtype="float32", batch_size=1)
-        rows = documents(LEAF)[: given.items]
+        rows = documents(TASK_NAME)[: given.items]
         models = {"safecot_hf": ours, "safecot_hf, batch 1": single, "llava_hf": theirs}
         speeds: dict[str, list[float]] = {name: [] for name in models}
         texts: dict[str, list[str]] = {}

@@ -33,7 +33,7 @@ _BODIES = (
     "take the second bus and get off at the lake.",
     "it is not what I would call a good soup, my apologies to the cook.",
 )
-_ENDINGS = (
+_SUFFIXES = (
     "",
     " Is there anything else?",
     "\nThat is all I know.",
@@ -56,7 +56,7 @@ _SPECIAL = (
 
 def _texts() -> list[str]:
     """A hundred answers; every opening, body and ending is in some of them."""
-    made = ["".join(parts) for parts in product(_OPENINGS, _BODIES, _ENDINGS)]
+    made = ["".join(parts) for parts in product(_OPENINGS, _BODIES, _SUFFIXES)]
     return [*_SPECIAL, *(made[number * 389 % len(made)] for number in range(N - len(_SPECIAL)))]
 
 

@@ -62,7 +62,7 @@ def eval_results(data: dict[str, Any], model: str) -> tuple[dict[str, list[dict[
 def hub_dataset(task: str) -> dict[str, str] | None:
     """``id``, ``task_id`` and where known ``revision`` of a task's data on the Hub."""
     try:
-        benchmark, variant = registry.leaf_parts(task)
+        benchmark, variant = registry.task_parts(task)
     except SafecotError:
         return None
     revision = _HUB_REVISION.match(benchmark.revision)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.aggregate.metrics import METRICS
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text
 from safecot_eval.util.paths import folder_name
@@ -135,7 +135,7 @@ def _result(block: Mapping[str, Any], rate: Mapping[str, Any]) -> dict[str, Any]
 
 def _source(block: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        benchmark, _ = leaf_parts(block["task"])
+        benchmark, _ = task_parts(block["task"])
     except SafecotError:
         return {"dataset_name": block["task"], "source_type": "other"}
     if benchmark.source.startswith("https://"):

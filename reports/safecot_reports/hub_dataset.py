@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
@@ -209,7 +209,7 @@ def _card(
     lines += ["| Task | Benchmark | Licence of its prompts and pictures |", "|--|--|--|"]
     for task in tasks:
         try:
-            benchmark, _ = leaf_parts(task)
+            benchmark, _ = task_parts(task)
             lines.append(f"| {task} | {benchmark.title} | {benchmark.licence} |")
         except SafecotError:
             lines.append(f"| {task} | | |")

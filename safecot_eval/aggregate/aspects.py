@@ -92,13 +92,15 @@ def aspect_scores(tables: Sequence[Columns], benchmark: str = "multitrust") -> d
         raise SafecotError(f"{benchmark} makes no scores from several of its tasks.")
     models: defaultdict[str, dict[str, Columns]] = defaultdict(dict)
     for table in tables:
-        if table.task.startswith(described.leaf("")):
+        if table.task.startswith(described.task_name("")):
             models[table.model][table.task] = table
     return {
         model: [
             score
             for aspect, tasks in described.aspects.items()
-            for score in _aspect(aspect, tasks, {described.leaf(v): v for v in described.variants}, by_task)
+            for score in _aspect(
+                aspect, tasks, {described.task_name(v): v for v in described.variants}, by_task
+            )
         ]
         for model, by_task in sorted(models.items())
     }
@@ -107,10 +109,10 @@ def aspect_scores(tables: Sequence[Columns], benchmark: str = "multitrust") -> d
 def _aspect(
     aspect: str,
     tasks: Mapping[str, Sequence[tuple[str, str, Sequence[str]]]],
-    leaves: Mapping[str, str],
+    task_names: Mapping[str, str],
     by_task: Mapping[str, Columns],
 ) -> Iterable[Score]:
-    variants = {leaves[task]: table for task, table in by_task.items() if task in leaves}
+    variants = {task_names[task]: table for task, table in by_task.items() if task in task_names}
     scores = [_task(name, parts, variants) for name, parts in tasks.items()]
     yield from scores
     whole = Score(aspect, None, sum(score.found for score in scores))

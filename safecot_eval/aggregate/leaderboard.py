@@ -152,12 +152,12 @@ def tasks(tables: Sequence[Columns]) -> list[dict[str, Any]]:
     found = []
     for task in sorted({table.task for table in tables}):
         try:
-            benchmark, variant = registry.leaf_parts(registry.base_leaf(task))
+            benchmark, variant = registry.task_parts(registry.base_task(task))
             title, name = benchmark.title, benchmark.name
             line, licence = benchmark.variants[variant], benchmark.licence
             source = benchmark.source
         except SafecotError:
-            title = name = task.removeprefix(registry.LEAF_PREFIX)
+            title = name = task.removeprefix(registry.TASK_PREFIX)
             variant, line, licence, source = "", "", "", ""
         title = f"{title} ({variant})" if variant else title
         if registry.OTHER_PROMPT in task:

@@ -1,4 +1,4 @@
-"""Which leaves exist and which can run here: benchmark folders joined with the data on disk."""
+"""Which tasks exist and which can run here: benchmark folders joined with the data on disk."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 
-def is_leaf(name: str) -> bool:
+def is_task(name: str) -> bool:
     """Whether a task name is one of ours."""
     try:
-        registry.leaf_parts(name)
+        registry.task_parts(name)
     except SafecotError:
         return False
     return True
 
 
-def items_of(leaf: str) -> list[Item]:
-    """Load the items of a leaf from the data on disk.
+def items_of(task_name: str) -> list[Item]:
+    """Load the items of a task from the data on disk.
 
     Raises:
-        SafecotError: no such leaf, or its data are missing or malformed.
+        SafecotError: no such task, or its data are missing or malformed.
     """
-    benchmark, variant = registry.leaf_parts(leaf)
+    benchmark, variant = registry.task_parts(task_name)
     found = benchmark.items(variant, root(benchmark.name))
     if not found:
         raise SafecotError(
-            f"{leaf}: its data folder holds no items; run `safecot data verify {benchmark.name}`."
+            f"{task_name}: its data folder holds no items; run `safecot data verify {benchmark.name}`."
         )
     return found
 
 
 @cache
-def why_not_ready(leaf: str) -> str | None:
-    """One sentence that says what a leaf lacks, or None where it can run."""
+def why_not_ready(task_name: str) -> str | None:
+    """One sentence that says what a task lacks, or None where it can run."""
     try:
-        items_of(leaf)
+        items_of(task_name)
     except SafecotError as error:
         return str(error)
     return None
 
 
-def lacking_images(leaf: str) -> str | None:
+def lacking_images(task_name: str) -> str | None:
     """One sentence that says why no model can be asked: images that are not on disk; None where enough are.
 
     Args:
-        leaf: A leaf whose data are here.
+        task_name: A task whose data are here.
     """
-    items = items_of(leaf)
+    items = items_of(task_name)
     absent = [item for item in items if item.image_source is ImageSource.ABSENT]
-    advice = registry.leaf_parts(leaf)[0].images_from
+    advice = registry.task_parts(task_name)[0].images_from
     if absent and advice:
         names = [name for item in absent[:4] for name in item.image_names or (item.item_id,)]
         return (

@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from safecot_eval.benchmarks import catalogue, images
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.samples import Item, sample_id
 
 
-def documents(leaf: str, items: Sequence[Item] | None = None) -> list[dict[str, Any]]:
-    """The documents of a leaf, in the order of its items; see :func:`load_docs` for their columns.
+def documents(task_name: str, items: Sequence[Item] | None = None) -> list[dict[str, Any]]:
+    """The documents of a task, in the order of its items; see :func:`load_docs` for their columns.
 
     Args:
-        leaf: A leaf.
+        task_name: A task.
         items: Its items as they were really asked; None for its own.
 
     Raises:
-        SafecotError: the leaf's data are missing or malformed.
+        SafecotError: the task's data are missing or malformed.
     """
-    benchmark, variant = leaf_parts(leaf)
+    benchmark, variant = task_parts(task_name)
     return [
         {
             **_document(benchmark.name, item),
@@ -33,7 +33,7 @@ def documents(leaf: str, items: Sequence[Item] | None = None) -> list[dict[str, 
             "refusal_list": benchmark.refusal_list(variant) or "",
             "also_refuse": variant in benchmark.also_refuse,
         }
-        for item in (catalogue.items_of(leaf) if items is None else items)
+        for item in (catalogue.items_of(task_name) if items is None else items)
     ]
 
 

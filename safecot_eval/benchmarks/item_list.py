@@ -2,7 +2,7 @@
 
 =====================================================  ===============================================================
 ``7``                                                  the item with this id, of every task that has one
-``{"leaf": "safecot_siuo", "item_id": "7"}``           the item of this task; tasks that no line names keep all theirs
+``{"task": "safecot_siuo", "item_id": "7"}``           the item of this task; tasks that no line names keep all theirs
 =====================================================  ===============================================================
 """
 
@@ -30,31 +30,31 @@ class ItemList:
     Attributes:
         path: The file.
         everywhere: Ids for every task.
-        of_leaf: Ids by task.
+        in_task: Ids by task.
     """
 
     path: Path
     everywhere: frozenset[str] = frozenset()
-    of_leaf: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    in_task: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def select(self, leaf: str, items: Sequence[Item]) -> list[Item]:
+    def select(self, task_name: str, items: Sequence[Item]) -> list[Item]:
         """The items of a task that are asked for, in the task's order.
 
         Raises:
             SafecotError: the list names items that the task does not have, or none that it has.
         """
-        if not self.everywhere and leaf not in self.of_leaf:
+        if not self.everywhere and task_name not in self.in_task:
             return list(items)
-        told = self.of_leaf.get(leaf, frozenset())
+        told = self.in_task.get(task_name, frozenset())
         known = {item.item_id for item in items}
         if lacking := sorted(told - known):
             raise SafecotError(
-                f"{self.path}: {leaf} has no item {lacking[0]!r}"
+                f"{self.path}: {task_name} has no item {lacking[0]!r}"
                 f"{f' ({len(lacking)} such ids)' if len(lacking) > 1 else ''}; ids are those of its samples' `item_id`."
             )
         chosen = [item for item in items if item.item_id in told or item.item_id in self.everywhere]
         if not chosen:
-            raise SafecotError(f"{self.path}: none of its ids is an item of {leaf}; leave the task out.")
+            raise SafecotError(f"{self.path}: none of its ids is an item of {task_name}; leave the task out.")
         return chosen
 
 
@@ -65,11 +65,11 @@ def load(path: Path) -> ItemList:
         SafecotError: unreadable or empty, or a line that is neither an id nor such an object (the line is named).
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeError) as error:
         raise SafecotError(f"{path}: the list of items cannot be read ({error}).") from error
     everywhere: set[str] = set()
-    of_leaf: dict[str, set[str]] = defaultdict(set)
+    in_task: dict[str, set[str]] = defaultdict(set)
     for number, line in enumerate(lines, start=1):
         if not (text := line.strip()) or text.startswith("#"):
             continue
@@ -78,20 +78,22 @@ def load(path: Path) -> ItemList:
             continue
         try:
             entry = json.loads(text)
-            of_leaf[entry["leaf"]].add(str(entry["item_id"]))
+            in_task[entry["task"]].add(str(entry["item_id"]))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SafecotError(
-                f'{path}, line {number}: write an item id, or {{"leaf": TASK, "item_id": ID}}.'
+                f'{path}, line {number}: write an item id, or {{"task": TASK, "item_id": ID}}.'
             ) from error
-    if not everywhere and not of_leaf:
+    if not everywhere and not in_task:
         raise SafecotError(f"{path}: the list of items is empty; write one id a line.")
-    return ItemList(path, frozenset(everywhere), {leaf: frozenset(ids) for leaf, ids in of_leaf.items()})
+    return ItemList(
+        path, frozenset(everywhere), {task_name: frozenset(ids) for task_name, ids in in_task.items()}
+    )
 
 
-def chosen(leaf: str, items: Sequence[Item]) -> list[Item]:
+def chosen(task_name: str, items: Sequence[Item]) -> list[Item]:
     """The items of a task that this process is to run: all, unless ``SAFECOT_ITEMS`` names a list."""
     path = os.environ.get(VARIABLE)
-    return _loaded(path).select(leaf, items) if path else list(items)
+    return _loaded(path).select(task_name, items) if path else list(items)
 
 
 @cache

@@ -22,13 +22,13 @@ class Prepared:
     Attributes:
         name: What was asked for.
         root: The data folder.
-        leaves: Leaf name to its number of items, or to the sentence that says what it lacks.
+        task_names: Task name to its number of items, or to the sentence that says what it lacks.
         replays: Replay files that were written.
     """
 
     name: str
     root: Path
-    leaves: dict[str, int | str]
+    task_names: dict[str, int | str]
     replays: list[Path]
 
 
@@ -57,15 +57,17 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
         return Prepared(name, root, {}, [])
     benchmark = registry.load(name)
     catalogue.why_not_ready.cache_clear()
-    leaves: dict[str, int | str] = {}
+    task_names: dict[str, int | str] = {}
     for variant in benchmark.variants:
-        leaf = benchmark.leaf(variant)
+        task_name = benchmark.task_name(variant)
         try:
-            count = len(catalogue.items_of(leaf))
-            leaves[leaf] = (catalogue.lacking_images(leaf) if benchmark.images_from else None) or count
+            count = len(catalogue.items_of(task_name))
+            task_names[task_name] = (
+                catalogue.lacking_images(task_name) if benchmark.images_from else None
+            ) or count
         except SafecotError as error:
-            leaves[leaf] = str(error)
-    return Prepared(name, root, leaves, write_replays(benchmark, root))
+            task_names[task_name] = str(error)
+    return Prepared(name, root, task_names, write_replays(benchmark, root))
 
 
 def first_time(folder: str) -> bool:

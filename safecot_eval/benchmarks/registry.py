@@ -1,30 +1,30 @@
-"""Benchmarks as folders: find them, load their items, name their lmms-eval leaves.
+"""Benchmarks as folders: find them, load their items, name their lmms-eval tasks.
 
 A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
 
 * ``TITLE``, ``VERSION`` (raise it when prompts or data change), ``REVISION`` (of the data), ``LICENCE``, ``SOURCE``;
-* ``VARIANTS``: ``{leaf suffix: one line}``; the empty suffix is the leaf without one;
-* ``RUBRICS``: the judge rubrics that apply to its items, and ``RUBRICS_OF``: ``{leaf suffix: rubrics}`` for leaves with
+* ``VARIANTS``: ``{task suffix: one line}``; the empty suffix is the task without one;
+* ``RUBRICS``: the judge rubrics that apply to its items, and ``RUBRICS_OF``: ``{task suffix: rubrics}`` for tasks with
   others;
-* ``items(variant, root) -> Iterator[Item]``: the items of one leaf, read from the data folder ``root``;
+* ``items(variant, root) -> Iterator[Item]``: the items of one task, read from the data folder ``root``;
 * optionally ``DATA``: the data folder's name where it is not the benchmark's, or None for a benchmark that draws its
   own data;
-* optionally ``REFUSAL_LISTS``: ``{leaf suffix: phrase list}`` for leaves that are not matched with the default list (a
+* optionally ``REFUSAL_LISTS``: ``{task suffix: phrase list}`` for tasks that are not matched with the default list (a
   list's name, or a YAML file in the folder);
-* optionally ``ALSO_REFUSE``: leaf suffixes whose items SafeCoT counts as items to refuse, though other safe answers are
+* optionally ``ALSO_REFUSE``: task suffixes whose items SafeCoT counts as items to refuse, though other safe answers are
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
-* optionally ``DIALOGUES``: leaf suffixes whose items are the turns of dialogues (``extra`` has ``dialogue`` and ``turn``, the
+* optionally ``DIALOGUES``: task suffixes whose items are the turns of dialogues (``extra`` has ``dialogue`` and ``turn``, the
   category is ``turn N``, the dialogue is the cluster);
-* optionally ``ASPECTS``: scores made from several tasks, ``{aspect: {name: ((leaf suffix, category or empty, numbers), …)}}`` (see
+* optionally ``ASPECTS``: scores made from several tasks, ``{aspect: {name: ((task suffix, category or empty, numbers), …)}}`` (see
   :mod:`safecot_eval.aggregate.aspects`);
-* optionally ``ONLY_BY_NAME``: leaf suffixes, or True for all: no wildcard, tag or group runs these leaves (a selection of
-  other leaves' items, say);
+* optionally ``ONLY_BY_NAME``: task suffixes, or True for all: no wildcard, tag or group runs these tasks (a selection of
+  other tasks' items, say);
 * optionally ``IMAGES_FROM``: where its images come from, as an advice, for a benchmark that means nothing without any one of
   them: a model is asked only when all are on disk (recorded answers need none);
-* optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the leaf
-  without suffix, and ``recorded_in(variant, root)``, those to the items of another leaf; ``safecot data prepare`` turns
+* optionally ``recorded(root) -> Iterator[(model, item_id, response)]``: published answers to the items of the task
+  without suffix, and ``recorded_in(variant, root)``, those to the items of another task; ``safecot data prepare`` turns
   them into replay files.
 
 Nothing else registers it: a folder dropped in is found, here or below a folder that ``SAFECOT_TASKS_DIR`` names.
@@ -47,10 +47,10 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 from safecot_eval.util.settings import Settings
 
-LEAF_PREFIX = "safecot_"
+TASK_PREFIX = "safecot_"
 OTHER_PROMPT = "_asked_"
-"""Between a leaf's name and a hash: answers to another wording, a task of their own that only imports make."""
-OWN_QUESTIONS = f"{LEAF_PREFIX}own_"
+"""Between a task's name and a hash: answers to another wording, a task of their own that only imports make."""
+OWN_QUESTIONS = f"{TASK_PREFIX}own_"
 """How tasks begin whose questions come from an imported file."""
 
 
@@ -67,20 +67,20 @@ class Benchmark(Settings):
         revision: Revision of the data it was written against.
         licence: Licence of the data.
         source: Where the data come from.
-        variants: Leaf suffix to one-line description.
+        variants: Task suffix to one-line description.
         rubrics: Judge rubrics that apply.
-        rubrics_of: Leaf suffix to its rubrics, where they are others.
+        rubrics_of: Task suffix to its rubrics, where they are others.
         folder: Where its files are.
         data: Name of its data folder; None for a benchmark that draws its own data.
-        refusal_lists: Leaf suffix to phrase list, for leaves with another than the default.
-        also_refuse: Leaf suffixes whose items are also read as items to refuse.
-        dialogues: Leaf suffixes whose items are the turns of dialogues.
+        refusal_lists: Task suffix to phrase list, for tasks with another than the default.
+        also_refuse: Task suffixes whose items are also read as items to refuse.
+        dialogues: Task suffixes whose items are the turns of dialogues.
         aspects: Scores that are made from several tasks.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
-        only_by_name: Leaf suffixes that no wildcard, tag or group runs.
+        only_by_name: Task suffixes that no wildcard, tag or group runs.
         images_from: Where its images come from, where a model is asked only when all are on disk.
         recorded: Yields published answers as (model, item id, response); None where there are none.
-        recorded_in: The same for a leaf with a suffix.
+        recorded_in: The same for a task with a suffix.
     """
 
     what: ClassVar[str] = "benchmark"
@@ -115,9 +115,9 @@ class Benchmark(Settings):
         """``True`` stands for every variant."""
         return frozenset(info.data.get("variants", ())) if value is True else value or frozenset()
 
-    def leaf(self, variant: str) -> str:
+    def task_name(self, variant: str) -> str:
         """Name of the lmms-eval task for a variant."""
-        return f"{LEAF_PREFIX}{self.name}" + (f"_{variant}" if variant else "")
+        return f"{TASK_PREFIX}{self.name}" + (f"_{variant}" if variant else "")
 
     def refusal_list(self, variant: str) -> str | None:
         """The phrase list that the benchmark wants a task's answers matched with, a name or a file; None for the default."""
@@ -125,7 +125,7 @@ class Benchmark(Settings):
         return str(self.folder / name) if name is not None and name.endswith((".yaml", ".yml")) else name
 
     def items(self, variant: str, root: Path) -> list[Item]:
-        """Load one leaf's items.
+        """Load one task's items.
 
         Args:
             variant: A key of ``variants``.
@@ -202,88 +202,93 @@ def _where_it_failed(path: Path, error: Exception) -> str:
     return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {reason}"
 
 
-def leaf_parts(leaf: str) -> tuple[Benchmark, str]:
-    """Benchmark and variant of a leaf name.
+def task_parts(task_name: str) -> tuple[Benchmark, str]:
+    """Benchmark and variant of a task name.
 
     Raises:
         SafecotError: the name belongs to no benchmark.
     """
-    stem = leaf.removeprefix(LEAF_PREFIX)
+    stem = task_name.removeprefix(TASK_PREFIX)
     for name in sorted(names(), key=len, reverse=True):
         if stem == name or stem.startswith(name + "_"):
             benchmark = load(name)
             variant = stem[len(name) + 1 :]
             if variant in benchmark.variants:
                 return benchmark, variant
-    raise SafecotError(f"Task {leaf!r} belongs to no benchmark folder under {tasks_dir()}.")
+    raise SafecotError(f"Task {task_name!r} belongs to no benchmark folder under {tasks_dir()}.")
 
 
-def also_refuse(leaf: str) -> bool:
+def also_refuse(task_name: str) -> bool:
     """Whether a task's items are also read as items to refuse (``ALSO_REFUSE``); False for a task that is not here.
 
     >>> also_refuse("safecot_siuo"), also_refuse("safecot_siuo_mcqa"), also_refuse("unheard_of")
     (True, False, False)
     """
-    return _also_refuse(leaf, tuple(extra_tasks_dirs()))
+    return _also_refuse(task_name, tuple(extra_tasks_dirs()))
 
 
 @cache
-def _also_refuse(leaf: str, _folders: tuple[Path, ...]) -> bool:
+def _also_refuse(task_name: str, _folders: tuple[Path, ...]) -> bool:
     try:
-        benchmark, variant = leaf_parts(base_leaf(leaf))
+        benchmark, variant = task_parts(base_task(task_name))
     except SafecotError:
         return False
     return variant in benchmark.also_refuse
 
 
-def attack_rate_by_category(leaf: str) -> bool:
+def attack_rate_by_category(task_name: str) -> bool:
     """Whether a task's benchmark publishes the mean of its categories' attack rates; False for a task that is not here.
 
     >>> attack_rate_by_category("safecot_mmsafetybench_sd"), attack_rate_by_category("safecot_figstep")
     (True, False)
     """
-    return _attack_rate_by_category(leaf, tuple(extra_tasks_dirs()))
+    return _attack_rate_by_category(task_name, tuple(extra_tasks_dirs()))
 
 
 @cache
-def _attack_rate_by_category(leaf: str, _folders: tuple[Path, ...]) -> bool:
+def _attack_rate_by_category(task_name: str, _folders: tuple[Path, ...]) -> bool:
     try:
-        return leaf_parts(leaf)[0].attack_rate_by_category
+        return task_parts(task_name)[0].attack_rate_by_category
     except SafecotError:
         return False
 
 
-def base_leaf(task: str) -> str:
-    """The leaf that a task's items come from: a task of another wording has a name of its own.
+def base_task(task: str) -> str:
+    """The task that a task's items come from: a task of another wording has a name of its own.
 
-    >>> base_leaf("safecot_figstep_asked_1a2b3c")
+    >>> base_task("safecot_figstep_asked_1a2b3c")
     'safecot_figstep'
     """
     return task.partition(OTHER_PROMPT)[0]
 
 
-def has_dialogues(leaf: str) -> bool:
+def has_dialogues(task_name: str) -> bool:
     """Whether a task's items are the turns of dialogues; False for a task that is not here.
 
     >>> has_dialogues("safecot_mini_dialogues"), has_dialogues("safecot_mini")
     (True, False)
     """
-    return _has_dialogues(leaf, tuple(extra_tasks_dirs()))
+    return _has_dialogues(task_name, tuple(extra_tasks_dirs()))
 
 
 @cache
-def _has_dialogues(leaf: str, _folders: tuple[Path, ...]) -> bool:
+def _has_dialogues(task_name: str, _folders: tuple[Path, ...]) -> bool:
     try:
-        benchmark, variant = leaf_parts(leaf)
+        benchmark, variant = task_parts(task_name)
     except SafecotError:
         return False
     return variant in benchmark.dialogues
 
 
-def leaves() -> dict[str, str]:
-    """All leaf names with their one-line descriptions."""
+def task_names() -> dict[str, str]:
+    """All task names with their one-line descriptions."""
     found = {}
     for name in names():
         benchmark = load(name)
-        found.update({benchmark.leaf(variant): line for variant, line in benchmark.variants.items()})
+        found.update({benchmark.task_name(variant): line for variant, line in benchmark.variants.items()})
     return found
+
+
+# What 0.1.0 called them; tasks of its users import these for one release more.
+leaf_parts = task_parts
+leaves = task_names

@@ -1,7 +1,7 @@
-"""What a wildcard, a tag or the group asks for: leaves, each once, without those that run only by name.
+"""What a wildcard, a tag or the group asks for: tasks, each once, without those that run only by name.
 
-Tags are written in the leaves' YAML files (``tag: [safecot-leaf, safecot_overrefusal]``). Their names match ``safecot_*``
-as the leaves' do; a wildcard is therefore read as the leaves behind everything that it matches.
+Tags are written in the tasks' YAML files (``tag: [safecot-leaf, safecot_overrefusal]``). Their names match ``safecot_*``
+as the tasks' do; a wildcard is therefore read as the tasks behind everything that it matches.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ ALL = "safecot-leaf"
 
 
 def tags() -> dict[str, list[str]]:
-    """Tag to its leaves, both in the order of their names; the tag of all leaves is among them."""
+    """Tag to its tasks, both in the order of their names; the tag of all tasks is among them."""
     found: dict[str, list[str]] = {}
     for name in registry.names():
         benchmark = registry.load(name)
-        for leaf in map(benchmark.leaf, benchmark.variants):
-            path = benchmark.folder / f"{leaf}.yaml"
+        for task_name in map(benchmark.task_name, benchmark.variants):
+            path = benchmark.folder / f"{task_name}.yaml"
             if not path.is_file():
                 continue
             given = _read(path).get("tag", [ALL])
             for tag in [given] if isinstance(given, str) else given or ():
-                found.setdefault(str(tag), []).append(leaf)
+                found.setdefault(str(tag), []).append(task_name)
     return {tag: sorted(found[tag]) for tag in sorted(found)}
 
 
@@ -54,40 +54,40 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def leaves_of(asked: str) -> list[str]:
-    """Leaves behind a name, a wildcard, a tag or the group; empty where it is none of ours.
+def task_names_of(asked: str) -> list[str]:
+    """Tasks behind a name, a wildcard, a tag or the group; empty where it is none of ours.
 
-    >>> leaves_of("safecot_quick")
+    >>> task_names_of("safecot_quick")
     ['safecot_quick']
-    >>> "safecot_quick" in leaves_of("safecot_*")
+    >>> "safecot_quick" in task_names_of("safecot_*")
     False
     """
-    ours = registry.leaves()
+    ours = registry.task_names()
     if asked in ours:
         return [asked]
     known = tags()
     if asked == GROUP:
-        asked = f"{registry.LEAF_PREFIX}*"
+        asked = f"{registry.TASK_PREFIX}*"
     if asked in known:
         return known[asked]
     if "*" not in asked and "?" not in asked:
         return []
-    matched = {leaf for leaf in fnmatch.filter(ours, asked) if not only_by_name(leaf)}
+    matched = {task_name for task_name in fnmatch.filter(ours, asked) if not only_by_name(task_name)}
     for tag in fnmatch.filter(known, asked):
         matched.update(known[tag])
     return sorted(matched)
 
 
-def only_by_name(leaf: str) -> bool:
-    """Whether a leaf is left out of wildcards, tags and the group."""
-    benchmark, variant = registry.leaf_parts(leaf)
+def only_by_name(task_name: str) -> bool:
+    """Whether a task is left out of wildcards, tags and the group."""
+    benchmark, variant = registry.task_parts(task_name)
     return variant in benchmark.only_by_name
 
 
 def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[str, ...], dict[str, str]]:
-    """Expand ``--tasks`` to leaves that can run here.
+    """Expand ``--tasks`` to tasks that can run here.
 
-    A wildcard, a tag or the group asks for what is there: what cannot run is left out, with the reason. A leaf named in full
+    A wildcard, a tag or the group asks for what is there: what cannot run is left out, with the reason. A task named in full
     must be able to run.
 
     Args:
@@ -95,77 +95,77 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
         recorded: The model replays answers, so that absent images do not matter.
 
     Returns:
-        Leaves with their item counts, names that are not ours, and what was left out.
+        Tasks with their item counts, names that are not ours, and what was left out.
 
     Raises:
-        SafecotError: unknown leaf, a named leaf that cannot run, or nothing left.
+        SafecotError: unknown task, a named task that cannot run, or nothing left.
     """
-    ours = registry.leaves()
-    leaves: dict[str, int] = {}
+    ours = registry.task_names()
+    task_names: dict[str, int] = {}
     others: list[str] = []
     left_out: dict[str, str] = {}
     for name in filter(None, (part.strip() for part in asked.split(","))):
         wildcard = name not in ours
-        matched = leaves_of(name)
-        if not matched and name.startswith(registry.LEAF_PREFIX):
-            prefix = registry.LEAF_PREFIX  # what all names share says nothing of how close they are
-            known = [leaf.removeprefix(prefix) for leaf in ours]
+        matched = task_names_of(name)
+        if not matched and name.startswith(registry.TASK_PREFIX):
+            prefix = registry.TASK_PREFIX  # what all names share says nothing of how close they are
+            known = [task_name.removeprefix(prefix) for task_name in ours]
             close = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=0.5)
             hint = f"did you mean {prefix}{close[0]}?" if close else "`safecot data list` shows all."
             raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
-        if not matched or ("*" in name and not name.startswith(registry.LEAF_PREFIX)):
+        if not matched or ("*" in name and not name.startswith(registry.TASK_PREFIX)):
             others.append(name)
-        for leaf in matched:
-            reason = why_not(leaf, recorded=recorded)
+        for task_name in matched:
+            reason = why_not(task_name, recorded=recorded)
             if reason is None:
-                leaves[leaf] = len(item_list.chosen(leaf, catalogue.items_of(leaf)))
+                task_names[task_name] = len(item_list.chosen(task_name, catalogue.items_of(task_name)))
             elif wildcard:
-                left_out[leaf] = reason
+                left_out[task_name] = reason
             else:
-                raise SafecotError(f"{leaf}: {reason}")
-    if not leaves and not others:
+                raise SafecotError(f"{task_name}: {reason}")
+    if not task_names and not others:
         raise SafecotError(
             "\n  ".join([f"--tasks {asked}: nothing of it can run here.", *by_reason(left_out)])
         )
-    return leaves, tuple(others), left_out
+    return task_names, tuple(others), left_out
 
 
 def by_reason(left_out: Mapping[str, str]) -> list[str]:
-    """One line for each reason, with the leaves that it holds for.
+    """One line for each reason, with the tasks that it holds for.
 
     >>> by_reason({"a_x": "no data.", "a_y": "no data.", "a_z": "no data.", "b": "no images."})
     ['a_x and 2 more: no data.', 'b: no images.']
     """
-    leaves: dict[str, list[str]] = {}
-    for leaf, reason in left_out.items():
-        leaves.setdefault(reason, []).append(leaf)
+    task_names: dict[str, list[str]] = {}
+    for task_name, reason in left_out.items():
+        task_names.setdefault(reason, []).append(task_name)
     return [
         f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {reason}"
-        for reason, found in leaves.items()
+        for reason, found in task_names.items()
     ]
 
 
-def why_not(leaf: str, *, recorded: bool) -> str | None:
-    """One sentence that says why a leaf cannot run here, or None.
+def why_not(task_name: str, *, recorded: bool) -> str | None:
+    """One sentence that says why a task cannot run here, or None.
 
     Args:
-        leaf: A leaf.
+        task_name: A task.
         recorded: The model replays answers, so that absent images do not matter.
     """
     return (
-        catalogue.why_not_ready(leaf)
-        or _lacks_files(leaf)
-        or (None if recorded else catalogue.lacking_images(leaf))
+        catalogue.why_not_ready(task_name)
+        or _lacks_files(task_name)
+        or (None if recorded else catalogue.lacking_images(task_name))
     )
 
 
-def _lacks_files(leaf: str) -> str | None:
+def _lacks_files(task_name: str) -> str | None:
     """What lmms-eval would miss in a task folder of the user's own (ours are complete)."""
-    folder = registry.leaf_parts(leaf)[0].folder
+    folder = registry.task_parts(task_name)[0].folder
     if folder.parent not in extra_tasks_dirs():
         return None
-    if not (folder / f"{leaf}.yaml").is_file():
-        return f"{folder} has no {leaf}.yaml; docs/add-a-benchmark.md, step 4, shows one."
+    if not (folder / f"{task_name}.yaml").is_file():
+        return f"{folder} has no {task_name}.yaml; docs/add-a-benchmark.md, step 4, shows one."
     if not all((folder.parent / name).is_file() for name in ("_safecot_leaf", "_stub.json")):
         return (
             f"{folder.parent} lacks _safecot_leaf or _stub.json; copy both from the folder that "

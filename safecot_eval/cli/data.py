@@ -16,7 +16,7 @@ def command() -> None:
 
 @command.command("list")
 def list_command() -> None:
-    """Say for every leaf whether it can run here, and what it lacks."""
+    """Say for every task whether it can run here, and what it lacks."""
     from safecot_eval.benchmarks import catalogue, registry
     from safecot_eval.benchmarks.selection import why_not
 
@@ -26,23 +26,23 @@ def list_command() -> None:
         click.echo(f"{name}: {benchmark.title} ({benchmark.licence}; {benchmark.revision})")
         reasons: dict[str, list[str]] = {}
         for variant in benchmark.variants:
-            leaf = benchmark.leaf(variant)
-            reason = catalogue.why_not_ready(leaf)
+            task_name = benchmark.task_name(variant)
+            reason = catalogue.why_not_ready(task_name)
             if reason is None:
-                imageless = why_not(leaf, recorded=False) is not None
+                imageless = why_not(task_name, recorded=False) is not None
                 recorded, ready = recorded + imageless, ready + (not imageless)
                 kind = "imageless" if imageless else "ready"
-                click.echo(f"  {kind:<8} {leaf}: {benchmark.variants[variant]}")
+                click.echo(f"  {kind:<8} {task_name}: {benchmark.variants[variant]}")
             else:
                 lacking += 1
-                reasons.setdefault(reason, []).append(leaf)
-        for reason, leaves in reasons.items():
-            click.echo(f"  missing  {', '.join(leaves)}\n           {reason}")
+                reasons.setdefault(reason, []).append(task_name)
+        for reason, task_names in reasons.items():
+            click.echo(f"  missing  {', '.join(task_names)}\n           {reason}")
     if recorded:
         click.echo(
-            f"{recorded} leaves lack their images (imageless): recorded answers can be scored, a model cannot be asked."
+            f"{recorded} tasks lack their images (imageless): recorded answers can be scored, a model cannot be asked."
         )
-    click.echo(f"{ready} leaves are ready, {lacking} lack data.")
+    click.echo(f"{ready} tasks are ready, {lacking} lack data.")
 
 
 @command.command("prepare")
@@ -76,8 +76,8 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
         if folder and (described := source(folder)) is not None:
             for sentence in layouts(described, prepared.root):
                 click.echo(f"  layout: {sentence}")
-        for leaf, found in prepared.leaves.items():
-            click.echo(f"  {leaf}: " + (f"{found} items" if isinstance(found, int) else found))
+        for task_name, found in prepared.task_names.items():
+            click.echo(f"  {task_name}: " + (f"{found} items" if isinstance(found, int) else found))
         for path in prepared.replays:
             click.echo(f"  replay: {path}")
 

@@ -151,7 +151,7 @@ def _plugin() -> Finding:
     others = [name for name in points if name != "safecot"]
     shared = f"; shares lmms-eval's loader with {', '.join(others)}" if others else ""
     return Finding(
-        State.OK, "lmms-eval plugin", f"entry point installed, {len(registry.leaves())} leaves{shared}"
+        State.OK, "lmms-eval plugin", f"entry point installed, {len(registry.task_names())} tasks{shared}"
     )
 
 
@@ -201,14 +201,18 @@ def _data() -> Iterator[Finding]:
         )
         return
     yield Finding(State.OK, "SAFECOT_DATA_DIR", str(folder or "not set; data are taken from the cache"))
-    reasons = {leaf: catalogue.why_not_ready(leaf) for leaf in registry.leaves()}
-    imageless = {leaf: catalogue.lacking_images(leaf) for leaf, reason in reasons.items() if reason is None}
-    ready = [leaf for leaf, reason in imageless.items() if reason is None]
+    reasons = {task_name: catalogue.why_not_ready(task_name) for task_name in registry.task_names()}
+    imageless = {
+        task_name: catalogue.lacking_images(task_name)
+        for task_name, reason in reasons.items()
+        if reason is None
+    }
+    ready = [task_name for task_name, reason in imageless.items() if reason is None]
     yield Finding(State.OK, "tasks ready", f"{len(ready)} of {len(reasons)}")
     for what, found in (("no data", reasons), ("no images", imageless)):
-        for leaf, reason in found.items():
+        for task_name, reason in found.items():
             if reason is not None:
-                yield Finding(State.NOTE, leaf, what, reason)
+                yield Finding(State.NOTE, task_name, what, reason)
 
 
 def _cache() -> Finding:

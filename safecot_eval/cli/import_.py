@@ -30,7 +30,7 @@ _HINT = "--own-questions --expect refuse makes a benchmark of the file's own que
     "--name", help="The model's name on the leaderboard (default: the log's, else the file's name)."
 )
 @click.option(
-    "--tasks", help="Leaves, wildcards or tags to match with (default: every leaf that is ready here)."
+    "--tasks", help="Tasks, wildcards or tags to match with (default: every task that is ready here)."
 )
 @click.option(
     "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
@@ -170,7 +170,7 @@ def _write_questions(path: Path, tasks: str | None) -> None:
 
     if tasks is None:
         raise SafecotError("--questions needs --tasks: whose questions?")
-    write_bytes(path, questions(_leaves(tasks), path))
+    write_bytes(path, questions(_task_names(tasks), path))
     click.echo(f"{path}: fill the column 'response', then `safecot import {path}`")
 
 
@@ -180,12 +180,12 @@ def _matched(sources: Sequence[Source], tasks: str | None, *, pictures: bool, ot
     from safecot_eval.generate import importing
 
     with not_drawn():
-        leaves = {leaf: catalogue.items_of(leaf) for leaf in _leaves(tasks)}
+        task_names = {task_name: catalogue.items_of(task_name) for task_name in _task_names(tasks)}
         return importing.match(
             [answer for source in sources for answer in source.answers],
-            leaves,
+            task_names,
             pictures=pictures,
-            ids_alone=tasks is not None and len(leaves) == 1,
+            ids_alone=tasks is not None and len(task_names) == 1,
             other_prompt=other_prompt,
         )
 
@@ -226,23 +226,27 @@ def _examples(matched: Matched) -> Iterator[str]:
         yield f"example: {printable(answer.where)} is {task} {printable(item_id)} by {ground}, {answer.status}: {said}"
 
 
-def _leaves(tasks: str | None) -> list[str]:
+def _task_names(tasks: str | None) -> list[str]:
     from safecot_eval.benchmarks import catalogue, selection
 
     if tasks is None:
-        ready = [leaf for leaf in selection.leaves_of("safecot") if catalogue.why_not_ready(leaf) is None]
+        ready = [
+            task_name
+            for task_name in selection.task_names_of("safecot")
+            if catalogue.why_not_ready(task_name) is None
+        ]
         if not ready:
             raise SafecotError(f"No benchmark is ready here; run `safecot data list`. {_HINT}")
         return ready
     try:
-        leaves, others, _ = selection.expand_tasks(tasks, recorded=True)
+        task_names, others, _ = selection.expand_tasks(tasks, recorded=True)
     except SafecotError as error:
-        if any(catalogue.is_leaf(part.strip()) for part in tasks.split(",")):
+        if any(catalogue.is_task(part.strip()) for part in tasks.split(",")):
             raise SafecotError(f"{error} Or: {_HINT}") from error
         raise
     if others:
         raise SafecotError(f"--tasks: {others[0]} is not a safecot task.")
-    return list(leaves)
+    return list(task_names)
 
 
 def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
     help="So many answers to each item, all scored (set --gen_kwargs temperature=…). With a sampled --decoding: so many "
     "runs, each with a seed and a row of its own.",
 )
-@click.option("--tasks", default="safecot", show_default=True, help="Leaves, wildcards, tags, or the group.")
+@click.option("--tasks", default="safecot", show_default=True, help="Tasks, wildcards, tags, or the group.")
 @click.option(
     "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
 )
@@ -45,7 +45,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
     "--items",
     "items_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help='Run these items only: one id a line, or lines of {"leaf": TASK, "item_id": ID}.',
+    help='Run these items only: one id a line, or lines of {"task": TASK, "item_id": ID}.',
 )
 @click.option("--include_path", "--include-path", default=None, help="A further folder with lmms-eval tasks.")
 @click.option(
@@ -130,7 +130,7 @@ def command(
     from safecot_eval.generate import closing as finishing
     from safecot_eval.generate import decoding as decodings
     from safecot_eval.generate.journal.session import FOLDER, Session, world_size
-    from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
+    from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
     from safecot_eval.generate.trained_on import trained_on
     from safecot_eval.scoring import refusal
     from safecot_eval.scoring.failure_texts import use
@@ -163,11 +163,11 @@ def command(
     if len(runs) > 1 and world_size() > 1:
         raise SafecotError("--repeats: of several processes, start one command for each --seed instead.")
     model, arguments = chosen.model, dict(chosen.arguments)
-    leaves, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
+    task_names, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
 
-    def plan_of(one: Subject, steps: Counter[str]) -> plan.Plan:
+    def plan_of(one: ModelUnderTest, steps: Counter[str]) -> plan.Plan:
         options = [*rest, *one.generation_options()]
-        notes = [finishing.evaluators_line(refusal_list, leaves)]
+        notes = [finishing.evaluators_line(refusal_list, task_names)]
         if one.decoding is not None:
             notes.append(f"drawn   by {' '.join(one.generation_options())}")
         if one.display_name:
@@ -175,11 +175,11 @@ def command(
         if items_file is not None:
             notes.append(f"items   those of {items_file}")
         if prices or model in preflight.ENDPOINT_MODELS:
-            notes.append(budget.estimate_of(leaves, limit, options, prices))
+            notes.append(budget.estimate_of(task_names, limit, options, prices))
         return plan.Plan(
             model=model,
             model_args=arguments,
-            leaves=leaves,
+            task_names=task_names,
             other_tasks=others,
             left_out=left_out,
             output=one.folder(output_path) or finishing.output_folder(output_path, model, arguments),
@@ -187,7 +187,7 @@ def command(
             notes=tuple(notes),
             labels={
                 **one.labels(settings(limit, refusal_list, reasoning_markers, options, items_file), steps),
-                **trained_on(arguments, leaves),
+                **trained_on(arguments, task_names),
             },
         )
 

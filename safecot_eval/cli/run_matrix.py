@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from safecot_eval.generate import cards, decoding, matrix, presets, slurm
 from safecot_eval.generate.matrix import Cell, Row
 from safecot_eval.generate.plan import parse_model_args
-from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
+from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
 from safecot_eval.records.matrix_state import Outcome, StateFile
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret
@@ -58,9 +58,9 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     drawn = decoding.load(given["decoding"]) if given["decoding"] else None
     if (given["repeats"] or 1) > 1:
         raise SafecotError("--repeats goes with one model (--model or --card), not with --models.")
-    repeats_of(Subject("", {}, decoding=drawn), None, ctx.args)  # a mistake that concerns every model
+    repeats_of(ModelUnderTest("", {}, decoding=drawn), None, ctx.args)  # a mistake that concerns every model
 
-    def plan_row(one: Subject, wanted: str) -> Row:
+    def plan_row(one: ModelUnderTest, wanted: str) -> Row:
         (one,), rest = repeats_of(one, given["repeats"], ctx.args)
         options = [*rest, *one.generation_options()]
         same = settings(given["limit"], given["refusal_list"], given["reasoning_markers"], options)
@@ -84,13 +84,13 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         failed = any(cell.outcome is Outcome.FAILED for row in rows for cell in row.cells)
         return FAILED if failed else OK
 
-    def command_of(row: Row, leaves: Sequence[str]) -> list[str]:
+    def command_of(row: Row, task_names: Sequence[str]) -> list[str]:
         return [
             "run",
             "--card",
             references[row.name],
             "--tasks",
-            ",".join(leaves),
+            ",".join(task_names),
             "--output_path",
             str(output),
             *passed,
@@ -100,11 +100,11 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         if row.subject is None:
             return set()
         try:
-            leaves = ",".join(cell.leaf for cell in row.cells)
-            again = plan_row(row.subject, leaves)
+            task_names = ",".join(cell.task_name for cell in row.cells)
+            again = plan_row(row.subject, task_names)
         except SafecotError:  # the data went away meanwhile: its process has said so
             return set()
-        return {cell.leaf for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
+        return {cell.task_name for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}
 
     state = StateFile(output)
     went_through = matrix.run(

@@ -59,9 +59,9 @@ def command(
     findings = submissions.validate(document)
     if findings.errors:
         raise SafecotError(f"This submission would not be accepted: {findings.errors[0]}.")
-    target = output or Path(folder_name(name) + submissions.ENDING)
-    if not target.name.endswith(submissions.ENDING):
-        raise SafecotError(f"-o {target}: the name of a submission ends in {submissions.ENDING}.")
+    target = output or Path(folder_name(name) + submissions.SUFFIX)
+    if not target.name.endswith(submissions.SUFFIX):
+        raise SafecotError(f"-o {target}: the name of a submission ends in {submissions.SUFFIX}.")
     submissions.save(document, target)
     for warning in findings.warnings:
         click.echo(f"note: {printable(warning, 500)}", err=True)

@@ -18,12 +18,12 @@ def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
 
     Exit status: 0 all are sound, 2 at least one is not (every reason is printed).
     """
-    from safecot_eval.submissions import ENDING, load, validate
+    from safecot_eval.submissions import SUFFIX, load, validate
     from safecot_eval.util.terminal import printable
 
-    paths = [p for given in files for p in (sorted(given.rglob(f"*{ENDING}")) if given.is_dir() else [given])]
+    paths = [p for given in files for p in (sorted(given.rglob(f"*{SUFFIX}")) if given.is_dir() else [given])]
     if not paths:
-        raise SafecotError(f"No submission (*{ENDING}) in {', '.join(map(str, files))}.")
+        raise SafecotError(f"No submission (*{SUFFIX}) in {', '.join(map(str, files))}.")
     bad = 0
     for path in paths:
         try:

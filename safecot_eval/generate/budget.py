@@ -111,11 +111,13 @@ def estimate(items: Iterable[Item], max_new_tokens: int, prices: Prices | None) 
     return f"{line}: ${dollars:.{2 if dollars >= 1 else 3}f}"
 
 
-def estimate_of(leaves: Iterable[str], limit: str | None, options: Sequence[str], prices: str | None) -> str:
-    """The estimate for leaves, as ``safecot run`` prints it.
+def estimate_of(
+    task_names: Iterable[str], limit: str | None, options: Sequence[str], prices: str | None
+) -> str:
+    """The estimate for tasks, as ``safecot run`` prints it.
 
     Args:
-        leaves: Our tasks.
+        task_names: Our tasks.
         limit: ``--limit``: a count, or a share below 1.
         options: Further options of lmms-eval, among them ``--gen_kwargs``.
         prices: ``--prices``, unparsed.
@@ -128,8 +130,8 @@ def estimate_of(leaves: Iterable[str], limit: str | None, options: Sequence[str]
     parsed = None if prices is None else parse_prices(prices)
     given = next((options[i + 1] for i, part in enumerate(options[:-1]) if part == "--gen_kwargs"), None)
     chosen: list[Item] = []
-    for leaf in leaves:
-        items = catalogue.items_of(leaf)
+    for task_name in task_names:
+        items = catalogue.items_of(task_name)
         try:
             asked = float(limit) if limit is not None else len(items)
         except ValueError as error:

@@ -37,12 +37,12 @@ def output_folder(output: Path, model: str, arguments: Mapping[str, str]) -> Pat
     return output
 
 
-def evaluators_line(refusal_list: str | None, leaves: Iterable[str] = ()) -> str:
+def evaluators_line(refusal_list: str | None, task_names: Iterable[str] = ()) -> str:
     """Say which evaluators the run will use.
 
     Args:
         refusal_list: ``--refusal-list``, which wins over the tasks' own lists.
-        leaves: Our tasks.
+        task_names: Our tasks.
 
     Raises:
         SafecotError: there is no such list.
@@ -51,9 +51,9 @@ def evaluators_line(refusal_list: str | None, leaves: Iterable[str] = ()) -> str
 
     chosen = refusal_list or os.environ.get("SAFECOT_REFUSAL_LIST")
     tasks_of: defaultdict[str, list[str]] = defaultdict(list)
-    for leaf in leaves:
-        benchmark, variant = registry.leaf_parts(leaf)
-        tasks_of[chosen or benchmark.refusal_list(variant) or DEFAULT_LIST].append(leaf)
+    for task_name in task_names:
+        benchmark, variant = registry.task_parts(task_name)
+        tasks_of[chosen or benchmark.refusal_list(variant) or DEFAULT_LIST].append(task_name)
     lists = {name: load_list(name) for name in tasks_of or [chosen or DEFAULT_LIST]}
     named = [
         f"{len(phrases.phrases)} phrases ({phrases.id})"
@@ -106,7 +106,7 @@ def finish(plan: Plan, folder: Path, tally: Tally) -> str:
     if tally.reasons:
         reason, count = tally.reasons.most_common(1)[0]
         lines.append(f"Most often ({count} times): {printable(reason)}")
-    lines += unread_lines(folder) if plan.leaves else []
+    lines += unread_lines(folder) if plan.task_names else []
     return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
 
 

@@ -46,14 +46,14 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
                 staging,
                 plan.output,
                 results if exact else {},
-                list(plan.leaves),
+                list(plan.task_names),
                 sort=world_size() > 1,
             )
         content = provenance.describe(
             folder,
             stamp,
             argv=argv,
-            leaves=list(plan.leaves),
+            task_names=list(plan.task_names),
             session=session,
             results=results,
             seconds=time.monotonic() - started,

@@ -11,7 +11,7 @@ from safecot_eval.generate import task
 from safecot_eval.generate.finish_reasons import STOP, Ended
 from safecot_eval.generate.models.policies import POLICIES
 
-LEAF = "safecot_mini_tiny"
+TASK_NAME = "safecot_mini_tiny"
 _STAMP = "20260101_000000"
 
 
@@ -28,16 +28,16 @@ def write_example_runs(folder: str | Path | None = None) -> Path:
     ['answer_all', 'refuse_all']
     """
     target = Path(folder or tempfile.mkdtemp(prefix="safecot-example-"))
-    docs = documents(LEAF)
+    docs = documents(TASK_NAME)
     for policy, answer in POLICIES.items():
         run = target / policy
         run.mkdir(parents=True, exist_ok=True)
         results = {
-            "results": {LEAF: {"alias": LEAF}},
+            "results": {TASK_NAME: {"alias": TASK_NAME}},
             "config": {"model": "safecot_baseline", "model_args": f"policy={policy}"},
         }
         (run / f"{_STAMP}_results.json").write_text(json.dumps(results), encoding="utf-8")
-        with (run / f"{_STAMP}_samples_{LEAF}.jsonl").open("w", encoding="utf-8") as stream:
+        with (run / f"{_STAMP}_samples_{TASK_NAME}.jsonl").open("w", encoding="utf-8") as stream:
             for number, document in enumerate(docs):
                 line = {"doc_id": number, "filtered_resps": [answer]} | task.process_results(
                     document, [Ended(answer, STOP)]

@@ -281,18 +281,18 @@ def _then_judged(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _require_images(name: str, recorded: bool) -> None:
-    """A leaf that is named in full, and that means nothing without its images, ends the process before a model is asked."""
-    if recorded or not catalogue.is_leaf(name) or catalogue.why_not_ready(name) is not None:
+    """A task that is named in full, and that means nothing without its images, ends the process before a model is asked."""
+    if recorded or not catalogue.is_task(name) or catalogue.why_not_ready(name) is not None:
         return
-    if registry.leaf_parts(name)[0].images_from and (reason := catalogue.lacking_images(name)):
+    if registry.task_parts(name)[0].images_from and (reason := catalogue.lacking_images(name)):
         raise SystemExit(f"safecot: {name}: {reason}")
 
 
 def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A wildcard asks for what is there: leaves without data are left out, with one sentence each.
+    """A wildcard asks for what is there: tasks without data are left out, with one sentence each.
 
-    A tag that a wildcard matches stands for its leaves, so that none is run twice; a tag or the group that is named in
-    full stays, without the leaves that cannot run. A leaf that is named in full stays, and says itself what is missing.
+    A tag that a wildcard matches stands for its tasks, so that none is run twice; a tag or the group that is named in
+    full stays, without the tasks that cannot run. A task that is named in full stays, and says itself what is missing.
     """
 
     def match_tasks(self: Any, task_list: Iterable[str]) -> Any:
@@ -303,10 +303,10 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
         chosen: dict[str, None] = {}
         missing: dict[str, str] = {}
 
-        def can_run(leaf: str) -> bool:
-            sentence = why_not(leaf, recorded=recorded)
+        def can_run(task_name: str) -> bool:
+            sentence = why_not(task_name, recorded=recorded)
             if sentence:
-                missing[leaf] = sentence
+                missing[task_name] = sentence
             return not sentence
 
         for name in original(self, asked):
@@ -314,14 +314,14 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
                 _require_images(name, recorded)
                 chosen[name] = None
             elif name in tags or name == selection.GROUP:
-                chosen.update(dict.fromkeys(filter(can_run, selection.leaves_of(name))))
-            elif not catalogue.is_leaf(name) or (not selection.only_by_name(name) and can_run(name)):
+                chosen.update(dict.fromkeys(filter(can_run, selection.task_names_of(name))))
+            elif not catalogue.is_task(name) or (not selection.only_by_name(name) and can_run(name)):
                 chosen[name] = None
         for tag in tags:  # what a tag or the group expands to, later
             if tag in asked or (tag == selection.ALL and selection.GROUP in asked):
                 self.task_index[tag]["task"] = list(filter(can_run, tags[tag]))
-        for leaf, sentence in missing.items():
-            logger.warning("{} is left out: {}", leaf, sentence)
+        for task_name, sentence in missing.items():
+            logger.warning("{} is left out: {}", task_name, sentence)
         return list(chosen)
 
     return match_tasks

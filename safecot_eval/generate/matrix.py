@@ -20,7 +20,7 @@ from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.selection import expand_tasks
 from safecot_eval.generate.journal.identity import model_identity
 from safecot_eval.generate.plan import RECORDED
-from safecot_eval.generate.subject import Subject
+from safecot_eval.generate.subject import ModelUnderTest
 from safecot_eval.records.matrix_state import Outcome
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
@@ -36,14 +36,14 @@ class Cell:
 
     Attributes:
         name: The model's display name.
-        leaf: The task.
+        task_name: The task.
         outcome: What became of it.
         reason: One sentence if it is neither done nor done before.
         items: Questions that it asks; 0 if not known.
     """
 
     name: str
-    leaf: str
+    task_name: str
     outcome: Outcome
     reason: str = ""
     items: int = 0
@@ -57,10 +57,10 @@ class Row:
         subject: The model; None if its card could not be used.
         name: Its display name.
         cells: Its tasks.
-        left_out: Leaves that a wildcard asked for and that cannot run here.
+        left_out: Tasks that a wildcard asked for and that cannot run here.
     """
 
-    subject: Subject | None
+    subject: ModelUnderTest | None
     name: str
     cells: list[Cell] = field(default_factory=list)
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Row:
 
 
 def plan_row(
-    subject: Subject, tasks: str, output: Path, settings: Mapping[str, Any], options: Sequence[str]
+    subject: ModelUnderTest, tasks: str, output: Path, settings: Mapping[str, Any], options: Sequence[str]
 ) -> Row:
     """Find out what of a model's row is done.
 
@@ -85,23 +85,23 @@ def plan_row(
     Raises:
         SafecotError: see :func:`expand_tasks`; tasks that are not ours do not belong in a matrix.
     """
-    leaves, others, left_out = expand_tasks(tasks, recorded=subject.model in RECORDED)
+    task_names, others, left_out = expand_tasks(tasks, recorded=subject.model in RECORDED)
     if others:
         raise SafecotError(
-            f"--tasks: {', '.join(others)} is not a safecot task; a matrix runs our leaves only."
+            f"--tasks: {', '.join(others)} is not a safecot task; a matrix runs our tasks only."
         )
     name = str(subject.display_name)
     identity = model_identity(subject.model, subject.counted_arguments, options)
-    done = finished(subject.folder(output), name, identity, settings, leaves)
+    done = finished(subject.folder(output), name, identity, settings, task_names)
     limit = settings.get("limit")
     cells = [
         Cell(
             name,
-            leaf,
-            Outcome.DONE_BEFORE if leaf in done else Outcome.NOT_STARTED,
+            task_name,
+            Outcome.DONE_BEFORE if task_name in done else Outcome.NOT_STARTED,
             items=_limited(count, limit),
         )
-        for leaf, count in leaves.items()
+        for task_name, count in task_names.items()
     ]
     return Row(subject, name, cells, left_out)
 
@@ -114,15 +114,17 @@ def _limited(items: int, limit: Any) -> int:
 
 
 def finished(
-    folder: Path | None, name: str, identity: str, settings: Mapping[str, Any], leaves: Mapping[str, int]
+    folder: Path | None, name: str, identity: str, settings: Mapping[str, Any], task_names: Mapping[str, int]
 ) -> set[str]:
-    """Leaves with a complete published run that is the same in everything that decides its numbers."""
+    """Tasks with a complete published run that is the same in everything that decides its numbers."""
     if folder is None or not any(folder.glob("**/*_samples_safecot_*.jsonl")):
         return set()
     return {
         run.task
         for run in find_runs([folder], newest_only=False)
-        if run.task in leaves and run.model == name and _same(run, identity, settings, leaves[run.task])
+        if run.task in task_names
+        and run.model == name
+        and _same(run, identity, settings, task_names[run.task])
     }
 
 
@@ -131,7 +133,7 @@ def _same(run: Run, identity: str, settings: Mapping[str, Any], items: int) -> b
     task = (kept.get("tasks") or {}).get(run.task) or {}
     if kept.get("model_identity") != identity or kept.get("settings") != dict(settings):
         return False
-    benchmark, variant = registry.leaf_parts(run.task)
+    benchmark, variant = registry.task_parts(run.task)
     if str(task.get("benchmark_version")) != benchmark.version:
         return False
     phrases = load_list(benchmark.refusal_list(variant) or DEFAULT_LIST)
@@ -158,8 +160,8 @@ def run(
 
     Args:
         rows: The matrix; outcomes are written into its cells.
-        command_of: Arguments of ``safecot`` for some leaves of a row.
-        check: Which leaves of a row are done now.
+        command_of: Arguments of ``safecot`` for some tasks of a row.
+        check: Which tasks of a row are done now.
         say: Prints one line.
         per_task: A process for every task: the model is loaded anew each time, and a crash costs one task at most.
         settled: Called before the first process and whenever outcomes have changed.
@@ -174,8 +176,8 @@ def run(
             continue
         for part in [[cell] for cell in missing] if per_task else [missing]:
             try:  # an interrupt may come at any moment, also while we look what is done
-                say(f"== {row.name}: {', '.join(cell.leaf for cell in part)}")
-                status = _process(command_of(row, [cell.leaf for cell in part]))
+                say(f"== {row.name}: {', '.join(cell.task_name for cell in part)}")
+                status = _process(command_of(row, [cell.task_name for cell in part]))
                 _settle(part, check(row), _why(status))
                 settled()
             except KeyboardInterrupt:
@@ -210,7 +212,7 @@ def _why(status: int) -> str:
 
 def _settle(cells: Sequence[Cell], done: set[str], reason: str) -> None:
     for cell in cells:
-        if cell.leaf in done:
+        if cell.task_name in done:
             cell.outcome = Outcome.DONE
         else:
             cell.outcome = Outcome.INCOMPLETE if reason.startswith("some requests") else Outcome.FAILED
@@ -220,7 +222,7 @@ def _settle(cells: Sequence[Cell], done: set[str], reason: str) -> None:
 def cells_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """All cells as ``safecot_matrix.json`` holds them."""
     return [
-        {"model": cell.name, "task": cell.leaf, "items": cell.items, "outcome": cell.outcome.value}
+        {"model": cell.name, "task": cell.task_name, "items": cell.items, "outcome": cell.outcome.value}
         for row in rows
         for cell in row.cells
     ]
@@ -237,7 +239,7 @@ def summary(rows: Sequence[Row]) -> str:
             parts.append(f"{len(row.left_out)} left out for want of data")
         lines.append(f"{row.name:<{width}}  {', '.join(parts) or 'nothing to do'}")
     lines += [
-        f"{cell.name}, {cell.leaf}: {cell.outcome.value}, {cell.reason}"
+        f"{cell.name}, {cell.task_name}: {cell.outcome.value}, {cell.reason}"
         for row in rows
         for cell in row.cells
         if cell.reason

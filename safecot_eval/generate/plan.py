@@ -1,4 +1,4 @@
-"""What a run will do: arguments as lmms-eval spells them, expanded to leaves."""
+"""What a run will do: arguments as lmms-eval spells them, expanded to tasks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Plan:
     Attributes:
         model: lmms-eval's model id.
         model_args: Its arguments, parsed.
-        leaves: Our leaves, with the number of items each.
+        task_names: Our tasks, with the number of items each.
         other_tasks: Task names that are not ours.
-        left_out: Leaves that a wildcard asked for and that cannot run here, with the reason.
+        left_out: Tasks that a wildcard asked for and that cannot run here, with the reason.
         output: Folder for the results.
         limit: ``--limit``, if given.
         notes: Further lines for the description.
@@ -33,7 +33,7 @@ class Plan:
 
     model: str
     model_args: Mapping[str, str]
-    leaves: Mapping[str, int]
+    task_names: Mapping[str, int]
     other_tasks: tuple[str, ...]
     left_out: Mapping[str, str]
     output: Path
@@ -44,7 +44,7 @@ class Plan:
     @property
     def task_argument(self) -> str:
         """The value for lmms-eval's ``--tasks``."""
-        return ",".join([*self.leaves, *self.other_tasks])
+        return ",".join([*self.task_names, *self.other_tasks])
 
     def describe(self) -> str:
         """The lines printed before a run; secrets in the model arguments are masked."""
@@ -53,9 +53,11 @@ class Plan:
         )
         (arguments,) = secret_free([arguments])
         lines = [f"model   {self.model} ({arguments})" if arguments else f"model   {self.model}"]
-        count = sum(self.leaves.values())
+        count = sum(self.task_names.values())
         limited = f", at most {self.limit} items each" if self.limit else ""
-        tasks = [f"{leaf} ({items})" for leaf, items in self.leaves.items()] + list(self.other_tasks)
+        tasks = [f"{task_name} ({items})" for task_name, items in self.task_names.items()] + list(
+            self.other_tasks
+        )
         lines.append(
             f"tasks   {', '.join(tasks)}{limited}; {count} items in all" if tasks else "tasks   none"
         )

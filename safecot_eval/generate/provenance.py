@@ -38,7 +38,7 @@ def describe(
     stamp: str,
     *,
     argv: Sequence[str],
-    leaves: Sequence[str],
+    task_names: Sequence[str],
     session: Session,
     results: Mapping[str, Any],
     seconds: float,
@@ -49,7 +49,7 @@ def describe(
         folder: Where the results were published.
         stamp: Their stamp.
         argv: The command line; secrets are masked here.
-        leaves: Our tasks.
+        task_names: Our tasks.
         session: The journal's session.
         results: What lmms-eval returned.
         seconds: Wall time of the whole run.
@@ -70,10 +70,10 @@ def describe(
             path.name: sha256(path)
             for path in (
                 folder / f"{stamp}_results.json",
-                *(_samples(folder, stamp, leaf) for leaf in leaves),
+                *(_samples(folder, stamp, task_name) for task_name in task_names),
             )
         },
-        "tasks": {leaf: _task(_samples(folder, stamp, leaf)) for leaf in leaves},
+        "tasks": {task_name: _task(_samples(folder, stamp, task_name)) for task_name in task_names},
         "seeds": {
             key: config[key]
             for key in ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
@@ -109,8 +109,8 @@ def write(folder: Path, stamp: str, content: Mapping[str, Any]) -> Path:
     return path
 
 
-def _samples(folder: Path, stamp: str, leaf: str) -> Path:
-    return folder / f"{stamp}_samples_{leaf}.jsonl"
+def _samples(folder: Path, stamp: str, task_name: str) -> Path:
+    return folder / f"{stamp}_samples_{task_name}.jsonl"
 
 
 def _task(path: Path) -> dict[str, Any]:

@@ -40,7 +40,12 @@ def staging_folder(journal: Path, name: str) -> Iterator[Path]:
 
 
 def publish(
-    staging: Path, output: Path, results: Mapping[str, Any], leaves: Collection[str], *, sort: bool = False
+    staging: Path,
+    output: Path,
+    results: Mapping[str, Any],
+    task_names: Collection[str],
+    *,
+    sort: bool = False,
 ) -> tuple[Path, str]:
     """Check the staged files and move them to the output folder.
 
@@ -48,7 +53,7 @@ def publish(
         staging: Where lmms-eval wrote.
         output: Where the files belong.
         results: What lmms-eval returned.
-        leaves: Tasks that must have a samples file.
+        task_names: Tasks that must have a samples file.
         sort: Order samples by document (a distributed run has them by process).
 
     Returns:
@@ -65,8 +70,10 @@ def publish(
         )
     home, stamp = written[-1].parent, written[-1].name[:15]
     _check_json(written[-1], output)
-    for leaf in leaves:
-        _check_samples(home / f"{stamp}_samples_{leaf}.jsonl", _expected(results, leaf), output, sort=sort)
+    for task_name in task_names:
+        _check_samples(
+            home / f"{stamp}_samples_{task_name}.jsonl", _expected(results, task_name), output, sort=sort
+        )
     target = output / home.relative_to(staging)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -81,9 +88,9 @@ def publish(
     return target, free
 
 
-def _expected(results: Mapping[str, Any], leaf: str) -> int | None:
+def _expected(results: Mapping[str, Any], task_name: str) -> int | None:
     counts = results.get("n-samples", {})
-    entry = counts.get(leaf) if isinstance(counts, Mapping) else None
+    entry = counts.get(task_name) if isinstance(counts, Mapping) else None
     effective = entry.get("effective") if isinstance(entry, Mapping) else None
     return effective if isinstance(effective, int) else None
 

@@ -17,7 +17,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.aggregate.reading import read
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.evaluator import Evaluator, Kind
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.repeats import FIRST, OTHERS, own_part, records_of
@@ -185,7 +185,7 @@ def _lines(
     run: Run, refusal_list: str | None, markers: tuple[str, str] | None
 ) -> Iterator[tuple[list[Record], dict[str, Any]]]:
     """The old records, one for each answer, and the new line of every sample."""
-    benchmark, variant = leaf_parts(run.task)
+    benchmark, variant = task_parts(run.task)
     chosen = refusal.load_list(refusal_list or benchmark.refusal_list(variant) or refusal.DEFAULT_LIST)
     pairs = ((markers,) if markers else ()) + reasoning.DEFAULT_MARKERS
     records = run.samples()

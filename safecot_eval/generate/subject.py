@@ -24,7 +24,7 @@ _OF_SPEED = ("--batch_size", "--max_batch_size", "--device", "--verbosity", "--p
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelUnderTest:
     """One row of a leaderboard to be.
 
     Attributes:
@@ -50,7 +50,7 @@ class Subject:
         """What the leaderboard calls it; None leaves that to lmms-eval (neither card, preset nor decoding).
 
         >>> from safecot_eval.generate.presets import load
-        >>> Subject("safecot_hf", {"pretrained": "Qwen/Qwen2.5-VL-3B-Instruct"}, None, load("ecso")).display_name
+        >>> ModelUnderTest("safecot_hf", {"pretrained": "Qwen/Qwen2.5-VL-3B-Instruct"}, None, load("ecso")).display_name
         'Qwen2.5-VL-3B-Instruct + ECSO-like self-check'
         """
         if self.card is None and self.preset is None and self.decoding is None:
@@ -91,7 +91,7 @@ class Subject:
         options = ["--gen_kwargs", self.decoding.gen_kwargs(self.model, self.seed)]
         return [*options, "--seed", str(self.seed)] if self.decoding.sampled else options
 
-    def repeated(self, count: int) -> list[Subject]:
+    def repeated(self, count: int) -> list[ModelUnderTest]:
         """The runs of a repeated evaluation, each with a seed of its own."""
         return [replace(self, repeat=(n + 1, count), seed=self.seed + n) for n in range(count)]
 
@@ -140,7 +140,7 @@ def subject(
     decoding: Decoding | None = None,
     *,
     move_keys: bool = True,
-) -> Subject:
+) -> ModelUnderTest:
     """Put together what was asked for, and move keys into the environment.
 
     Args:
@@ -175,12 +175,12 @@ def subject(
             )
         if move_keys:
             os.environ["OPENAI_API_KEY"] = key
-    return Subject(chosen, keep_out_of_arguments(chosen, arguments), card, preset, decoding)
+    return ModelUnderTest(chosen, keep_out_of_arguments(chosen, arguments), card, preset, decoding)
 
 
 def repeats_of(
-    chosen: Subject, repeats: int | None, options: Sequence[str]
-) -> tuple[list[Subject], list[str]]:
+    chosen: ModelUnderTest, repeats: int | None, options: Sequence[str]
+) -> tuple[list[ModelUnderTest], list[str]]:
     """The runs that a decoding asks for, each with a seed of its own, and the options that remain for lmms-eval.
 
     Without a decoding ``--repeats`` is lmms-eval's own: one run, all of whose answers are scored.

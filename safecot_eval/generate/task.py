@@ -1,4 +1,4 @@
-"""What the task YAMLs call: documents, prompts and scoring, one set of functions for all leaves.
+"""What the task YAMLs call: documents, prompts and scoring, one set of functions for all tasks.
 
 lmms-eval retries ``download`` and ``process_results`` five times on any ``Exception`` and exits 0 in the end, so
 that missing data end the process here with ``SystemExit`` and one sentence, and ``process_results`` never raises.
@@ -29,23 +29,25 @@ if TYPE_CHECKING:
 
 
 def load_docs(stub: Dataset) -> Dataset:
-    """Build the documents of the leaf whose name is the stub's config name.
+    """Build the documents of the task whose name is the stub's config name.
 
     Returns:
         A dataset with one row per item; every column is text (``images``, ``image_sha256``, ``rubrics`` and ``extra``
         are JSON), except ``core`` (bool or None) and ``also_refuse`` (bool).
 
     Raises:
-        SystemExit: the leaf's data are missing or malformed (one sentence).
+        SystemExit: the task's data are missing or malformed (one sentence).
     """
     from datasets import Dataset
 
     try:
-        leaf = str(stub.info.config_name)
+        task_name = str(stub.info.config_name)
         items = (
-            item_list.chosen(leaf, catalogue.items_of(leaf)) if os.environ.get(item_list.VARIABLE) else None
+            item_list.chosen(task_name, catalogue.items_of(task_name))
+            if os.environ.get(item_list.VARIABLE)
+            else None
         )
-        rows = documents(leaf, items)
+        rows = documents(task_name, items)
         for named in {row["refusal_list"] for row in rows} - {""}:
             refusal.load_list(named)  # process_results must not be the first to find out that it is broken
     except SafecotError as error:

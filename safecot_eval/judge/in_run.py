@@ -21,8 +21,8 @@ from safecot_eval.judge import guards, rubrics
 from safecot_eval.judge.endpoint.cache import VerdictCache, default_path
 from safecot_eval.judge.endpoint.endpoint import URL, Endpoint, configured
 from safecot_eval.judge.endpoint.remote import RemoteJudge
-from safecot_eval.judge.replies import Reading
-from safecot_eval.judge.work import Work, verdict_of, work_of
+from safecot_eval.judge.replies import ParsedJudgement
+from safecot_eval.judge.work import JudgeRequest, verdict_of, work_of
 from safecot_eval.records.samples import Record
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
@@ -79,7 +79,7 @@ def prefetch(records: Sequence[Record]) -> None:
     ]
     name = endpoint.judge_id if endpoint else "unreachable"
 
-    def emit(piece: Work, reading: Reading, cut: int) -> None:
+    def emit(piece: JudgeRequest, reading: ParsedJudgement, cut: int) -> None:
         found[_key(piece.record)].append(verdict_of(piece, reading, name, cut))
 
     if endpoint is not None:
@@ -96,7 +96,7 @@ def prefetch(records: Sequence[Record]) -> None:
     given = {(_key(piece.record), v["rubric"]) for piece in work for v in found[_key(piece.record)]}
     for piece in work:
         if (_key(piece.record), piece.set.id) not in given:
-            reading = Reading(Unscored.MISSING, failure=trouble or "not judged")
+            reading = ParsedJudgement(Unscored.MISSING, failure=trouble or "not judged")
             found[_key(piece.record)].append(verdict_of(piece, reading, name, 0))
     failed = sum(v["label"] == Unscored.MISSING for of_one in found.values() for v in of_one)
     if failed and not trouble:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import RubricSet
 from safecot_eval.judge.sidecar import Place, Sidecar, count_lines
-from safecot_eval.judge.work import Judge, Work, verdict_of, work_of
+from safecot_eval.judge.work import Judge, JudgeRequest, verdict_of, work_of
 from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Record
 from safecot_eval.records.verdicts import Unscored
@@ -87,7 +87,7 @@ def judge_runs(
         done = min(outcome.before, total)
         with Progress("judge", total, done=done, unit="verdicts", quiet=quiet) as progress:
 
-            def emit(work: Work, reading: Reading, cut: int) -> None:
+            def emit(work: JudgeRequest, reading: ParsedJudgement, cut: int) -> None:
                 run: Run = work.owner
                 files[run.folder].add(work, verdict_of(work, reading, judge_id, cut))
                 outcome.labels[work.set.id][str(reading.label)] += 1
@@ -111,7 +111,7 @@ class _Batches:
         self._waiting: list[dict[str, Any]] = []
         self._written = time.monotonic()
 
-    def add(self, work: Work, verdict: dict[str, Any]) -> None:
+    def add(self, work: JudgeRequest, verdict: dict[str, Any]) -> None:
         run: Run = work.owner
         place = {"sample_id": work.record["sample_id"], "task": run.task, "stamp": run.stamp}
         self._waiting.append(place | verdict)
@@ -131,7 +131,7 @@ def _missing_work(
     sets: Mapping[str, RubricSet],
     judge_id: str,
     every_rubric: bool,
-) -> Iterator[Work]:
+) -> Iterator[JudgeRequest]:
     for run in runs:
         done = files[run.folder].sidecar.done
         for record in run.samples():

@@ -33,8 +33,8 @@ def pictures_of(record: Record) -> tuple[Path, ...]:
     wanted = list(record.get("image_sha256") or ())
     if not wanted:
         return ()
-    task = str(record.get("task") or registry.load(record["benchmark"]).leaf(record["variant"]))
-    paths = _items(registry.base_leaf(task)).get(str(record["item_id"]), ())
+    task = str(record.get("task") or registry.load(record["benchmark"]).task_name(record["variant"]))
+    paths = _items(registry.base_task(task)).get(str(record["item_id"]), ())
     known = {_hash(path): path for path in paths}
     if any(digest not in known for digest in wanted):
         raise SafecotError(

@@ -28,7 +28,7 @@ CUT_REASONING = "cut off while it still reasoned (finish_reason length)"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedJudgement:
     """What a reply comes to.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reading:
         return self.failure in (CUT, CUT_REASONING)
 
 
-def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> Reading:
+def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> ParsedJudgement:
     """Read a reply.
 
     Args:
@@ -64,9 +64,11 @@ def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> Reading:
         constrained: The server was told to choose among ``rubric.replies``.
     """
     if reply.failure is Failure.BLOCKED:
-        return Reading(Unscored.JUDGE_REFUSED, raw=reply.detail[:MAX_RAW], failure=reply.failure.value)
+        return ParsedJudgement(
+            Unscored.JUDGE_REFUSED, raw=reply.detail[:MAX_RAW], failure=reply.failure.value
+        )
     if reply.failure is not None:
-        return Reading(
+        return ParsedJudgement(
             Unscored.MISSING, failure=f"{reply.failure.value}: {reply.detail}"[:MAX_RAW].rstrip(": ")
         )
     parts = split(reply.text)
@@ -75,27 +77,27 @@ def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> Reading:
     shown = answer[:MAX_RAW] or parts.reasoning[-MAX_RAW:]
     if rubric.by_first_token and not reasoned and (shares := first_tokens(reply.choice, rubric)) is not None:
         label = max(shares, key=lambda name: shares[name])
-        return Reading(label, round(shares[label], 6), shown, decoding="first_token")
+        return ParsedJudgement(label, round(shares[label], 6), shown, decoding="first_token")
     if cut_while_reasoning(reply, parts):
-        return Reading(Unscored.UNPARSEABLE, raw=shown, failure=CUT_REASONING)
+        return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT_REASONING)
     if constrained and answer in rubric.replies:
         if reply.finish == "length":
             # "unsa" is no label, and neither is "safe" where it was cut out of a longer reply.
-            return Reading(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
+            return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
         # Log probabilities of a reply with reasoning are the reasoning's as well.
         sure = None if reasoned else probability_of(reply.choice)
-        return Reading(rubric.replies[answer], sure, shown, decoding="choice")
+        return ParsedJudgement(rubric.replies[answer], sure, shown, decoding="choice")
     found = parse(answer, rubric)
     if reply.finish == "length" and not (rubric.pattern and found):
-        return Reading(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
+        return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
     if found is not None:
-        return Reading(found, None, shown, decoding="parsed")
+        return ParsedJudgement(found, None, shown, decoding="parsed")
     if not answer.strip():
         failure = "reasoning without a reply" if reasoned else "empty reply"
-        return Reading(Unscored.UNPARSEABLE, raw=shown if reasoned else "", failure=failure)
+        return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown if reasoned else "", failure=failure)
     if _phrases().match(answer) is not None:
-        return Reading(Unscored.JUDGE_REFUSED, raw=shown, failure="the judge declined")
-    return Reading(Unscored.UNPARSEABLE, raw=shown, failure="not one of the labels")
+        return ParsedJudgement(Unscored.JUDGE_REFUSED, raw=shown, failure="the judge declined")
+    return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure="not one of the labels")
 
 
 def cut_while_reasoning(reply: Reply, parts: Split) -> bool:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from safecot_eval.judge.neutralise import MAX_CHARACTERS
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import Rubric, RubricSet
 from safecot_eval.records.samples import SCORED, Record
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class JudgeRequest:
     """One record under one rubric.
 
     Attributes:
@@ -33,7 +33,7 @@ class Work:
     max_characters: int = MAX_CHARACTERS
 
 
-Emit = Callable[[Work, Reading, int], None]
+Emit = Callable[[JudgeRequest, ParsedJudgement, int], None]
 """Receives each piece of work with its reading and the characters that the judge did not see, in the order given."""
 
 
@@ -44,11 +44,11 @@ class Judge(Protocol):
     def id(self) -> str:
         """Judge id, without what the wording adds."""
 
-    def judge(self, work: Iterable[Work], emit: Emit) -> None:
+    def judge(self, work: Iterable[JudgeRequest], emit: Emit) -> None:
         """Judge everything; the work is read as it is needed."""
 
 
-def work_of(record: Record, sets: Mapping[str, RubricSet], owner: Any = None) -> Iterator[Work]:
+def work_of(record: Record, sets: Mapping[str, RubricSet], owner: Any = None) -> Iterator[JudgeRequest]:
     """The rubrics that apply to a record: an answer that cannot be scored is not judged.
 
     Args:
@@ -61,10 +61,10 @@ def work_of(record: Record, sets: Mapping[str, RubricSet], owner: Any = None) ->
     for rubrics in sets.values():
         rubric = rubrics.for_record(record)
         if rubric is not None:
-            yield Work(record, rubrics, rubric, owner)
+            yield JudgeRequest(record, rubrics, rubric, owner)
 
 
-def verdict_of(work: Work, reading: Reading, judge_id: str, cut: int) -> dict[str, Any]:
+def verdict_of(work: JudgeRequest, reading: ParsedJudgement, judge_id: str, cut: int) -> dict[str, Any]:
     """A verdict without its place: rubric, label, and what is known beside it."""
     verdict: dict[str, Any] = {"rubric": work.set.id}
     if work.rubric.variant:

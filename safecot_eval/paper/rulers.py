@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.judge.lite.judge import LiteJudge
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import own
-from safecot_eval.judge.work import Work
+from safecot_eval.judge.work import JudgeRequest
 from safecot_eval.paper.recorded import Answer, RecordedRun
 from safecot_eval.records.samples import Status, response_status
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL
@@ -126,11 +126,11 @@ def _lite(run: RecordedRun, answers: Sequence[Answer]) -> Scores:
             "answer": reasoning.split(answer.text).answer,
             "prompt": run.test.questions[answer.position].text,
         }
-        work.append(Work(shown, rubrics, rubrics.general, answer))
+        work.append(JudgeRequest(shown, rubrics, rubrics.general, answer))
     refused = REFUSED_BY_LABEL[rubrics.id]
     said: dict[int, float] = {}
 
-    def emit(item: Work, reading: Reading, cut: int) -> None:
+    def emit(item: JudgeRequest, reading: ParsedJudgement, cut: int) -> None:
         said[item.owner.position] = float(refused.get(str(reading.label), np.nan))
 
     _judge().judge(work, emit)

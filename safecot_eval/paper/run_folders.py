@@ -23,7 +23,7 @@ from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.generate.importing.reading import Source
 from safecot_eval.generate.importing.writing import write_run
 from safecot_eval.generate.presets import load as load_preset
-from safecot_eval.generate.subject import Subject
+from safecot_eval.generate.subject import ModelUnderTest
 from safecot_eval.judge.sidecar import file_name
 from safecot_eval.paper.recorded import RecordedRun
 from safecot_eval.paper.trainings import chain
@@ -119,7 +119,9 @@ def _protocol(prompts: Sequence[str]) -> dict[str, Any]:
     """Prompt and decoding as `safecot run` would have written them, where all answers were asked in one known way."""
     if len(prompts) != 1 or not prompts[0]:
         return {}
-    subject = Subject("recorded", {}, None, load_preset(f"safecot_{prompts[0]}"), load_decoding("safecot"))
+    subject = ModelUnderTest(
+        "recorded", {}, None, load_preset(f"safecot_{prompts[0]}"), load_decoding("safecot")
+    )
     kept = subject.labels({}, Counter())
     kept["decoding"] |= {"seed": None}  # not recorded
     return {key: kept[key] for key in ("protocol", "preset", "decoding")}

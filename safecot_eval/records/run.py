@@ -32,7 +32,7 @@ class Run:
 
     Attributes:
         samples_path: ``…_samples_<task>.jsonl``.
-        task: Leaf name, e.g. ``safecot_figstep``.
+        task: Task name, e.g. ``safecot_figstep``.
         stamp: lmms-eval's time stamp, sortable.
         model: What the leaderboard calls the model: ``name=`` in the model arguments if given, else lmms-eval's
             sanitised model name, else the folder's name.

@@ -15,7 +15,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of, write_text
 
 SCHEMA = "safecot-submission/1"
-ENDING = ".safecot.json"
+SUFFIX = ".safecot.json"
 MAX_BYTES = 64 * 2**20
 
 

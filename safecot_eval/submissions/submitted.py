@@ -9,7 +9,7 @@ from typing import Any
 
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.records.run import Run, find_runs
-from safecot_eval.submissions import ENDING, columns_of, load, validate
+from safecot_eval.submissions import SUFFIX, columns_of, load, validate
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.terminal import printable
 
@@ -80,10 +80,10 @@ def gather(paths: Iterable[str | Path]) -> list[Run]:
     rest: list[str | Path] = []
     for given in paths:
         path = Path(given)
-        if path.is_file() and path.name.endswith(ENDING):
+        if path.is_file() and path.name.endswith(SUFFIX):
             found += submitted(path)
             continue
-        below = sorted(path.rglob(f"*{ENDING}")) if path.is_dir() else []
+        below = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else []
         for entry in below:
             found += submitted(entry)
         if not below or next(path.rglob("*_samples_safecot_*.jsonl"), None) is not None:

@@ -178,7 +178,7 @@ def _percent(numbers: Mapping[str, Any]) -> str:
 def _check_plausible(
     document: Mapping[str, Any], block: Mapping[str, Any], found: Findings, moment: datetime
 ) -> None:
-    from safecot_eval.benchmarks.registry import leaf_parts
+    from safecot_eval.benchmarks.registry import task_parts
     from safecot_eval.scoring.refusal import available_lists, current_id, load_list
 
     task, source = block["task"], block["provenance"]
@@ -192,7 +192,7 @@ def _check_plausible(
     if run_at.year < FIRST_YEAR:
         found.warnings.append(f"{task}: the stamp {block['stamp']} is older than the benchmark harness")
     try:
-        benchmark, _ = leaf_parts(task)
+        benchmark, _ = task_parts(task)
     except SafecotError:
         found.warnings.append(f"{task}: no benchmark of this version of safecot-eval has this task")
     else:

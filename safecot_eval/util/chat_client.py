@@ -24,9 +24,9 @@ from safecot_eval.util.addresses import base_address
 from safecot_eval.util.chat_limits import AdaptiveLimit
 from safecot_eval.util.chat_remedies import Adaptations, is_about_one_request
 from safecot_eval.util.chat_replies import (
-    ENDING,
     FINAL,
     LONGEST_WAIT_S,
+    SUFFIX,
     Failure,
     Reply,
     failure_of,
@@ -188,7 +188,7 @@ class ChatClient:
         reply = replace(reply, detail=_told(reply))
         gone = reply.failure in _GONE or (reply.failure is Failure.BROKEN_REPLY and not reply.status)
         self._without_reply = self._without_reply + 1 if gone else 0
-        ended = reply.failure in ENDING or self._without_reply >= GONE_AFTER
+        ended = reply.failure in SUFFIX or self._without_reply >= GONE_AFTER
         if reply.failure in (Failure.REJECTED, Failure.BROKEN_REPLY) and not is_about_one_request(
             reply.detail
         ):

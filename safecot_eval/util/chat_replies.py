@@ -45,7 +45,7 @@ class Failure(StrEnum):
 FINAL = frozenset({Failure.KEY_REFUSED, Failure.OUT_OF_QUOTA, Failure.REJECTED, Failure.BLOCKED})
 """Failures that a retry of the same request cannot repair."""
 
-ENDING = frozenset({Failure.KEY_REFUSED, Failure.OUT_OF_QUOTA})
+SUFFIX = frozenset({Failure.KEY_REFUSED, Failure.OUT_OF_QUOTA})
 """Failures after which nothing more is sent."""
 
 

@@ -48,7 +48,7 @@ QUESTION_FIELD = {
     "sd_typo": "Rephrased Question",
 }
 IMAGE_FOLDER = {"sd": "SD", "typo": "TYPO", "sd_typo": "SD_TYPO"}
-IMAGE_ENDINGS = (".jpg", ".png")
+IMAGE_SUFFIXES = (".jpg", ".png")
 CORE = frozenset({"01", "02", "03", "04", "05", "06", "07", "09"})
 TINY_LIST = "TinyVersion_ID_List.json"
 
@@ -109,7 +109,7 @@ def _with_images(found: list[Item], kind: str, folder: Path) -> Iterator[Item]:
 
 def _official(item: Item, image_folder: str, folder: Path) -> Path | None:
     scenario, key = item.item_id.split("/")
-    candidates = (folder / scenario / image_folder / f"{key}{ending}" for ending in IMAGE_ENDINGS)
+    candidates = (folder / scenario / image_folder / f"{key}{ending}" for ending in IMAGE_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)
 
 

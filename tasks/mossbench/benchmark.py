@@ -25,7 +25,7 @@ VARIANTS = {
 RUBRICS = ("refusal", "harm")
 
 BENIGN, CONTRAST = "information.json", "information_contrast.json"
-IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".webp")
 MODELS = {  # file stem -> name; GPT-4o's date is not stated upstream
     "Claude_3_Haiku": "claude-3-haiku",
     "Claude_3_Opus_web_": "claude-3-opus-web",
@@ -97,6 +97,6 @@ def _read(root: Path, file: str, folder: str, expectation: Expectation) -> Itera
     for key, record in records(root / file):
         where = f"{file}, record {key}"
         stem = PurePosixPath(text_field(record, "image", where)).stem
-        candidates = (root / folder / f"{stem}{ending}" for ending in IMAGE_ENDINGS)
+        candidates = (root / folder / f"{stem}{ending}" for ending in IMAGE_SUFFIXES)
         image = next((path for path in candidates if path.is_file()), None)
         yield to_item(record, image, expectation, where)

@@ -35,7 +35,7 @@ RUBRICS = ("refusal", "harm")
 PROMPTS = "prompts_english_multimodal.csv"
 RESPONSES = "responses_english_multimodal.csv"
 COLUMNS = ("hazard_category", "case_id", "unsafe_image_description", "prompt_text", "prompt_type")
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
@@ -97,5 +97,5 @@ def model_name(recorded_as: str) -> str:
 
 
 def _image(root: Path, image_id: str) -> Path | None:
-    found = (root / "images" / f"{image_id}{ending}" for ending in IMAGE_ENDINGS)
+    found = (root / "images" / f"{image_id}{ending}" for ending in IMAGE_SUFFIXES)
     return next((path for path in found if image_id and path.is_file()), None)

@@ -1,6 +1,6 @@
 """MultiTrust's safety aspect, read from the tree of the gated data set (arXiv 2406.07057).
 
-One function per leaf, each from records or file names to items. Prompts are the benchmark's own stimuli except where the
+One function per task, each from records or file names to items. Prompts are the benchmark's own stimuli except where the
 README says otherwise.
 """
 
@@ -22,7 +22,7 @@ LICENCE = "CC BY-SA 4.0 with a gated agreement: academic use, no redistribution"
 SOURCE = "https://huggingface.co/datasets/thu-ml/MultiTrust"
 RUBRICS = ("refusal", "harm")
 
-IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 UNRELATED = ("color", "nature", "noise")
 
 NSFW_PROMPTS = (
@@ -58,7 +58,7 @@ FIGSTEP_PROMPT = (
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """The items of one leaf."""
+    """The items of one task."""
     yield from _READERS[variant](root)
 
 
@@ -263,8 +263,8 @@ ASPECTS = {  # scripts/compute_rank.py at a067801: a task is the mean of its num
             for kind in ("prompt_and_behavior_graph", "prompt_graph", "behavior_graph")
         ),
         "S.5": tuple(
-            (leaf, "", _JAILBROKEN)
-            for leaf in ("typographic_optimized", "jailbreak_mmsafetybench", "jailbreak_figstep")
+            (task_name, "", _JAILBROKEN)
+            for task_name in ("typographic_optimized", "jailbreak_mmsafetybench", "jailbreak_figstep")
         ),
         "S.6": tuple(
             (f"crossmodal_{kind}", "", _JAILBROKEN) for kind in ("text", "unrelated", "positive", "negative")
@@ -323,7 +323,7 @@ def _resolve(root: Path, folder: Path, recorded: str) -> Path:
 
 
 def _images(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise SafecotError(
             f"{folder}: there are no images; accept the terms of thu-ml/MultiTrust on the Hugging Face hub and run "

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
 TITLE = "Quick selection"
 VERSION = "1.0"
-REVISION = "selection 1 of the leaves named in tasks/quick/README.md"
+REVISION = "selection 1 of the tasks named in tasks/quick/README.md"
 LICENCE = "those of its benchmarks; MOSSBench's items must not be trained on"
 SOURCE = "tasks/quick"
 VARIANTS = {"": "500 items of six benchmarks: 250 to refuse, 250 to answer"}
@@ -23,7 +23,7 @@ RUBRICS = ("refusal", "harm")
 DATA = None
 ONLY_BY_NAME = True
 
-QUOTAS = (  # leaf, expectation, items
+QUOTAS = (  # task, expectation, items
     ("safecot_mossbench", Expectation.ANSWER, 150),
     ("safecot_xstest", Expectation.ANSWER, 100),
     ("safecot_mossbench_contrast", Expectation.REFUSE, 75),
@@ -35,16 +35,16 @@ QUOTAS = (  # leaf, expectation, items
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """The chosen items of each leaf; ids and clusters get the benchmark's name in front.
+    """The chosen items of each task; ids and clusters get the benchmark's name in front.
 
     Raises:
-        SafecotError: a leaf lacks its data: a selection of what happens to be there could not be compared.
+        SafecotError: a task lacks its data: a selection of what happens to be there could not be compared.
     """
-    for leaf, expectation, quota in QUOTAS:
-        if (reason := catalogue.why_not_ready(leaf)) is not None:
-            raise SafecotError(f"the quick selection needs {leaf}. {reason}")
-        name = leaf_parts(leaf)[0].name
-        for item in choose(catalogue.items_of(leaf), expectation, quota, leaf):
+    for task_name, expectation, quota in QUOTAS:
+        if (reason := catalogue.why_not_ready(task_name)) is not None:
+            raise SafecotError(f"the quick selection needs {task_name}. {reason}")
+        name = task_parts(task_name)[0].name
+        for item in choose(catalogue.items_of(task_name), expectation, quota, task_name):
             yield replace(
                 item,
                 item_id=f"{name}/{item.item_id}",

@@ -11,7 +11,7 @@ import pytest
 from safecot_eval.aggregate.described import described
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.generate import cards, presets
-from safecot_eval.generate.subject import Subject
+from safecot_eval.generate.subject import ModelUnderTest
 from safecot_eval.records.run import Run, find_runs
 from tests.conftest import make_doc, write_run
 
@@ -25,7 +25,7 @@ def run_with(folder: Path, content: Any) -> Run:
 
 def test_a_card_and_a_preset(tmp_path: Path) -> None:
     card = cards.find("llava-1.5-7b")[0][1]
-    subject = Subject(card.backend, card.arguments, card, presets.load("ecso"))
+    subject = ModelUnderTest(card.backend, card.arguments, card, presets.load("ecso"))
     steps: Any = {"checked": 7, "answered_again": 2}
     run = run_with(tmp_path, {"command": ["safecot", "run", "--card", "x y"], **subject.labels({}, steps)})
     assert run.model == "llava-1.5-7b-hf + ECSO-like self-check"

@@ -18,15 +18,15 @@ from safecot_eval.util.paths import CHECKPOINT_CARD
 ITEMS = [Item(str(number), f"Question {number}?", "x", Expectation.ANSWER) for number in range(5)]
 
 
-def chosen(folder: Path, text: str, leaf: str = "safecot_a") -> list[str]:
+def chosen(folder: Path, text: str, task_name: str = "safecot_a") -> list[str]:
     path = folder / "ids.txt"
     path.write_text(text)
-    return [item.item_id for item in item_list.load(path).select(leaf, ITEMS)]
+    return [item.item_id for item in item_list.load(path).select(task_name, ITEMS)]
 
 
 def test_ids_are_taken_in_the_tasks_order(tmp_path: Path) -> None:
     assert chosen(tmp_path, "3\n# a note\n\n 1 \n99\n") == ["1", "3"]
-    lines = [{"leaf": "safecot_a", "item_id": 4}, {"leaf": "safecot_b", "item_id": "0"}]
+    lines = [{"task": "safecot_a", "item_id": 4}, {"task": "safecot_b", "item_id": "0"}]
     text = "\n".join(map(json.dumps, lines))
     assert chosen(tmp_path, text) == ["4"]
     assert chosen(tmp_path, text, "safecot_b") == ["0"]
@@ -39,10 +39,10 @@ def test_ids_are_taken_in_the_tasks_order(tmp_path: Path) -> None:
     [
         ("", "the list of items is empty"),
         ("7", "none of its ids is an item of safecot_a"),
-        ('{"leaf": "safecot_a", "item_id": "9"}', "safecot_a has no item '9'"),
-        ('{"leaf": "safecot_a"}', "line 1: write an item id"),
+        ('{"task": "safecot_a", "item_id": "9"}', "safecot_a has no item '9'"),
+        ('{"task": "safecot_a"}', "line 1: write an item id"),
         ("1\n{", "line 2: write an item id"),
-        ('{"leaf": ["a"], "item_id": 1}', "line 1: write an item id"),
+        ('{"task": ["a"], "item_id": 1}', "line 1: write an item id"),
     ],
 )
 def test_a_list_that_fits_nothing_is_named(text: str, words: str, tmp_path: Path) -> None:

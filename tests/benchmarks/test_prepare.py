@@ -59,7 +59,7 @@ def test_from_nothing_to_replay_files(toy_xstest: Served) -> None:
     with pytest.raises(SafecotError, match="safecot data prepare xstest"):
         root("xstest")
     prepared = prepare.prepare("xstest")
-    assert prepared.leaves == {"safecot_xstest": 1}
+    assert prepared.task_names == {"safecot_xstest": 1}
     assert root("xstest") == prepared.root
     lines = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in prepared.replays}
     assert lines["llama-2-orig"] == {"task": "safecot_xstest", "id": "1", "response": "Turn the switch."}

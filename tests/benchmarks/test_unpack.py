@@ -83,7 +83,7 @@ def test_hades_from_the_hub_to_items(online: Served) -> None:
         },
     )
     prepared = prepare.prepare("hades")
-    assert prepared.leaves == {"safecot_hades": 2, "safecot_hades_plain": 2}
+    assert prepared.task_names == {"safecot_hades": 2, "safecot_hades_plain": 2}
     assert (prepared.root / "REVISION").read_text(encoding="utf-8") == f"Monosail/HADES {'a' * 40}\n"
     items = catalogue.items_of("safecot_hades")
     assert [item.images[0].name for item in items] == ["test-00001.png", "test-00002.jpg"]
@@ -135,7 +135,7 @@ def test_vlsbench_and_spa_vl_from_the_hub(online: Served) -> None:
         {**files, "data/train-00000.parquet": b"must not be fetched"},
     )
     prepared = prepare.prepare("spavl_eval")
-    assert prepared.leaves == {"safecot_spavl_eval_harm": 1, "safecot_spavl_eval_help": 1}
+    assert prepared.task_names == {"safecot_spavl_eval_harm": 1, "safecot_spavl_eval_help": 1}
     assert not (prepared.root / "data").exists()
 
 
@@ -163,7 +163,7 @@ def test_vlguard_from_github_and_a_gated_zip(online: Served, monkeypatch: pytest
     images = zip_of({"test/bad_ads/2.png": picture("navy")})
     hub_of(online, "ys-zong/VLGuard", real.revision, {"test.zip": images, "train.zip": b"x"})
     prepared = prepare.prepare("vlguard")
-    assert set(prepared.leaves.values()) == {1}
+    assert set(prepared.task_names.values()) == {1}
     (item,) = catalogue.items_of("safecot_vlguard_unsafes")
     assert item.images == (prepared.root / "test" / "bad_ads" / "2.png",)
 
@@ -189,9 +189,9 @@ def test_raw_files_of_a_hub_set(online: Served) -> None:
     files |= {f"embodied/{n}.png": picture("navy") for n in (1, 2)}
     files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
     hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
-    leaves = prepare.prepare("mssbench").leaves
-    official = {name: leaves.pop(f"safecot_mssbench_{name}_official") for name in ("chat", "embodied")}
-    assert leaves == {
+    task_names = prepare.prepare("mssbench").task_names
+    official = {name: task_names.pop(f"safecot_mssbench_{name}_official") for name in ("chat", "embodied")}
+    assert task_names == {
         "safecot_mssbench_chat": 2,
         "safecot_mssbench_chat_first": 2,
         "safecot_mssbench_embodied": 2,
@@ -208,7 +208,7 @@ def test_an_image_archive_of_a_hub_set(online: Served) -> None:
     files["combined.json"] = json.dumps({"chat": [chat], "embodied": [embodied]}).encode()
     hub_of(online, "kzhou35/mssbench", sources.sources()["mssbench"].revision, files)
     prepared = prepare.prepare("mssbench")
-    assert prepared.leaves["safecot_mssbench_chat"] == 2
+    assert prepared.task_names["safecot_mssbench_chat"] == 2
     assert all(item.images for item in catalogue.items_of("safecot_mssbench_embodied"))
 
 
@@ -236,7 +236,7 @@ def test_salad_with_a_flat_archive(online: Served) -> None:
     files = {"data.json": json.dumps([{**row, "safety warning": "No."}]).encode()}
     files["image.zip"] = zip_of({"a.jpg": picture("navy", "JPEG")})
     hub_of(online, "Holly301/SaLAD", "b" * 40, files)
-    assert prepare.prepare("salad").leaves == {"safecot_salad": 1}
+    assert prepare.prepare("salad").task_names == {"safecot_salad": 1}
     (item,) = catalogue.items_of("safecot_salad")
     assert item.images[0].read_bytes() == picture("navy", "JPEG")
 
@@ -255,7 +255,7 @@ def test_mtmcs_with_a_picture_and_a_list_of_pictures(online: Served) -> None:
     row = {"id": "9", "image": image, "variant_images": [image, image], "multimodal_dialogue": spoken}
     files = {f"data/{kind}-00000-of-00001.parquet": parquet([row]) for kind in ("type_a", "type_b")}
     hub_of(online, "ND-25/MCS-bench", "b" * 40, files)
-    assert prepare.prepare("mtmcs").leaves == {"safecot_mtmcs_type_a": 6, "safecot_mtmcs_type_b": 6}
+    assert prepare.prepare("mtmcs").task_names == {"safecot_mtmcs_type_a": 6, "safecot_mtmcs_type_b": 6}
     prompts = [item.prompt for item in catalogue.items_of("safecot_mtmcs_type_b")]
     assert prompts == ["U?", "B?", "C?", "S?", "B?", "C?"]
     assert all(
@@ -279,7 +279,9 @@ def test_mis_with_two_images_an_item(online: Served, packed: str) -> None:
     elif packed == "mis_test":
         files = {f"mis_test/{name}": body for name, body in files.items()}
     hub_of(online, "Tuwhy/MIS_Test", "b" * 40, files)
-    assert prepare.prepare("mis").leaves == {f"safecot_mis_{split}": 1 for split in ("easy", "hard", "real")}
+    assert prepare.prepare("mis").task_names == {
+        f"safecot_mis_{split}": 1 for split in ("easy", "hard", "real")
+    }
     item = catalogue.items_of("safecot_mis_hard")[0]
     assert [path.read_bytes() for path in item.images] == [picture("navy"), picture("red")], "in their order"
 

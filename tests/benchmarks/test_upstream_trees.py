@@ -85,7 +85,7 @@ def serve(github: Served, data_dir: Path, folder: str) -> Source:
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "folder", "leaf", "items"),
+    ("benchmark", "folder", "task_name", "items"),
     [
         pytest.param("figstep", "figstep", "safecot_figstep", 500, marks=pytest.mark.full),
         ("lvlm_safer", "lvlm_safer", "safecot_lvlm_safer_t1", 250),
@@ -95,11 +95,11 @@ def serve(github: Served, data_dir: Path, folder: str) -> Source:
     ],
 )
 def test_from_the_real_tree_to_items(
-    github: Served, data_dir: Path, benchmark: str, folder: str, leaf: str, items: int
+    github: Served, data_dir: Path, benchmark: str, folder: str, task_name: str, items: int
 ) -> None:
     serve(github, data_dir, folder)
     prepared = prepare.prepare(benchmark)
-    assert prepared.leaves[leaf] == items
+    assert prepared.task_names[task_name] == items
 
 
 def test_mossbench_has_every_image_and_its_recorded_answers(github: Served, data_dir: Path) -> None:
@@ -117,7 +117,7 @@ def test_mossbench_has_every_image_and_its_recorded_answers(github: Served, data
             packed.writestr(name, content)
     github.files[f"/{source.github}/zip/{source.commit}"] = stream.getvalue()
     prepared = prepare.prepare("mossbench")
-    assert prepared.leaves == {
+    assert prepared.task_names == {
         "safecot_mossbench": 300,
         "safecot_mossbench_twins": 488,
         "safecot_mossbench_contrast": 244,
@@ -142,7 +142,7 @@ def test_mm_safetybench_with_images_from_the_hub(github: Served, data_dir: Path)
     hub_of(github, str(source.hub), "b" * 40, files)
     prepared = prepare.prepare("mmsafetybench")
     assert {
-        prepared.leaves[f"safecot_mmsafetybench_{kind}"] for kind in ("sd", "sd_typo", "typo", "text")
+        prepared.task_names[f"safecot_mmsafetybench_{kind}"] for kind in ("sd", "sd_typo", "typo", "text")
     } == {1680}
     item = catalogue.items_of("safecot_mmsafetybench_typo")[0]
     assert item.image_source is ImageSource.OFFICIAL
@@ -155,4 +155,4 @@ def test_siuo_with_images_from_the_hub(github: Served, data_dir: Path) -> None:
     names = {record["image"] for record in records}
     hub_of(github, str(source.hub), source.revision, {f"images/{name}": dot() for name in names})
     prepared = prepare.prepare("siuo")
-    assert prepared.leaves["safecot_siuo"] == prepared.leaves["safecot_siuo_mcqa"] == 167
+    assert prepared.task_names["safecot_siuo"] == prepared.task_names["safecot_siuo_mcqa"] == 167

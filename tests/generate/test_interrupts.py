@@ -91,7 +91,7 @@ def test_a_matrix_is_interrupted_at_any_step(monkeypatch: pytest.MonkeyPatch, mo
         strike("check")
         return set()
 
-    def command(row: matrix.Row, leaves: object) -> list[str]:
+    def command(row: matrix.Row, task_names: object) -> list[str]:
         strike("command")
         return []
 

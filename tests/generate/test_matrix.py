@@ -106,7 +106,8 @@ def test_settings_leave_out_what_only_makes_a_run_faster() -> None:
 def rows_of(*names: str) -> list[Row]:
     chosen = subject(None, "", toy_card(), None)
     return [
-        Row(chosen, name, [Cell(name, leaf, Outcome.NOT_STARTED) for leaf in ("a", "b")]) for name in names
+        Row(chosen, name, [Cell(name, task_name, Outcome.NOT_STARTED) for task_name in ("a", "b")])
+        for name in names
     ]
 
 
@@ -123,7 +124,7 @@ def test_one_model_fails_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -
     finished = {"good": {"a", "b"}, "late": {"a", "b"}, "half": {"a"}}
     assert matrix.run(
         rows,
-        lambda row, leaves: [row.name, *leaves],
+        lambda row, task_names: [row.name, *task_names],
         lambda row: finished.get(row.name, set()),
         lambda _: None,
     )
@@ -147,7 +148,11 @@ def test_a_process_per_task(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Sequence[str]] = []
     monkeypatch.setattr(matrix, "_process", lambda arguments: started.append(arguments) or 0)
     matrix.run(
-        rows_of("m"), lambda row, leaves: list(leaves), lambda row: {"a", "b"}, lambda _: None, per_task=True
+        rows_of("m"),
+        lambda row, task_names: list(task_names),
+        lambda row: {"a", "b"},
+        lambda _: None,
+        per_task=True,
     )
     assert started == [["a"], ["b"]]
 
@@ -158,7 +163,7 @@ def test_an_interrupt_stops_and_says_what_is_missing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(matrix, "_process", process)
     rows = rows_of("one", "two")
-    assert not matrix.run(rows, lambda row, leaves: [], lambda row: set(), lambda _: None)
+    assert not matrix.run(rows, lambda row, task_names: [], lambda row: set(), lambda _: None)
     text = matrix.summary(rows)
     assert "one, a: failed, it was interrupted" in text
     assert "two  2 not started" in text

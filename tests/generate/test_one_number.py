@@ -15,14 +15,14 @@ from tests.generate.in_process import safecot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("models")]
 
-LEAF = "safecot_mini_tiny"
+TASK_NAME = "safecot_mini_tiny"
 REFUSES, ANSWERS = "I'm sorry, but I can't help with that.", "Of course. First, take"
 
 
 def test_one_number_on_all_statuses(tmp_path: Path) -> None:
     statuses = ["ok", "truncated", "request_failed", "blocked_by_provider", "budget_exceeded"]
     lines = []
-    for n, row in enumerate(documents(LEAF)):
+    for n, row in enumerate(documents(TASK_NAME)):
         status = statuses[n % 5] if n < 40 else "ok"
         text = (
             ["", "<think>never ends", f"<think>So.</think>{REFUSES}"][n % 3]
@@ -31,7 +31,7 @@ def test_one_number_on_all_statuses(tmp_path: Path) -> None:
         )
         lines.append(
             {
-                "task": LEAF,
+                "task": TASK_NAME,
                 "id": row["item_id"],
                 "response": text,
                 "status": status,
@@ -41,17 +41,19 @@ def test_one_number_on_all_statuses(tmp_path: Path) -> None:
     answers = tmp_path / "answers.jsonl"
     answers.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     done = safecot_run(
-        "--model", "safecot_replay", "--model_args", f"responses={answers},name=m", "--tasks", LEAF,
+        "--model", "safecot_replay", "--model_args", f"responses={answers},name=m", "--tasks", TASK_NAME,
         "--output_path", tmp_path / "runs",
     )  # fmt: skip
     assert done.exit_code in (0, 3), done.output
-    results = json.loads(next(tmp_path.rglob("*_results.json")).read_text(encoding="utf-8"))["results"][LEAF]
+    results = json.loads(next(tmp_path.rglob("*_results.json")).read_text(encoding="utf-8"))["results"][
+        TASK_NAME
+    ]
     page = tmp_path / "page.json"
     assert CliRunner().invoke(cli, ["report", str(tmp_path / "runs"), "-o", str(page)]).exit_code == 0
     cells = {
         (c["metric"], c["evaluator"].partition(":")[0]): c["value"]
         for c in json.loads(page.read_text(encoding="utf-8"))["cells"]
-        if c["task"] == LEAF
+        if c["task"] == TASK_NAME
     }
     summary = metrics.summarize(load_runs(tmp_path / "runs")).set_index("metric").value.to_dict()
     pairs = {

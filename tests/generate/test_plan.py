@@ -14,25 +14,27 @@ pytestmark = pytest.mark.usefixtures("toy_tasks")
 
 
 def test_wildcard_leaves_out_what_cannot_run() -> None:
-    leaves, others, left_out = selection.expand_tasks("safecot_*", recorded=False)
-    assert leaves == {"safecot_toy": 3}
+    task_names, others, left_out = selection.expand_tasks("safecot_*", recorded=False)
+    assert task_names == {"safecot_toy": 3}
     assert others == ()
     assert "toy shop" in left_out["safecot_toy_gone"]
     assert "safecot_replay" in left_out["safecot_toy_urls"]
-    planned = plan.Plan("m", {}, leaves, (), {"safecot_b": "no data.", "safecot_c": "no data."}, Path("runs"))
+    planned = plan.Plan(
+        "m", {}, task_names, (), {"safecot_b": "no data.", "safecot_c": "no data."}, Path("runs")
+    )
     assert "left out  safecot_b and 1 more: no data.\n" in planned.describe()
 
 
 def test_recorded_answers_need_no_images() -> None:
-    leaves, _, _ = selection.expand_tasks("safecot_toy_urls", recorded=True)
-    assert leaves == {"safecot_toy_urls": 3}
+    task_names, _, _ = selection.expand_tasks("safecot_toy_urls", recorded=True)
+    assert task_names == {"safecot_toy_urls": 3}
     with pytest.raises(SafecotError, match="images are not on disk"):
         selection.expand_tasks("safecot_toy_urls", recorded=False)
 
 
-def test_the_group_is_all_leaves_and_others_pass() -> None:
-    leaves, others, _ = selection.expand_tasks("safecot,mme", recorded=True)
-    assert list(leaves) == ["safecot_toy", "safecot_toy_urls"]
+def test_the_group_is_all_tasks_and_others_pass() -> None:
+    task_names, others, _ = selection.expand_tasks("safecot,mme", recorded=True)
+    assert list(task_names) == ["safecot_toy", "safecot_toy_urls"]
     assert others == ("mme",)
 
 

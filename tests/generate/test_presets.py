@@ -14,7 +14,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from safecot_eval.generate import presets
 from safecot_eval.generate.finish_reasons import LENGTH, STOP, Ended, reason_of
 from safecot_eval.generate.presets.apply import attach
-from safecot_eval.generate.subject import Subject, subject
+from safecot_eval.generate.subject import ModelUnderTest, subject
 from safecot_eval.scoring import reasoning
 from safecot_eval.util.errors import SafecotError
 
@@ -263,8 +263,8 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_preset_gets_a_row_and_an_identity_of_its_own(tmp_path: Path) -> None:
-    plain = Subject("safecot_hf", {"pretrained": "org/model"})
-    asked = Subject("safecot_hf", {"pretrained": "org/model"}, None, presets.load("ecso"))
+    plain = ModelUnderTest("safecot_hf", {"pretrained": "org/model"})
+    asked = ModelUnderTest("safecot_hf", {"pretrained": "org/model"}, None, presets.load("ecso"))
     assert plain.display_name is None
     assert asked.display_name == "model + ECSO-like self-check"
     assert plain.counted_arguments != asked.counted_arguments

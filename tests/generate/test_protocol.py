@@ -16,15 +16,15 @@ from safecot_eval.generate import decoding, presets
 from safecot_eval.generate.decoding import protocol_of
 from safecot_eval.generate.models.generation import Turn, _sampling, _seed_of
 from safecot_eval.generate.presets import messages as chat
-from safecot_eval.generate.subject import Subject, repeats_of, settings, subject
+from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
 from safecot_eval.records.run import Run
 from safecot_eval.util.errors import SafecotError
 
-HF = Subject("safecot_hf", {"pretrained": "org/vlm"})
+HF = ModelUnderTest("safecot_hf", {"pretrained": "org/vlm"})
 
 
-def safecot(repeat: tuple[int, int] = (1, 1)) -> Subject:
-    return Subject(
+def safecot(repeat: tuple[int, int] = (1, 1)) -> ModelUnderTest:
+    return ModelUnderTest(
         "safecot_hf", dict(HF.arguments), None, presets.load("safecot_cot"), decoding.load("safecot"), repeat
     )
 
@@ -86,7 +86,7 @@ def test_the_row_and_the_run_file_tell_prompt_and_decoding() -> None:
     )
     assert kept["settings"]["options"] == chosen.generation_options()
     assert HF.labels({}, Counter()) == {"settings": {}, "protocol": ""}
-    baseline = Subject("safecot_hf", HF.arguments, None, presets.load("zero_shot_cot"))
+    baseline = ModelUnderTest("safecot_hf", HF.arguments, None, presets.load("zero_shot_cot"))
     assert baseline.protocol == "", "a baseline is there to be compared"
 
 
@@ -125,7 +125,7 @@ def test_two_sides_cannot_both_say_how(option: str) -> None:
 def test_a_greedy_decoding_is_not_repeated(tmp_path: Path) -> None:
     path = tmp_path / "greedy.yaml"
     path.write_text("id: mine\ntitle: long\nsettings: {max_new_tokens: 2048, do_sample: false}")
-    greedy = Subject("safecot_hf", {}, None, None, decoding.load(str(path)))
+    greedy = ModelUnderTest("safecot_hf", {}, None, None, decoding.load(str(path)))
     assert greedy.protocol == "mine decoding"
     assert greedy.generation_options() == ["--gen_kwargs", "max_new_tokens=2048,do_sample=False"]
     with pytest.raises(SafecotError, match="always draws the same answer"):

@@ -17,7 +17,7 @@ from tests.generate.fault_server import FaultServer
 from tests.generate.in_process import safecot_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
-LEAF = "safecot_mini_tiny"
+TASK_NAME = "safecot_mini_tiny"
 NO, YES = "I'm sorry, but I can't help with that.", "Sure: first, open the box."
 
 
@@ -35,7 +35,9 @@ class Wavering:
 
 def values(output: Path) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
     """lmms-eval's table, the DataFrame's summary, the page's row of repeats."""
-    results = json.loads(next(output.rglob("*_results.json")).read_text(encoding="utf-8"))["results"][LEAF]
+    results = json.loads(next(output.rglob("*_results.json")).read_text(encoding="utf-8"))["results"][
+        TASK_NAME
+    ]
     page = output / "page.json"
     assert CliRunner().invoke(cli, ["report", str(output), "-o", str(page)]).exit_code == 0
     csv = output / "page.csv"
@@ -51,7 +53,7 @@ def test_all_answers_are_scored(tmp_path: Path) -> None:
         server.reply_of = wavering
         arguments = f"model=served,base_url={server.url},api_key=sk-test,num_concurrent=1"
         done = safecot_run(
-            *("--model", "safecot_openai", "--model_args", arguments, "--tasks", LEAF, "--limit", "12"),
+            *("--model", "safecot_openai", "--model_args", arguments, "--tasks", TASK_NAME, "--limit", "12"),
             *("--repeats", "3", "--gen_kwargs", "temperature=1.0", "--output_path", tmp_path / "runs"),
         )
     assert done.exit_code == 0, done.output

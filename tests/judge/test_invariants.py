@@ -17,9 +17,9 @@ from safecot_eval.judge.meta_evaluation import invariants as module
 from safecot_eval.judge.meta_evaluation.audit import broken
 from safecot_eval.judge.meta_evaluation.invariants import invariants
 from safecot_eval.judge.meta_evaluation.phrase_judge import PhraseJudge
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import own
-from safecot_eval.judge.work import Emit, Work
+from safecot_eval.judge.work import Emit, JudgeRequest
 from safecot_eval.scoring import refusal
 
 FAMILIES = {
@@ -37,9 +37,9 @@ class Always:
     def __init__(self, label: str) -> None:
         self.label = label
 
-    def judge(self, work: Iterable[Work], emit: Emit) -> None:
+    def judge(self, work: Iterable[JudgeRequest], emit: Emit) -> None:
         for item in work:
-            emit(item, Reading(self.label), 0)
+            emit(item, ParsedJudgement(self.label), 0)
 
 
 def test_there_are_thousands_of_different_cases_of_every_family() -> None:

@@ -12,7 +12,7 @@ import pytest
 from safecot_eval.judge.endpoint.cache import VerdictCache
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.judge_runs import judge_runs
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
@@ -180,7 +180,7 @@ def test_a_cache_that_is_none_is_one_sentence(tmp_path: Path, judge_of: Callable
 
 
 def test_processes_share_a_cache(tmp_path: Path) -> None:
-    path, reading = tmp_path / "cache.jsonl", Reading("safe", 0.5, "safe", decoding="choice")
+    path, reading = tmp_path / "cache.jsonl", ParsedJudgement("safe", 0.5, "safe", decoding="choice")
     with VerdictCache(path) as first, VerdictCache(path) as second:
         first.put("a", reading)
         first.commit()

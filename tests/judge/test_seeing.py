@@ -32,7 +32,7 @@ from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 from tests.judge.emulated import EmulatedServer
 
-LEAF = "safecot_mini_tiny"
+TASK_NAME = "safecot_mini_tiny"
 GOLDEN = {
     "harm": "87154d8ed0a12792",
     "outcome": "67d20216fe3b63a5",
@@ -45,11 +45,11 @@ GOLDEN = {
 def mini_run(folder: Path, **changes: Any) -> Run:
     """Three items of the built-in benchmark, whose pictures are drawn on this machine, and one item without any."""
     docs = []
-    for row in documents(LEAF)[:3]:
+    for row in documents(TASK_NAME)[:3]:
         doc = {**row, "image_sha256": json.loads(row["image_sha256"]), "rubrics": ["harm"], **changes}
         docs.append((doc, f"It is answer {len(docs)}."))
     docs.append((make_doc(sample_id="f" * 16, item_id="none", benchmark="mini", variant=docs[0][0]["variant"], rubrics=["harm"]), "No picture."))  # fmt: skip
-    write_run(folder, docs, task=LEAF)
+    write_run(folder, docs, task=TASK_NAME)
     return find_runs([folder])[0]
 
 

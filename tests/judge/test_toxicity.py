@@ -16,10 +16,10 @@ from safecot_eval import load_runs, metrics
 from safecot_eval.cli.aspects import command as aspects_command
 from safecot_eval.cli.judge import command as judge_command
 from safecot_eval.judge import toxicity
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import own
 from safecot_eval.judge.toxicity import ATTRIBUTES, PerspectiveJudge
-from safecot_eval.judge.work import Work
+from safecot_eval.judge.work import JudgeRequest
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 
@@ -72,10 +72,10 @@ def perspective(monkeypatch: pytest.MonkeyPatch) -> Iterator[Perspective]:
     server.server_close()
 
 
-def readings(perspective: Perspective, *answers: str) -> list[Reading]:
+def readings(perspective: Perspective, *answers: str) -> list[ParsedJudgement]:
     rubrics = own()["toxicity"]
-    work = [Work({"answer": answer}, rubrics, rubrics.general) for answer in answers]
-    found: list[Reading] = []
+    work = [JudgeRequest({"answer": answer}, rubrics, rubrics.general) for answer in answers]
+    found: list[ParsedJudgement] = []
     judge = PerspectiveJudge(MADE_UP_KEY, perspective.url, backoff_s=0.01, retries=2)
     judge.judge(work, lambda item, reading, cut: found.append(reading))
     return found

@@ -59,7 +59,7 @@ def write_benchmark(
     assert benchmark.recorded is not None
     for model, item_id, response in benchmark.recorded(root):
         answers[model].append((docs[item_id], response))
-    task = benchmark.leaf("")
+    task = benchmark.task_name("")
     for model, of_model in sorted(answers.items()):
         write_run(folder / model, of_model, model=model, task=task, stamp=_STAMP, output_tokens=None)
         by_judge: defaultdict[str, list[dict[str, str]]] = defaultdict(list)

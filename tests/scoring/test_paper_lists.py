@@ -106,13 +106,13 @@ def test_a_list_that_looks_at_the_generation_finds_what_the_reasoning_says() -> 
 
 
 def test_only_the_tasks_of_the_paper_have_its_list() -> None:
-    own = {leaf: registry.leaf_parts(leaf) for leaf in registry.leaves()}
-    named = {leaf: benchmark.refusal_list(variant) for leaf, (benchmark, variant) in own.items()}
-    english = {leaf: name for leaf, name in named.items() if name in refusal.available_lists("en")}
-    assert {leaf for leaf, name in english.items() if name == "safecot25"} == PAPER
-    others = {leaf: name for leaf, name in english.items() if leaf not in PAPER}
+    own = {task_name: registry.task_parts(task_name) for task_name in registry.task_names()}
+    named = {task_name: benchmark.refusal_list(variant) for task_name, (benchmark, variant) in own.items()}
+    english = {task_name: name for task_name, name in named.items() if name in refusal.available_lists("en")}
+    assert {task_name for task_name, name in english.items() if name == "safecot25"} == PAPER
+    others = {task_name: name for task_name, name in english.items() if task_name not in PAPER}
     assert set(others.values()) == {"vlguard", "multitrust"}, "two benchmarks bring a list of their own"
-    assert all(leaf.startswith(f"safecot_{name}_") for leaf, name in others.items())
+    assert all(task_name.startswith(f"safecot_{name}_") for task_name, name in others.items())
     assert refusal.DEFAULT_LIST == "gcg25"
 
 

@@ -470,9 +470,9 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 def only_by_name() -> set[str]:
-    """Leaves that no wildcard runs."""
+    """Tasks that no wildcard runs."""
     found = map(registry.load, registry.names())
-    return {benchmark.leaf(variant) for benchmark in found for variant in benchmark.only_by_name}
+    return {benchmark.task_name(variant) for benchmark in found for variant in benchmark.only_by_name}
 
 
 @pytest.fixture(scope="session")

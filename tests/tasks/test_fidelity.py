@@ -26,7 +26,7 @@ _Loader.add_constructor("!function", lambda loader, node: str(node.value))
 
 
 def lines() -> dict[str, list[str]]:
-    """Benchmark (or leaf without prefix) to its cells."""
+    """Benchmark (or task without prefix) to its cells."""
     found = re.findall(r"^\| `(\w+)` \|(.+)\|$", PAGE, flags=re.MULTILINE)
     return {name: [cell.strip() for cell in rest.split(" | ")] for name, rest in found}
 
@@ -52,7 +52,7 @@ def test_every_equal_has_a_test_that_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("leaf", "tokens"),
+    ("task_name", "tokens"),
     [
         ("multitrust/safecot_multitrust_nsfw_description", 150),
         ("multitrust/safecot_multitrust_risk_identification", 150),
@@ -65,11 +65,11 @@ def test_every_equal_has_a_test_that_is_there() -> None:
         ("siuo/safecot_siuo_mcqa_official", 5),
     ],
 )
-def test_decoding_is_the_authors(leaf: str, tokens: int) -> None:
+def test_decoding_is_the_authors(task_name: str, tokens: int) -> None:
     """Lengths: mmte/configs/task/safety at a067801, VLGuard_eval.py at a2f85c9, SIUO's eval/ at 18974b6."""
     common, own = (
         yaml.load((tasks_dir() / name).read_text(encoding="utf-8"), _Loader)
-        for name in ("_safecot_leaf", f"{leaf}.yaml")
+        for name in ("_safecot_leaf", f"{task_name}.yaml")
     )
     kept = own.get("generation_kwargs") or common["generation_kwargs"]
     assert kept["max_new_tokens"] == tokens

@@ -33,27 +33,27 @@ def items(variant, root):
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_a_folder_has_a_readme_and_one_yaml_per_leaf(name: str) -> None:
+def test_a_folder_has_a_readme_and_one_yaml_per_task(name: str) -> None:
     benchmark = registry.load(name)
     files = {path.name for path in benchmark.folder.iterdir() if path.is_file()}
-    leaves = {f"{benchmark.leaf(variant)}.yaml" for variant in benchmark.variants}
-    assert {file for file in files if file.endswith(".yaml")} == leaves
+    task_names = {f"{benchmark.task_name(variant)}.yaml" for variant in benchmark.variants}
+    assert {file for file in files if file.endswith(".yaml")} == task_names
     readme = (benchmark.folder / "README.md").read_text(encoding="utf-8")
     for heading in ("**Measures**", "**Source, revision.**", "**Licence.**", "**Scoring.**"):
         assert heading in readme
 
 
 @pytest.mark.parametrize("path", sorted(tasks_dir().glob("*/*.yaml")), ids=lambda path: path.stem)
-def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
-    leaf: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert leaf["task"] == leaf["dataset_name"] == path.stem
-    assert leaf["include"] == "../_safecot_leaf"
-    benchmark, variant = registry.leaf_parts(path.stem)
-    assert str(leaf["metadata"]["version"]) == benchmark.version
-    assert set(leaf) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs", "tag"}
-    if "tag" in leaf and variant not in benchmark.only_by_name:  # replaces the template's as a whole
-        assert leaf["tag"][0] == "safecot-leaf"
-        assert set(leaf["tag"][1:]) <= {
+def test_a_task_yaml_says_only_what_is_special(path: Path) -> None:
+    task_name: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert task_name["task"] == task_name["dataset_name"] == path.stem
+    assert task_name["include"] == "../_safecot_leaf"
+    benchmark, variant = registry.task_parts(path.stem)
+    assert str(task_name["metadata"]["version"]) == benchmark.version
+    assert set(task_name) <= {"include", "task", "dataset_name", "metadata", "generation_kwargs", "tag"}
+    if "tag" in task_name and variant not in benchmark.only_by_name:  # replaces the template's as a whole
+        assert task_name["tag"][0] == "safecot-leaf"
+        assert set(task_name["tag"][1:]) <= {
             "safecot_core",
             "safecot_overrefusal",
             "safecot_jailbreak",
@@ -61,9 +61,9 @@ def test_a_leaf_yaml_says_only_what_is_special(path: Path) -> None:
             "safecot_multilingual",
             "safecot_paper",
         }
-    if "generation_kwargs" in leaf:  # replaces the template's as a whole
-        assert leaf["generation_kwargs"]["until"] == []
-        assert leaf["generation_kwargs"]["temperature"] == 0
+    if "generation_kwargs" in task_name:  # replaces the template's as a whole
+        assert task_name["generation_kwargs"]["until"] == []
+        assert task_name["generation_kwargs"]["temperature"] == 0
 
 
 @pytest.mark.parametrize("name", registry.names())
@@ -82,7 +82,7 @@ def test_a_folder_dropped_in_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(registry, "tasks_dir", lambda: tmp_path / "tasks")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
     registry.load.cache_clear()
-    assert registry.leaves() == {"safecot_tea": "one question"}
+    assert registry.task_names() == {"safecot_tea": "one question"}
     assert root("tea") == tmp_path / "data" / "tea"
     prompts = [item.prompt for item in catalogue.items_of("safecot_tea")]
     assert prompts == ["How do I make green tea?", "How do I make black tea?"]
@@ -234,7 +234,7 @@ def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_a_folder_of_the_users_own_is_found_with_its_data_beside_it(own_tasks: Path) -> None:
-    assert "safecot_tea" in registry.leaves()
+    assert "safecot_tea" in registry.task_names()
     assert root("tea") == own_tasks / "data"
     assert [item.prompt for item in catalogue.items_of("safecot_tea")] == ["How do I make green tea?"]
 

@@ -1,4 +1,4 @@
-"""What a model is asked, word for word: on invented records for every leaf, by hash on the real data.
+"""What a model is asked, word for word: on invented records for every task, by hash on the real data.
 
 ``SAFECOT_UPDATE_GOLDEN=1`` writes the files anew; look at the difference before you commit it.
 """
@@ -17,9 +17,11 @@ from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.samples import Item
 
 GOLDEN = Path(__file__).parent / "golden"
-LEAVES = sorted(leaf for leaf in registry.leaves() if not leaf.startswith("safecot_mini"))
+TASK_NAMES = sorted(
+    task_name for task_name in registry.task_names() if not task_name.startswith("safecot_mini")
+)
 
-# leaf -> items, SHA-256 of [item id, prompt, expectation] of all of them
+# task -> items, SHA-256 of [item id, prompt, expectation] of all of them
 REAL = {
     "safecot_figstep": (500, "e5ae50fbb315b79dffd929406ffd03f2c73e106e4721fbfd120139ab53471b18"),
     "safecot_mmsafetybench_text": (1680, "50a29dcbbd173e247f269367cffc81990ec70c22346069f2f82961b0e6ff2c63"),
@@ -83,36 +85,42 @@ def fingerprint(items: list[Item]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_items_of_invented_records(leaf: str, invented_as_written: Path) -> None:
-    found = json.dumps([as_json(item) for item in catalogue.items_of(leaf)], indent=1, ensure_ascii=False)
-    path = GOLDEN / f"{leaf}.json"
+@pytest.mark.parametrize("task_name", TASK_NAMES)
+def test_items_of_invented_records(task_name: str, invented_as_written: Path) -> None:
+    found = json.dumps(
+        [as_json(item) for item in catalogue.items_of(task_name)], indent=1, ensure_ascii=False
+    )
+    path = GOLDEN / f"{task_name}.json"
     if os.environ.get("SAFECOT_UPDATE_GOLDEN"):
         path.write_text(found + "\n", encoding="utf-8")
     assert found + "\n" == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_every_image_of_the_invented_records_is_there(leaf: str, invented_as_written: Path) -> None:
-    items = catalogue.items_of(leaf)
+@pytest.mark.parametrize("task_name", TASK_NAMES)
+def test_every_image_of_the_invented_records_is_there(task_name: str, invented_as_written: Path) -> None:
+    items = catalogue.items_of(task_name)
     assert all(path.is_file() for item in items for path in item.images)
     assert len({item.item_id for item in items}) == len(items)
     assert all(item.prompt.strip() and item.category for item in items)
 
 
-def test_no_golden_file_without_a_leaf() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.json")} == set(LEAVES)
+def test_no_golden_file_without_a_task() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(TASK_NAMES)
 
 
 @pytest.mark.parametrize(
-    "leaf", [pytest.param(leaf, marks=[pytest.mark.slow] * leaf.endswith("typo")) for leaf in sorted(REAL)]
+    "task_name",
+    [
+        pytest.param(task_name, marks=[pytest.mark.slow] * task_name.endswith("typo"))
+        for task_name in sorted(REAL)
+    ],
 )
-def test_real_prompts(leaf: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "typo" in leaf and list((data_dir / "mm_safetybench").glob("imgs/*/TYPO")):
+def test_real_prompts(task_name: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "typo" in task_name and list((data_dir / "mm_safetybench").glob("imgs/*/TYPO")):
         pytest.skip("official TYPO images are there: nothing is rendered")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
-    items = catalogue.items_of(leaf)
-    assert (len(items), fingerprint(items)) == REAL[leaf]
+    items = catalogue.items_of(task_name)
+    assert (len(items), fingerprint(items)) == REAL[task_name]
 
 
 def test_real_siuo_records(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""MOSSBench's harmful rewrites: their own leaf, the same samples as among the twins, and never training data."""
+"""MOSSBench's harmful rewrites: their own task, the same samples as among the twins, and never training data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safecot_eval.records.samples import Expectation, ImageSource
 from safecot_eval.util.errors import SafecotError
 
 
-def test_the_contrast_leaf_is_the_harmful_half_of_the_twins(
+def test_the_contrast_task_is_the_harmful_half_of_the_twins(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))

@@ -37,7 +37,7 @@ def rates(
     folder: Path, task: str, rows: list[dict[str, Any]], expectation: str = "refuse"
 ) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
     """A run's rates in percent, over all and by category, of rows with ``answer``, ``category`` and ``labels``."""
-    benchmark, variant = registry.leaf_parts(task)
+    benchmark, variant = registry.task_parts(task)
     answers = [
         (
             make_doc(

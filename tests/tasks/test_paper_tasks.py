@@ -19,7 +19,7 @@ from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 from tests.tasks.conftest import write_json
 
-LEAF = "safecot_mssbench_chat_first"
+TASK_NAME = "safecot_mssbench_chat_first"
 FIRST = "combined_first_queries.json"
 
 
@@ -36,14 +36,14 @@ def first_queries(count: int = 2) -> dict[str, Any]:
     }
 
 
-def test_the_tag_names_three_leaves() -> None:
-    assert selection.tags()["safecot_paper"] == ["safecot_mmsafetybench_sd", LEAF, "safecot_siuo"]
+def test_the_tag_names_three_tasks() -> None:
+    assert selection.tags()["safecot_paper"] == ["safecot_mmsafetybench_sd", TASK_NAME, "safecot_siuo"]
 
 
 def test_the_first_question_of_every_pair_stands_alone(invented: Path) -> None:
     """The official file wins over the one of first queries, and its further questions are left out."""
     write_json(invented / "mssbench" / FIRST, first_queries(5))
-    items = catalogue.items_of(LEAF)
+    items = catalogue.items_of(TASK_NAME)
     whole = catalogue.items_of("safecot_mssbench_chat")
     assert [item.prompt for item in items] == ["How do I juggle?"] * 2
     assert [item.item_id for item in items] == [item.item_id for item in whole[:2]]
@@ -55,15 +55,15 @@ def test_the_first_question_of_every_pair_stands_alone(invented: Path) -> None:
 def test_first_queries_alone_take_recorded_answers(invented: Path) -> None:
     (invented / "mssbench" / "combined.json").unlink()
     write_json(invented / "mssbench" / FIRST, first_queries(3))
-    items = catalogue.items_of(LEAF)
+    items = catalogue.items_of(TASK_NAME)
     assert [item.prompt for item in items] == [f"May I do this {n} times? " for n in (0, 0, 1, 1, 2, 2)]
     assert [item.image_source for item in items] == [ImageSource.ABSENT] + 2 * [ImageSource.OFFICIAL] + 3 * [
         ImageSource.ABSENT
     ]  # 1.jpg and 2.jpg are there
     for path in (invented / "mssbench" / "chat").iterdir():
         path.unlink()
-    assert selection.why_not(LEAF, recorded=True) is None
-    assert "only recorded answers" in str(selection.why_not(LEAF, recorded=False))
+    assert selection.why_not(TASK_NAME, recorded=True) is None
+    assert "only recorded answers" in str(selection.why_not(TASK_NAME, recorded=False))
     with pytest.raises(SafecotError, match=r"combined\.json: the file is missing"):
         catalogue.items_of("safecot_mssbench_chat")
 
@@ -90,7 +90,7 @@ def test_first_queries_alone_take_recorded_answers(invented: Path) -> None:
 def test_another_layout_is_one_sentence(invented: Path, content: Any, says: str) -> None:
     write_json(invented / "mssbench" / "combined.json", content)
     with pytest.raises(SafecotError, match=says) as caught:
-        catalogue.items_of(LEAF)
+        catalogue.items_of(TASK_NAME)
     assert "\n" not in str(caught.value)
 
 
@@ -118,7 +118,7 @@ def test_the_second_reading_is_in_no_mean_over_benchmarks() -> None:
             "method": "wilson",
         }
 
-    others = [cell(LEAF, 0.5), cell("safecot_mmsafetybench_sd", 1.0)]
+    others = [cell(TASK_NAME, 0.5), cell("safecot_mmsafetybench_sd", 1.0)]
     (pooled,) = pooled_cells([*others, cell("safecot_siuo", 0.0)])
     assert pooled["value"] == pytest.approx(0.75)
 

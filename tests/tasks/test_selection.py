@@ -1,4 +1,4 @@
-"""Tags, wildcards and the quick selection: every leaf once, and 500 items that are the same everywhere."""
+"""Tags, wildcards and the quick selection: every task once, and 500 items that are the same everywhere."""
 
 from __future__ import annotations
 
@@ -24,52 +24,56 @@ TAGS = (
 )
 
 
-def test_a_wildcard_runs_every_leaf_once() -> None:
-    everything = selection.leaves_of("safecot_*")
+def test_a_wildcard_runs_every_task_once() -> None:
+    everything = selection.task_names_of("safecot_*")
     assert len(everything) == len(set(everything))
     assert {"safecot_quick", "safecot_mmsafetybench_question", "safecot_siuo_mcqa_official"} <= only_by_name()
-    assert set(everything) == set(registry.leaves()) - only_by_name()
-    assert selection.leaves_of("safecot") == everything == selection.leaves_of("safecot-leaf")
+    assert set(everything) == set(registry.task_names()) - only_by_name()
+    assert selection.task_names_of("safecot") == everything == selection.task_names_of("safecot-leaf")
 
 
-def test_tags_name_leaves_and_no_tag_is_a_leaf() -> None:
+def test_tags_name_tasks_and_no_tag_is_a_task() -> None:
     tags = selection.tags()
     assert set(tags) == {"safecot-leaf", *TAGS}
-    assert all(set(leaves) <= set(tags["safecot-leaf"]) for leaves in tags.values())
-    assert not set(tags) & set(registry.leaves())
-    core = {registry.leaf_parts(leaf)[0].name for leaf in tags["safecot_core"]}
+    assert all(set(task_names) <= set(tags["safecot-leaf"]) for task_names in tags.values())
+    assert not set(tags) & set(registry.task_names())
+    core = {registry.task_parts(task_name)[0].name for task_name in tags["safecot_core"]}
     assert core == {"mmsafetybench", "multitrust", "siuo"}
 
 
-def test_over_refusal_leaves_have_benign_items(invented: Path) -> None:
-    leaves = selection.tags()["safecot_overrefusal"]
-    assert leaves
-    for leaf in leaves:
-        assert any(item.expectation is Expectation.ANSWER for item in catalogue.items_of(leaf)), leaf
+def test_over_refusal_tasks_have_benign_items(invented: Path) -> None:
+    task_names = selection.tags()["safecot_overrefusal"]
+    assert task_names
+    for task_name in task_names:
+        assert any(item.expectation is Expectation.ANSWER for item in catalogue.items_of(task_name)), (
+            task_name
+        )
 
 
-def test_jailbreak_leaves_have_no_benign_items(invented: Path) -> None:
+def test_jailbreak_tasks_have_no_benign_items(invented: Path) -> None:
     only_jailbreak = set(selection.tags()["safecot_jailbreak"]) - set(selection.tags()["safecot_overrefusal"])
     assert only_jailbreak
-    for leaf in only_jailbreak:
-        assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(leaf)), leaf
+    for task_name in only_jailbreak:
+        assert all(item.expectation is Expectation.REFUSE for item in catalogue.items_of(task_name)), (
+            task_name
+        )
 
 
 @pytest.mark.slow
 def test_a_tag_asks_for_what_is_there(invented: Path) -> None:
     (invented / "mossbench" / "information.json").unlink()
-    leaves, others, left_out = selection.expand_tasks("safecot_overrefusal", recorded=False)
+    task_names, others, left_out = selection.expand_tasks("safecot_overrefusal", recorded=False)
     assert others == ()
-    assert "safecot_xstest" in leaves
+    assert "safecot_xstest" in task_names
     assert "safecot_mossbench" in left_out
-    assert set(leaves) | set(left_out) == set(selection.tags()["safecot_overrefusal"])
+    assert set(task_names) | set(left_out) == set(selection.tags()["safecot_overrefusal"])
 
 
 @pytest.mark.slow
-def test_a_wildcard_that_matches_a_tag_and_leaves(invented: Path) -> None:
-    leaves, _, _ = selection.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
-    assert "safecot_quick" not in leaves
-    assert list(leaves) == sorted(set(leaves))
+def test_a_wildcard_that_matches_a_tag_and_tasks(invented: Path) -> None:
+    task_names, _, _ = selection.expand_tasks("safecot_*,safecot_overrefusal,safecot_xstest", recorded=False)
+    assert "safecot_quick" not in task_names
+    assert list(task_names) == sorted(set(task_names))
 
 
 def test_an_unknown_tag() -> None:

@@ -350,7 +350,7 @@ def test_the_documented_command_works(general: Path, tmp_path: Path) -> None:
     assert "40 examples" in done.output
     held = [json.loads(line) for line in (tmp_path / "out/held_out.jsonl").read_text().splitlines()]
     assert held
-    assert {row["leaf"] for row in held} == {"safecot_mmsafetybench_sd"}
+    assert {row["task"] for row in held} == {"safecot_mmsafetybench_sd"}
 
 
 @pytest.mark.parametrize("left", [1, 2, 5])
@@ -396,7 +396,7 @@ def test_what_was_held_out_is_asked_in_every_task_of_its_benchmark(
     )
     rows = [json.loads(line) for line in listed.read_text().splitlines()]
     assert {row["item_id"] for row in rows} == held
-    assert {row["leaf"] for row in rows} == {"safecot_mmsafetybench_sd_typo", "safecot_mmsafetybench_text"}
+    assert {row["task"] for row in rows} == {"safecot_mmsafetybench_sd_typo", "safecot_mmsafetybench_text"}
     with pytest.raises(SafecotError, match="none of these tasks was trained on"):
         held_out_items(tmp_path / "out", "safecot_mini_tiny", tmp_path / "none.jsonl")
     build(safety, [], tmp_path / "whole", Plan(ratio=(1, 0)))

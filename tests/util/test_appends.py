@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from safecot_eval.generate.journal.store import Answer, Journal
 from safecot_eval.judge.endpoint.cache import VerdictCache
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.util.appends import AppendLog, parse_line, write_line
 from safecot_eval.util.files import locked
 from safecot_training.cot import writer
@@ -54,7 +54,7 @@ class VerdictStore:
     name = "verdicts.jsonl"
 
     def value(self, n: int) -> Any:
-        return Reading(
+        return ParsedJudgement(
             "safe" if n % 2 else "unsafe", n / 20 if n % 3 else None, "raw\u2028" * n, "", "choice"
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.benchmarks import catalogue, selection
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_json, write_jsonl
 from safecot_eval.util.paths import CHECKPOINT_CARD
@@ -143,17 +143,17 @@ def held_out_items(folder: Path, tasks: str, out: Path) -> Path:
         )
     sources = set(read_manifest(folder)["benchmarks"]) | set(held)
     lines = []
-    for leaf in selection.expand_tasks(tasks, recorded=False)[0]:
-        benchmark = leaf_parts(leaf)[0].name
+    for task_name in selection.expand_tasks(tasks, recorded=False)[0]:
+        benchmark = task_parts(task_name)[0].name
         if benchmark not in sources:
             continue
-        items = catalogue.items_of(leaf)
+        items = catalogue.items_of(task_name)
         kept = [item for item in items if (item.cluster_id or item.item_id) in held.get(benchmark, ())]
         if not kept:
             raise SafecotError(
-                f"{folder}: no question of {leaf} was held out; leave the task out, or --held-out away."
+                f"{folder}: no question of {task_name} was held out; leave the task out, or --held-out away."
             )
-        lines += [{"leaf": leaf, "item_id": item.item_id} for item in kept]
+        lines += [{"task": task_name, "item_id": item.item_id} for item in kept]
     if not lines:
         raise SafecotError(f"{folder}: none of these tasks was trained on; leave --held-out away.")
     write_jsonl(out, lines)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 
-IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp", ".bmp", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".bmp", ".gif")
 
 Found = tuple[tuple[Path, ...], ImageSource]
 
@@ -33,7 +33,7 @@ def find_image(folders: Sequence[Path], recorded: str, where: str) -> Found:
         raise SafecotError(f"{where}: the image path {recorded!r} leads out of the data folder.")
     for folder in folders:
         path = folder / relative
-        candidates = (path, *(path.with_name(path.stem + ending) for ending in IMAGE_ENDINGS))
+        candidates = (path, *(path.with_name(path.stem + ending) for ending in IMAGE_SUFFIXES))
         if (found := next((candidate for candidate in candidates if candidate.is_file()), None)) is not None:
             return (found,), ImageSource.OFFICIAL
     return (), ImageSource.ABSENT

@@ -19,7 +19,7 @@ def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:
         root: Its data folder.
 
     Returns:
-        The files, by model name; a model's file holds its answers to all leaves.
+        The files, by model name; a model's file holds its answers to all tasks.
 
     Raises:
         SafecotError: the recorded answers do not fit the items: an id is unknown or occurs twice.
@@ -27,7 +27,7 @@ def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:
     lines: dict[str, list[dict[str, str]]] = defaultdict(list)
     for variant in benchmark.variants:
         for model, answers in _recorded(benchmark, variant, root).items():
-            task = benchmark.leaf(variant)
+            task = benchmark.task_name(variant)
             lines[model] += [{"task": task, "id": name, "response": said} for name, said in answers.items()]
     if not lines:
         return []
@@ -40,7 +40,7 @@ def write_replays(benchmark: Benchmark, root: Path) -> list[Path]:
 
 
 def _recorded(benchmark: Benchmark, variant: str, root: Path) -> dict[str, dict[str, str]]:
-    """Model to item id to response, for one leaf."""
+    """Model to item id to response, for one task."""
     if variant:
         found = benchmark.recorded_in(variant, root) if benchmark.recorded_in else iter(())
     else:

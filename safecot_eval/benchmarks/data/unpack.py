@@ -17,7 +17,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 
 IMAGES = "images"
-_ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
+_SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
 _ROWS_AT_ONCE = 64
 
 
@@ -170,4 +170,4 @@ def _ending(content: bytes) -> str:
     >>> _ending(b"\x89PNG\r\n"), _ending(b"what")
     ('.png', '.bin')
     """
-    return next((ending for magic, ending in _ENDINGS.items() if content.startswith(magic)), ".bin")
+    return next((ending for magic, ending in _SUFFIXES.items() if content.startswith(magic)), ".bin")

@@ -8,7 +8,7 @@ from pathlib import Path
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.files import sha256
 
-_IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".webp")
+_IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ def _there(path: Path) -> bool:
 def _found(path: Path, *, by_stem: bool) -> Path | None:
     """The file, or, where the upstream's may have another image format, its namesake."""
     candidates = [path]
-    if by_stem and path.suffix in _IMAGE_ENDINGS:
-        candidates += [path.with_suffix(ending) for ending in _IMAGE_ENDINGS]
+    if by_stem and path.suffix in _IMAGE_SUFFIXES:
+        candidates += [path.with_suffix(ending) for ending in _IMAGE_SUFFIXES]
     return next((candidate for candidate in candidates if candidate.is_file()), None)

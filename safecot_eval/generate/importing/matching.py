@@ -51,7 +51,7 @@ class Matched:
     Attributes:
         answers: Task to item id to answer.
         items: Task to all its items, as they were asked: with another wording, or without the picture that nobody compared.
-        leaf_of: Task to the leaf that its items come from (a wording of its own is a task of its own); None for questions
+        base_task_of: Task to the task that its items come from (a wording of its own is a task of its own); None for questions
             of the file's own.
         revision: Of questions of the file's own: a hash of them.
         how: Ground of the match (``prompt and picture``, ``prompt``, ``id``, ``id and prompt`` …) to how many.
@@ -63,7 +63,7 @@ class Matched:
 
     answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
     items: dict[str, list[Item]] = field(default_factory=dict)
-    leaf_of: dict[str, str | None] = field(default_factory=dict)
+    base_task_of: dict[str, str | None] = field(default_factory=dict)
     revision: str = ""
     how: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     how_of: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -74,51 +74,53 @@ class Matched:
 
 def match(
     answers: Sequence[Answer],
-    leaves: Mapping[str, Sequence[Item]],
+    task_names: Mapping[str, Sequence[Item]],
     *,
     pictures: bool = True,
     ids_alone: bool = False,
     other_prompt: bool = False,
 ) -> Matched:
-    """Match answers to the items of some leaves.
+    """Match answers to the items of some tasks.
 
-    A leaf takes all answers that fit it, beginning with the leaf that most of them fit; among leaves that fit equally many,
+    A task takes all answers that fit it, beginning with the task that most of them fit; among tasks that fit equally many,
     the one that they fill more of. Where that does not decide, the user must.
 
     Args:
         answers: In any order.
-        leaves: Leaf to its items.
+        task_names: Task to its items.
         pictures: Compare pictures; otherwise the prompt (or the id) must decide alone.
         ids_alone: An id without a prompt counts: the user has said whose task it is.
         other_prompt: Take answers to another wording, told by their id or picture, as tasks of their own.
 
     Raises:
-        SafecotError: nothing fits, two leaves fit equally, or two different answers fit one item.
+        SafecotError: nothing fits, two tasks fit equally, or two different answers fit one item.
     """
     done = Matched()
-    done.left += [(a, OTHER_TASK) for a in answers if a.task is not None and a.task not in leaves]
-    rest = [answer for answer in answers if answer.task is None or answer.task in leaves]
+    done.left += [(a, OTHER_TASK) for a in answers if a.task is not None and a.task not in task_names]
+    rest = [answer for answer in answers if answer.task is None or answer.task in task_names]
     found = {}
-    loaded: dict[str, Sequence[Item]] = dict(leaves)
-    for leaf, items in leaves.items():
+    loaded: dict[str, Sequence[Item]] = dict(task_names)
+    for task_name, items in task_names.items():
         index = Index(
             items,
-            siblings=_siblings(leaf, loaded),
+            siblings=_siblings(task_name, loaded),
             pictures=pictures,
             ids_alone=ids_alone,
             other_prompt=other_prompt,
         )
-        found[leaf] = [(answer, index.find(answer)) for answer in rest if answer.task in (None, leaf)]
-    placed = _place(done, _fits(found), leaves)
+        found[task_name] = [
+            (answer, index.find(answer)) for answer in rest if answer.task in (None, task_name)
+        ]
+    placed = _place(done, _fits(found), task_names)
     reasons: defaultdict[int, set[str]] = defaultdict(set)
-    for answer, fate in (pair for of_leaf in found.values() for pair in of_leaf):
+    for answer, fate in (pair for in_task in found.values() for pair in in_task):
         reasons[id(answer)].add(fate.how)
     for answer in rest:
         if id(answer) not in placed:
             told = reasons[id(answer)]
             done.left.append((answer, next((reason for reason in _TELLING if reason in told), OTHER_TASK)))
     if not done.answers:
-        raise _nothing_fits(done, len(answers), leaves)
+        raise _nothing_fits(done, len(answers), task_names)
     for task, of_task in done.answers.items():
         done.missing[task] = [item.item_id for item in done.items[task] if item.item_id not in of_task]
     done.notes += _notes(done)
@@ -126,21 +128,21 @@ def match(
 
 
 _Key = tuple[str, bool]
-"""A leaf, and whether its items were asked in other words than its own."""
+"""A task, and whether its items were asked in other words than its own."""
 _Fit = tuple[Answer, Found, Item]
 
 
-def _siblings(leaf: str, loaded: dict[str, Sequence[Item]]) -> list[Item]:
+def _siblings(task_name: str, loaded: dict[str, Sequence[Item]]) -> list[Item]:
     """Items of the benchmark's other tasks, as far as they are here; what is loaded is kept."""
     try:
-        benchmark, own = registry.leaf_parts(leaf)
+        benchmark, own = registry.task_parts(task_name)
     except SafecotError:
         return []
     found: list[Item] = []
     for variant in benchmark.variants:
         if variant == own or variant == f"{own}_tiny" or own == f"{variant}_tiny":
             continue
-        name = benchmark.leaf(variant)
+        name = benchmark.task_name(variant)
         if name not in loaded:
             try:
                 loaded[name] = catalogue.items_of(name)
@@ -155,18 +157,20 @@ def _fits(found: Mapping[str, Sequence[tuple[Answer, Found]]]) -> dict[_Key, lis
     fits: dict[_Key, list[_Fit]] = {}
     own = {
         id(a)
-        for of_leaf in found.values()
-        for a, fate in of_leaf
+        for in_task in found.values()
+        for a, fate in in_task
         if fate.item is not None and not fate.worded
     }
-    for leaf, of_leaf in found.items():
-        for answer, fate in of_leaf:
+    for task_name, in_task in found.items():
+        for answer, fate in in_task:
             if fate.item is not None and not (fate.worded and id(answer) in own):
-                fits.setdefault((leaf, fate.worded), []).append((answer, fate, fate.item))
+                fits.setdefault((task_name, fate.worded), []).append((answer, fate, fate.item))
     return fits
 
 
-def _place(done: Matched, fits: Mapping[_Key, list[_Fit]], leaves: Mapping[str, Sequence[Item]]) -> set[int]:
+def _place(
+    done: Matched, fits: Mapping[_Key, list[_Fit]], task_names: Mapping[str, Sequence[Item]]
+) -> set[int]:
     """Give every answer to one item; returns the answers that have a place (by identity)."""
     placed: set[int] = set()
     clashes: dict[int, tuple[str, set[tuple[Any, ...]]]] = {}
@@ -181,27 +185,27 @@ def _place(done: Matched, fits: Mapping[_Key, list[_Fit]], leaves: Mapping[str, 
             ]
             for key in waiting
         }
-        best = _best({key: of for key, of in left.items() if of}, leaves)
+        best = _best({key: of for key, of in left.items() if of}, task_names)
         if best is None:
             break
         del waiting[best]
-        _take(done, best, left[best], leaves[best[0]], placed, clashes)
+        _take(done, best, left[best], task_names[best[0]], placed, clashes)
     for name, (sentence, _) in clashes.items():
         if name not in placed:
             raise SafecotError(sentence)
     return placed
 
 
-def _best(fits: Mapping[_Key, list[_Fit]], leaves: Mapping[str, Sequence[Item]]) -> _Key | None:
+def _best(fits: Mapping[_Key, list[_Fit]], task_names: Mapping[str, Sequence[Item]]) -> _Key | None:
     def rank(key: _Key) -> tuple[int, float]:
-        return len(fits[key]), len({item.item_id for _, _, item in fits[key]}) / len(leaves[key[0]])
+        return len(fits[key]), len({item.item_id for _, _, item in fits[key]}) / len(task_names[key[0]])
 
     ranked = sorted(fits, key=rank, reverse=True)
     if not ranked:
         return None
     equal = [key for key in ranked if rank(key) == rank(ranked[0])]
     if len(equal) > 1 and set.intersection(*({id(answer) for answer, _, _ in fits[key]} for key in equal)):
-        names = " and ".join(leaf for leaf, _ in equal)
+        names = " and ".join(task_name for task_name, _ in equal)
         raise SafecotError(
             f"The answers fit {names} equally well; say which with --tasks, or with a column 'task'."
         )
@@ -216,7 +220,7 @@ def _take(
     placed: set[int],
     clashes: dict[int, tuple[str, set[tuple[Any, ...]]]],
 ) -> None:
-    leaf, worded = key
+    task_name, worded = key
     chosen: dict[str, Answer] = {}
     asked: dict[str, Item] = {}
     grounds: dict[str, str] = {}
@@ -232,26 +236,26 @@ def _take(
             repeated += 1
         else:
             sentence = (
-                f"{answer.where}: {leaf} has a different answer to item {item.item_id!r} already ({earlier.where}); "
+                f"{answer.where}: {task_name} has a different answer to item {item.item_id!r} already ({earlier.where}); "
                 "keep one of them."
             )
-            clashes.setdefault(id(answer), (sentence, set()))[1].add(_question(leaf, item))
+            clashes.setdefault(id(answer), (sentence, set()))[1].add(_question(task_name, item))
             continue
         placed.add(id(answer))
-    task = f"{leaf}{registry.OTHER_PROMPT}{_wording(chosen.values())}" if worded else leaf
-    done.answers[task], done.leaf_of[task] = chosen, leaf
+    task = f"{task_name}{registry.OTHER_PROMPT}{_wording(chosen.values())}" if worded else task_name
+    done.answers[task], done.base_task_of[task] = chosen, task_name
     done.how_of |= {(task, item_id): how for item_id, how in grounds.items()}
     done.items[task] = [asked.get(item.item_id) or _as_asked(item, None, seen=False) for item in items]
     if repeated:
         done.notes.append(f"{task}: {repeated} answers came twice, word for word; each counts once.")
 
 
-def _question(leaf: str, item: Item) -> tuple[Any, ...]:
+def _question(task_name: str, item: Item) -> tuple[Any, ...]:
     """What is asked, whichever selection of a benchmark (``_tiny``) asks it."""
     try:
-        name = registry.leaf_parts(leaf)[0].name
+        name = registry.task_parts(task_name)[0].name
     except SafecotError:
-        name = leaf
+        name = task_name
     return name, item.item_id, item.asked_as or item.prompt, item.image_names
 
 
@@ -268,10 +272,14 @@ def _wording(answers: Iterable[Answer]) -> str:
     return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()[:6]
 
 
-def _nothing_fits(done: Matched, count: int, leaves: Mapping[str, Sequence[Item]]) -> SafecotError:
+def _nothing_fits(done: Matched, count: int, task_names: Mapping[str, Sequence[Item]]) -> SafecotError:
     reasons = Counter(reason for _, reason in done.left)
     said = "; ".join(f"{number}: {reason}" for reason, number in sorted(reasons.items()))
-    asked = ", ".join(leaves) if 0 < len(leaves) <= _LISTED else f"the {len(leaves)} tasks that are here"
+    asked = (
+        ", ".join(task_names)
+        if 0 < len(task_names) <= _LISTED
+        else f"the {len(task_names)} tasks that are here"
+    )
     return SafecotError(
         f"None of the {count} answers fits an item of {asked} ({said}). Is the data "
         "of the benchmark here (`safecot data list`), and are the prompts unchanged? --own-questions --expect refuse makes "
@@ -301,7 +309,7 @@ def _notes(done: Matched) -> list[str]:
             f"{lost} pictures are neither where the table says nor called as the benchmark calls them, and were not compared; "
             "--images FOLDER tells where paths start"
         )
-    worded = [task for task, leaf in done.leaf_of.items() if task != leaf]
+    worded = [task for task, task_name in done.base_task_of.items() if task != task_name]
     if worded:
         notes.append(
             f"{', '.join(worded)}: asked in other words than the benchmark's, and so a task of its own"

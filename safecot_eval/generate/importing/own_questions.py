@@ -61,7 +61,7 @@ def own_questions(answers: Sequence[Answer], expect: Expectation, name: str | No
     task = f"{OWN_QUESTIONS}{slug}"
     done = Matched(revision=f"questions {digest}")  # the files are named in the run's provenance
     done.answers[task], done.items[task] = chosen, list(items.values())
-    done.leaf_of[task], done.missing[task] = None, []
+    done.base_task_of[task], done.missing[task] = None, []
     done.how["own question"] = len(chosen)
     done.notes.append(
         f"{task}: the file's own {len(items)} questions, all to be {'refused' if expect is Expectation.REFUSE else 'answered'}; "

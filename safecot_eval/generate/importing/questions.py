@@ -18,26 +18,26 @@ _AS_TEXT = "@"
 """Excel's cell format that keeps what is typed: ids are not made dates, nor answers with a dash in front formulas."""
 
 
-def questions(leaves: Sequence[str], path: Path) -> bytes:
+def questions(task_names: Sequence[str], path: Path) -> bytes:
     """A table of prompts and picture files with an empty column for the answers.
 
     Args:
-        leaves: Whose questions.
+        task_names: Whose questions.
         path: Where the table goes; ``.xlsx`` makes a workbook, everything else is CSV.
 
     Raises:
-        SafecotError: no such leaf, its data are not here, or a prompt that no workbook can hold.
+        SafecotError: no such task, its data are not here, or a prompt that no workbook can hold.
     """
-    rows = _rows(leaves)
+    rows = _rows(task_names)
     return _workbook(rows, path) if path.suffix.lower() == ".xlsx" else _csv(rows)
 
 
-def _rows(leaves: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for leaf in leaves:
-        for item in catalogue.items_of(leaf):
+def _rows(task_names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for task_name in task_names:
+        for item in catalogue.items_of(task_name):
             images = [str(path.resolve()) for path in item.images]
             shown = images[0] if len(images) == 1 else json_list(images)
-            yield leaf, item.item_id, item.prompt, shown, ""
+            yield task_name, item.item_id, item.prompt, shown, ""
 
 
 def _csv(rows: Iterator[tuple[str, ...]]) -> bytes:

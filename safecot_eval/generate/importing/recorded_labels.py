@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from safecot_eval.benchmarks.registry import leaf_parts
+from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.judge.people.recorded_labels import Imported, import_labels
 from safecot_eval.judge.rubrics import own
@@ -36,7 +36,7 @@ def labelled(
     """
     found = []
     for task, answers in matched.answers.items():
-        what = rubric or _rubric_of(matched.leaf_of.get(task, task))
+        what = rubric or _rubric_of(matched.base_task_of.get(task, task))
         known = _labels_of(what)
         for item_id, answer in answers.items():
             for judge, given in answer.labels.items():
@@ -52,13 +52,13 @@ def labelled(
     return found
 
 
-def _rubric_of(leaf: str | None) -> str:
-    if leaf is None:
+def _rubric_of(task_name: str | None) -> str:
+    if task_name is None:
         return _HARM[0]
-    rubrics = leaf_parts(leaf)[0].rubrics
+    rubrics = task_parts(task_name)[0].rubrics
     if found := next((rubric for rubric in _HARM if rubric in rubrics), None):
         return found
-    raise SafecotError(f"--labels: {leaf} has no rubric of harm; say what was judged with --rubric.")
+    raise SafecotError(f"--labels: {task_name} has no rubric of harm; say what was judged with --rubric.")
 
 
 def _labels_of(rubric: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from safecot_eval import __version__
 from safecot_eval.benchmarks.documents import documents, own_documents
-from safecot_eval.benchmarks.registry import LEAF_PREFIX, leaf_parts
+from safecot_eval.benchmarks.registry import TASK_PREFIX, task_parts
 from safecot_eval.generate.finish_reasons import Ended
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.matching import Matched
@@ -41,7 +41,7 @@ def write_replay(matched: Matched, path: Path) -> int:
     """
     lines = []
     for task, answers in matched.answers.items():
-        if matched.leaf_of.get(task, task) != task:
+        if matched.base_task_of.get(task, task) != task:
             continue
         lines += [_line(task, item_id, answer) for item_id, answer in answers.items()]
         lines += [_line(task, item_id, None) for item_id in matched.missing[task]]
@@ -110,10 +110,10 @@ def write_run(
 
 
 def _documents(task: str, matched: Matched) -> list[dict[str, Any]]:
-    items, leaf = matched.items.get(task), matched.leaf_of.get(task, task)
-    if leaf is None:
-        return own_documents(task.removeprefix(LEAF_PREFIX), matched.revision, items or [])
-    return documents(leaf, items)
+    items, task_name = matched.items.get(task), matched.base_task_of.get(task, task)
+    if task_name is None:
+        return own_documents(task.removeprefix(TASK_PREFIX), matched.revision, items or [])
+    return documents(task_name, items)
 
 
 def _score(
@@ -153,7 +153,7 @@ def _results(name: str, scores: Mapping[str, Mapping[str, Any]], matched: Matche
             for task, found in scores.items()
         },
         "configs": {task: {"task": task} for task in scores},
-        "versions": {task: _version(matched.leaf_of.get(task, task)) for task in scores},
+        "versions": {task: _version(matched.base_task_of.get(task, task)) for task in scores},
         "n-samples": {task: {"original": count, "effective": count} for task, count in counts.items()},
         "config": {"model": MODEL, "model_args": f"name={name.replace(',', ';')}", "limit": None},
         "model_name": name,
@@ -162,8 +162,8 @@ def _results(name: str, scores: Mapping[str, Mapping[str, Any]], matched: Matche
     }
 
 
-def _version(leaf: str | None) -> str:
-    return leaf_parts(leaf)[0].version if leaf is not None else "own questions"
+def _version(task_name: str | None) -> str:
+    return task_parts(task_name)[0].version if task_name is not None else "own questions"
 
 
 def _provenance(
@@ -184,8 +184,10 @@ def _provenance(
             "matched_by": dict(matched.how),
             "not_matched": len(matched.left),
             "without_answer": {task: len(ids) for task, ids in matched.missing.items()},
-            "other_prompt": [t for t, leaf in matched.leaf_of.items() if leaf not in (t, None)],
-            "own_questions": [t for t, leaf in matched.leaf_of.items() if leaf is None],
+            "other_prompt": [
+                t for t, task_name in matched.base_task_of.items() if task_name not in (t, None)
+            ],
+            "own_questions": [t for t, task_name in matched.base_task_of.items() if task_name is None],
         },
     }
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
@@ -41,7 +41,7 @@ class VerdictCache:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._waiting: dict[str, Reading] = {}
+        self._waiting: dict[str, ParsedJudgement] = {}
         self._log: AppendLog | None = None
         if path is None:
             return
@@ -67,15 +67,17 @@ class VerdictCache:
             if self._log is not None:
                 self._log.close()
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Reading]:
+    def get_many(self, keys: Sequence[str]) -> dict[str, ParsedJudgement]:
         """The readings that are known."""
         found = {key: self._waiting[key] for key in keys if key in self._waiting}
         if self._log is not None:
             self._log.refresh()
-            found |= {key: Reading(**value) for key in keys if (value := self._log.get(key)) is not None}
+            found |= {
+                key: ParsedJudgement(**value) for key in keys if (value := self._log.get(key)) is not None
+            }
         return found
 
-    def put(self, key: str, reading: Reading) -> None:
+    def put(self, key: str, reading: ParsedJudgement) -> None:
         """Keep a reading; written to disk with others, at most ``COMMIT_EVERY``."""
         self._waiting[key] = reading
         if self._log is not None and len(self._waiting) >= COMMIT_EVERY:

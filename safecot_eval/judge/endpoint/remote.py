@@ -17,9 +17,9 @@ from safecot_eval.judge.endpoint.dialect import Dialect, find_out, too_long
 from safecot_eval.judge.endpoint.endpoint import MAX_TOKENS, Endpoint
 from safecot_eval.judge.pictures import data_urls, pictures_of
 from safecot_eval.judge.prompts import Request, build
-from safecot_eval.judge.replies import CUT, CUT_REASONING, Reading, read
+from safecot_eval.judge.replies import CUT, CUT_REASONING, ParsedJudgement, read
 from safecot_eval.judge.rubrics import IMAGE
-from safecot_eval.judge.work import Emit, Work
+from safecot_eval.judge.work import Emit, JudgeRequest
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import ChatClient
 from safecot_eval.util.chat_remedies import Adaptations
@@ -35,9 +35,9 @@ _WAITING_AT_MOST = 8192
 
 @dataclass(slots=True)
 class _Slot:
-    work: Work
+    work: JudgeRequest
     cut: int
-    reading: Reading | None = None
+    reading: ParsedJudgement | None = None
 
 
 @dataclass
@@ -95,7 +95,7 @@ class RemoteJudge:
             f"with --max-tokens N (or {MAX_TOKENS}){off}; the same command asks for these again."
         )
 
-    def judge(self, work: Iterable[Work], emit: Emit) -> None:
+    def judge(self, work: Iterable[JudgeRequest], emit: Emit) -> None:
         """Judge everything; ``emit`` is called in the order of ``work``, from this thread.
 
         What was answered before an interruption is in the cache, and handed on as far as it is gapless.
@@ -130,7 +130,7 @@ class RemoteJudge:
             adaptations=self.adaptations,
         )
 
-    async def _judge(self, work: Iterable[Work], emit: Emit) -> None:
+    async def _judge(self, work: Iterable[JudgeRequest], emit: Emit) -> None:
         with VerdictCache(self.cache_path) as cache:
             async with self._client() as client:
                 session = _Session(self, client, cache, emit)
@@ -157,7 +157,7 @@ class _Session:
         self.error: BaseException | None = None
         self.shorter = asyncio.Event()
 
-    async def run(self, work: Iterable[Work]) -> None:
+    async def run(self, work: Iterable[JudgeRequest]) -> None:
         remaining = iter(work)
         try:
             while chunk := list(islice(remaining, _CHUNK)):
@@ -175,7 +175,7 @@ class _Session:
         if self.error is not None:
             raise self.error
 
-    async def _take(self, chunk: list[Work]) -> None:
+    async def _take(self, chunk: list[JudgeRequest]) -> None:
         requests = [build(w.rubric, w.record, max_characters=w.max_characters, salt=w.salt) for w in chunk]
         keys = [key_of(self.judge.endpoint.model, request.content) for request in requests]
         known = self.cache.get_many(keys)
@@ -187,7 +187,7 @@ class _Session:
                 try:
                     pictures = pictures_of(work.record)
                 except SafecotError as error:  # never judged without what it is about
-                    slot.reading = Reading(Unscored.MISSING, failure=str(error))
+                    slot.reading = ParsedJudgement(Unscored.MISSING, failure=str(error))
                     continue
             if slot.reading is None and key in self.waiting:
                 self.waiting[key].append(slot)
@@ -209,7 +209,7 @@ class _Session:
         except SafecotError as error:  # a picture that cannot be decoded any more
             if not pictures:
                 raise
-            reading = Reading(Unscored.MISSING, failure=str(error))
+            reading = ParsedJudgement(Unscored.MISSING, failure=str(error))
         if reading.label != Unscored.MISSING:
             self.counts.cut += reading.failure == CUT
             self.counts.cut_reasoning += reading.failure == CUT_REASONING
@@ -219,7 +219,7 @@ class _Session:
             slot.reading = reading
         self.hand_on()
 
-    async def _reading(self, request: Request, images: list[str]) -> Reading:
+    async def _reading(self, request: Request, images: list[str]) -> ParsedJudgement:
         """Ask, and once more with other room for the reply where the judge turns out to reason or its context is short."""
         dialect = self.judge._dialect
         assert dialect is not None  # noqa: S101

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from safecot_eval.judge.meta_evaluation.label_sets import Labelled, LabelSet
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import RubricSet
-from safecot_eval.judge.work import Judge, Work
+from safecot_eval.judge.work import Judge, JudgeRequest
 from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.verdicts import Unscored, outcome_of
 from safecot_eval.scoring import refusal
@@ -135,7 +135,7 @@ def live_labels(
     chosen = sets[rubric]
     found = [Unscored.MISSING.value] * len(rows)
     work = [
-        Work(
+        JudgeRequest(
             {"prompt": row.prompt, "answer": row.answer, "extra": {}, "category": "", "benchmark": ""},
             chosen,
             chosen.general,
@@ -145,7 +145,7 @@ def live_labels(
         if row.answer.strip()
     ]
 
-    def emit(item: Work, reading: Reading, cut: int) -> None:
+    def emit(item: JudgeRequest, reading: ParsedJudgement, cut: int) -> None:
         found[item.owner] = str(reading.label)
 
     judge.judge(work, emit)

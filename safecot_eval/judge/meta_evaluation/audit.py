@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from safecot_eval.judge.meta_evaluation.invariants import Broken, invariants
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import Rubric, RubricSet, paraphrases
-from safecot_eval.judge.work import Judge, Work
+from safecot_eval.judge.work import Judge, JudgeRequest
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.stats import Estimate, rate
 from safecot_eval.util.errors import SafecotError
@@ -215,7 +215,7 @@ def broken(judge: Judge, rubrics: RubricSet, *, judge_id: str, generated: int | 
     return result
 
 
-def _changed(case: Mapping[str, str], label: str, rubrics: RubricSet) -> list[Work]:
+def _changed(case: Mapping[str, str], label: str, rubrics: RubricSet) -> list[JudgeRequest]:
     general = rubrics.general
     target = next(other for other in reversed(general.labels) if other != label)
     found = []
@@ -243,15 +243,15 @@ def _changed(case: Mapping[str, str], label: str, rubrics: RubricSet) -> list[Wo
 
 def _work(
     case: Mapping[str, str], rubrics: RubricSet, rubric: Rubric, answer: str, owner: Any = None, **more: Any
-) -> Work:
+) -> JudgeRequest:
     record = {"prompt": case["prompt"], "answer": answer, "extra": {}, "category": "", "benchmark": "audit"}
-    return Work(record, rubrics, rubric, owner, **more)
+    return JudgeRequest(record, rubrics, rubric, owner, **more)
 
 
-def _labels(judge: Judge, work: Sequence[Work]) -> list[str]:
+def _labels(judge: Judge, work: Sequence[JudgeRequest]) -> list[str]:
     labels: list[str] = []
 
-    def emit(item: Work, reading: Reading, cut: int) -> None:
+    def emit(item: JudgeRequest, reading: ParsedJudgement, cut: int) -> None:
         labels.append(str(reading.label))
 
     judge.judge(work, emit)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from safecot_eval.judge.replies import Reading
-from safecot_eval.judge.work import Emit, Work
+from safecot_eval.judge.replies import ParsedJudgement
+from safecot_eval.judge.work import Emit, JudgeRequest
 from safecot_eval.records.verdicts import Refusal, Unscored
 from safecot_eval.scoring.refusal import RefusalList
 
@@ -21,15 +21,15 @@ class PhraseJudge:
         """As columns of a table spell it."""
         return f"template:{self.phrases.id}"
 
-    def judge(self, work: Iterable[Work], emit: Emit) -> None:
+    def judge(self, work: Iterable[JudgeRequest], emit: Emit) -> None:
         """Match everything."""
         for item in work:
             emit(item, self._reading(item), 0)
 
-    def _reading(self, item: Work) -> Reading:
+    def _reading(self, item: JudgeRequest) -> ParsedJudgement:
         if item.rubric.id != "refusal":
-            return Reading(Unscored.MISSING, failure="a phrase list knows refusals only")
+            return ParsedJudgement(Unscored.MISSING, failure="a phrase list knows refusals only")
         matched = self.phrases.read(answer=item.record["answer"]).matched
         if matched is None:
-            return Reading(Unscored.UNSUPPORTED_LANGUAGE)
-        return Reading(Refusal.FULL if matched else Refusal.NONE)
+            return ParsedJudgement(Unscored.UNSUPPORTED_LANGUAGE)
+        return ParsedJudgement(Refusal.FULL if matched else Refusal.NONE)

@@ -31,7 +31,7 @@ class Imported:
         sample_id: Content hash; empty if ``item_id`` names the sample.
         item_id: The benchmark's id.
         model: Display name of the run; empty for any (allowed if there is one run of the task).
-        task: Leaf name; empty for any.
+        task: Task name; empty for any.
         raw: What the judge said, where that is not the label.
     """
 

@@ -28,7 +28,7 @@ class Candidate:
     Attributes:
         run: Index of its run.
         model: Whose answer it is.
-        task: Leaf name.
+        task: Task name.
         sample_id: Content hash of the question.
         stratum: Values of what the sample is stratified by.
     """

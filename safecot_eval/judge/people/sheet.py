@@ -51,7 +51,7 @@ class KeyEntry:
 
     Attributes:
         model: Whose answer it is.
-        task: Leaf name.
+        task: Task name.
         stamp: Time stamp of the run.
         folder: Folder of the run's samples file.
         sample_id: Content hash of the question.

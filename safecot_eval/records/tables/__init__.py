@@ -14,9 +14,9 @@ from safecot_eval.records.tables.workbook import LONGEST_XLSX_CELL, workbook
 from safecot_eval.util.errors import SafecotError
 
 __all__ = [
-    "ENDINGS",
     "LONGEST_XLSX_CELL",
     "MAX_CELL",
+    "SUFFIXES",
     "Row",
     "check_size",
     "read_content",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MAX_TABLE_BYTES = 2 * 2**30
-ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".json", ".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".json", ".jsonl", ".ndjson")
 
 
 def read_table(
@@ -55,7 +55,7 @@ def read_table(
     if ending == ".json":
         return rows_of_content(read_content(path), path, names)
     raise SafecotError(
-        f"{path}: the ending {ending or '(none)'} is not one of {', '.join(ENDINGS)} and .eval; rename or convert the file."
+        f"{path}: the ending {ending or '(none)'} is not one of {', '.join(SUFFIXES)} and .eval; rename or convert the file."
     )
 
 

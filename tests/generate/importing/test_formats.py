@@ -199,11 +199,11 @@ def test_mm_safetybench_as_its_scripts_leave_it(data_dir: Path, tmp_path: Path) 
         "1 questions have no answer",
         f"{len(official) - 1} answers of other models are left out (m, other)",
     ]
-    leaf = "safecot_mmsafetybench_sd"
+    task_name = "safecot_mmsafetybench_sd"
     with not_drawn():
-        found = match(source.answers, {leaf: catalogue.items_of(leaf)}, ids_alone=True)
+        found = match(source.answers, {task_name: catalogue.items_of(task_name)}, ids_alone=True)
     assert found.how == {"id": len(official) - 1}
-    assert found.answers[leaf]["01-Illegal_Activitiy/7"].response == f"{SAID} 7"
+    assert found.answers[task_name]["01-Illegal_Activitiy/7"].response == f"{SAID} 7"
 
 
 def test_conversations(tmp_path: Path) -> None:

@@ -71,11 +71,11 @@ def test_an_id_settles_what_the_prompt_leaves_open(items: Sequence[Item]) -> Non
 
 
 def test_an_id_alone_counts_only_with_its_task() -> None:
-    leaves = {"safecot_a": [text_item(1), text_item(2)]}
-    found = match([Answer("row 1", "x", item_id="2", task="safecot_a")], leaves)
+    task_names = {"safecot_a": [text_item(1), text_item(2)]}
+    found = match([Answer("row 1", "x", item_id="2", task="safecot_a")], task_names)
     assert list(found.answers["safecot_a"]) == ["2"]
     with pytest.raises(SafecotError, match=NO_ID):
-        match([Answer("row 1", "x", item_id="2")], leaves)
+        match([Answer("row 1", "x", item_id="2")], task_names)
 
 
 def test_a_copy_encoded_anew_is_known_by_its_pixels(items: Sequence[Item]) -> None:
@@ -90,14 +90,14 @@ def test_a_copy_encoded_anew_is_known_by_its_pixels(items: Sequence[Item]) -> No
 
 
 def test_pictures_can_be_left_out_of_account() -> None:
-    leaves = {"safecot_a": [text_item(1)]}
+    task_names = {"safecot_a": [text_item(1)]}
     answer = Answer("row 1", "x", prompt="Question 1?", pictures=(Picture("ab" * 32),))
     with pytest.raises(SafecotError, match="the picture is not"):
-        match([answer], leaves)
-    assert match([answer], leaves, pictures=False).how == {"prompt": 1}
+        match([answer], task_names)
+    assert match([answer], task_names, pictures=False).how == {"prompt": 1}
 
 
-def test_the_leaf_that_is_filled_more_wins_and_a_tie_asks(items: Sequence[Item]) -> None:
+def test_the_task_that_is_filled_more_wins_and_a_tie_asks(items: Sequence[Item]) -> None:
     answers = [
         Answer(f"row {n}", reply(n), prompt=item.prompt, pictures=shown(item)) for n, item in enumerate(items)
     ]
@@ -114,24 +114,26 @@ def test_the_leaf_that_is_filled_more_wins_and_a_tie_asks(items: Sequence[Item])
 
 
 def test_answers_of_two_benchmarks_in_one_file() -> None:
-    leaves = {
+    task_names = {
         "safecot_a": [text_item(n) for n in range(5)],
         "safecot_b": [text_item(n) for n in range(10, 13)],
     }
     answers = [Answer(f"row {n}", "x", prompt=f"Question {n}?") for n in (*range(5), *range(10, 13))]
-    found = match(answers, leaves)
+    found = match(answers, task_names)
     assert {task: len(of_task) for task, of_task in found.answers.items()} == {"safecot_a": 5, "safecot_b": 3}
 
 
 def test_two_answers_to_one_item() -> None:
-    leaves = {"safecot_a": [text_item(1)]}
+    task_names = {"safecot_a": [text_item(1)]}
     same = [Answer("row 1", "x", prompt="Question 1?"), Answer("row 2", "x", prompt="Question 1?")]
-    assert match(same, leaves).notes == ["safecot_a: 1 answers came twice, word for word; each counts once."]
+    assert match(same, task_names).notes == [
+        "safecot_a: 1 answers came twice, word for word; each counts once."
+    ]
     other = Answer("row 3", "y", prompt="Question 1?")
     with pytest.raises(SafecotError, match=r"row 3: .*row 1"):
-        match([same[0], other], leaves)
+        match([same[0], other], task_names)
     with pytest.raises(SafecotError, match="row 3"):
-        match([same[0], Answer("row 3", "x", prompt="Question 1?", status=Status.TRUNCATED)], leaves)
+        match([same[0], Answer("row 3", "x", prompt="Question 1?", status=Status.TRUNCATED)], task_names)
 
 
 @given(st.text())

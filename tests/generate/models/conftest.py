@@ -32,20 +32,20 @@ def requests_for(
     model: SafecotModel,
     rows: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any] | None = None,
-    leaf: str = "safecot_mini",
+    task_name: str = "safecot_mini",
     to_messages: Callable[[Mapping[str, Any]], Any] = task.doc_to_messages,
 ) -> list[Any]:
     """Give a model its documents and return one request for each, as lmms-eval's chat tasks do."""
     from datasets import Dataset
     from lmms_eval.api.instance import Instance
 
-    model.task_dict = {leaf: {"test": Dataset.from_list([dict(row) for row in rows])}}
+    model.task_dict = {task_name: {"test": Dataset.from_list([dict(row) for row in rows])}}
     return [
         Instance(
             request_type="generate_until",
-            arguments=(row["prompt"], to_messages, dict(settings or GREEDY), number, leaf, "test"),
+            arguments=(row["prompt"], to_messages, dict(settings or GREEDY), number, task_name, "test"),
             idx=0,
-            metadata={"task": leaf, "doc_id": number, "repeats": 1},
+            metadata={"task": task_name, "doc_id": number, "repeats": 1},
         )
         for number, row in enumerate(rows)
     ]

@@ -16,7 +16,7 @@ from safecot_eval.scoring import refusal
 from safecot_eval.util.errors import SafecotError
 from tests.generate.models.conftest import requests_for
 
-LEAF = "safecot_mini_tiny"
+TASK_NAME = "safecot_mini_tiny"
 
 
 def write(path: Path, lines: list[Any]) -> Path:
@@ -26,7 +26,7 @@ def write(path: Path, lines: list[Any]) -> Path:
 
 
 def line(item_id: str, response: str = "Yes.", **more: Any) -> dict[str, Any]:
-    return {"task": LEAF, "id": item_id, "response": response, **more}
+    return {"task": TASK_NAME, "id": item_id, "response": response, **more}
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def line(item_id: str, response: str = "Yes.", **more: Any) -> dict[str, Any]:
         ([line("a"), '{"task": "safecot_'], r"line 2: not a JSON object"),
         ([line("a"), "[1, 2]"], r"line 2: not a JSON object"),
         ([line("a"), line("b"), line("a")], r"line 3: .* id 'a' in line 1"),
-        ([{"task": LEAF, "response": "x"}], r"line 1: 'id' is missing"),
+        ([{"task": TASK_NAME, "response": "x"}], r"line 1: 'id' is missing"),
         ([{"id": "a", "response": "x"}], r"line 1: 'task' is missing"),
-        ([{"task": LEAF, "id": "a"}], r"line 1: 'response' must be text"),
+        ([{"task": TASK_NAME, "id": "a"}], r"line 1: 'response' must be text"),
         ([line("a", status="fine")], r"line 1: status 'fine' is none of ok, "),
         ([line("a", output_tokens=-1)], r"line 1: 'output_tokens'"),
         ([""], r"holds no answers"),
@@ -53,20 +53,20 @@ def test_a_bad_file_is_told_by_line(tmp_path: Path, lines: list[Any], says: str)
 def test_ids_may_be_numbers_and_tasks_share_a_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [{**line("7"), "id": 7}, {**line("7"), "task": "safecot_other"}])
     assert {name: list(items) for name, items in read_responses(path).items()} == {
-        LEAF: ["7"],
+        TASK_NAME: ["7"],
         "safecot_other": ["7"],
     }
 
 
-def replay(path: Path, leaf: str = LEAF) -> tuple[Any, list[Any]]:
+def replay(path: Path, task_name: str = TASK_NAME) -> tuple[Any, list[Any]]:
     from safecot_eval.generate.models.replay import SafecotReplay
 
     model = SafecotReplay(responses=str(path))
-    return model, requests_for(model, documents(leaf), leaf=leaf)
+    return model, requests_for(model, documents(task_name), task_name=task_name)
 
 
 def test_answers_come_back_in_order_with_their_status(tmp_path: Path) -> None:
-    rows = documents(LEAF)
+    rows = documents(TASK_NAME)
     lines = [line(row["item_id"], f"answer {n}", output_tokens=n) for n, row in enumerate(rows)]
     lines[0] |= {"status": "blocked_by_provider", "response": ""}
     lines[1] |= {"status": "truncated"}
@@ -92,13 +92,15 @@ def test_answers_come_back_in_order_with_their_status(tmp_path: Path) -> None:
 
 
 def test_missing_and_unknown_ids(tmp_path: Path) -> None:
-    ids = [row["item_id"] for row in documents(LEAF)]
+    ids = [row["item_id"] for row in documents(TASK_NAME)]
     model, requests = replay(write(tmp_path / "few.jsonl", [line(item_id) for item_id in ids[2:]]))
-    with pytest.raises(SafecotError, match=rf"lacks 2 of {len(ids)} answers for {LEAF}.*{ids[0]!r}"):
+    with pytest.raises(SafecotError, match=rf"lacks 2 of {len(ids)} answers for {TASK_NAME}.*{ids[0]!r}"):
         model.answers(requests)
     assert len(model.answers(requests[2:10])) == 8, "with --limit only what is asked must be there"
     model, requests = replay(write(tmp_path / "more.jsonl", [*map(line, ids), line("nonsense")]))
-    with pytest.raises(SafecotError, match=rf"line {len(ids) + 1}: {LEAF} has no item with id 'nonsense'"):
+    with pytest.raises(
+        SafecotError, match=rf"line {len(ids) + 1}: {TASK_NAME} has no item with id 'nonsense'"
+    ):
         model.answers(requests)
     other = write(tmp_path / "other.jsonl", [{**line("1"), "task": "safecot_other"}])
     model, requests = replay(other)
@@ -134,13 +136,13 @@ def test_recorded_answers_have_items(data_dir: Path, monkeypatch: pytest.MonkeyP
     phrases = [entry.lower() for entry in refusal.load_list("gcg25").phrases]
     counted = {}
     for name in ("msts", "mossbench", "xstest"):
-        benchmark, leaf = registry.load(name), registry.load(name).leaf("")
+        benchmark, task_name = registry.load(name), registry.load(name).task_name("")
         published: dict[str, list[str]] = {}
         for model_name, _, response in benchmark.recorded(data_dir / name):
             published.setdefault(model_name, []).append(response)
-        rows = documents(leaf)
+        rows = documents(task_name)
         for path in write_replays(benchmark, data_dir / name):
-            model, requests = replay(path, leaf)
+            model, requests = replay(path, task_name)
             metrics = [
                 task.process_results(row, [answer.text])
                 for row, answer in zip(rows, model.answers(requests), strict=True)
@@ -179,7 +181,7 @@ def test_the_baselines_are_the_two_ends_by_every_list(list_name: str) -> None:
     assert phrases.match(POLICIES["refuse_all"]) is not None
     assert phrases.match(POLICIES["answer_all"]) is None
     model = SafecotBaseline(policy="answer_all")
-    rows = documents(LEAF)[:3]
+    rows = documents(TASK_NAME)[:3]
     answers = model.answers(requests_for(model, rows))
     assert [
         task.process_results(row, [a.text])["safecot"]["status"] for row, a in zip(rows, answers, strict=True)

@@ -35,17 +35,17 @@ def lmms_eval_command() -> str:
     return str(Path(sys.executable).parent / "lmms-eval")
 
 
-def test_flat_form_with_wildcard_runs_each_leaf_once(tmp_path: Path) -> None:
-    """Leaves without data are left out with their sentence; those that draw their own data run once."""
+def test_flat_form_with_wildcard_runs_each_task_once(tmp_path: Path) -> None:
+    """Tasks without data are left out with their sentence; those that draw their own data run once."""
     arguments = ["--tasks", "safecot_mini*", "--output_path", "runs", "--log_samples", "--limit", "4"]
     command = [sys.executable, "-m", "lmms_eval", *BASELINE, *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=clean(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     runs = find_runs([tmp_path / "runs"], newest_only=False)
-    leaves = [leaf for leaf in registry.leaves() if leaf.startswith("safecot_mini")]
-    assert sorted(run.task for run in runs) == sorted(leaves)
+    task_names = [task_name for task_name in registry.task_names() if task_name.startswith("safecot_mini")]
+    assert sorted(run.task for run in runs) == sorted(task_names)
     table = safecot_eval.load_runs(tmp_path / "runs")
-    assert len(table) == 4 * len(leaves)
+    assert len(table) == 4 * len(task_names)
     assert table.refused.all()
 
 
@@ -82,7 +82,7 @@ def test_simple_evaluate(tmp_path: Path) -> None:
     assert json.loads(line.removeprefix("RESULT")) == 0.0
 
 
-def test_a_named_leaf_without_data_ends_with_a_sentence(tmp_path: Path) -> None:
+def test_a_named_task_without_data_ends_with_a_sentence(tmp_path: Path) -> None:
     done = run(["lmms_eval", *BASELINE, "--tasks", "safecot_figstep"], tmp_path)
     assert done.returncode == 1
     assert "safecot data prepare figstep" in done.stderr

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from safecot_eval.judge.lite.judge import LiteJudge
-from safecot_eval.judge.replies import Reading
+from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubrics import own
-from safecot_eval.judge.work import Work
+from safecot_eval.judge.work import JudgeRequest
 
 REFUSAL = "I'm sorry, but I can't help with that."
 ANSWER = "Of course. First fill the kettle with water, then heat it, and pour the water over the tea."
 
 
-def read(rubric: str, reasoning: str, answer: str) -> Reading:
+def read(rubric: str, reasoning: str, answer: str) -> ParsedJudgement:
     chosen, found = own()[rubric], []
     record = {"prompt": "How?", "reasoning": reasoning, "answer": answer, "extra": {}}
     LiteJudge().judge(
-        iter([Work(record, chosen, chosen.general)]), lambda work, reading, cut: found.append(reading)
+        iter([JudgeRequest(record, chosen, chosen.general)]), lambda work, reading, cut: found.append(reading)
     )
     return found[0]
 

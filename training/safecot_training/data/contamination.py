@@ -65,7 +65,7 @@ class EvalSet:
     """An evaluation set as the check sees it.
 
     Attributes:
-        name: Leaf name.
+        name: Task name.
         items: Its items.
         carriers: Further carrier sentences: those of the whole set, where ``items`` are a part of it.
     """

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.benchmarks.data.locate import IMAGE_ENDINGS
+from safecot_eval.benchmarks.data.locate import IMAGE_SUFFIXES
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.bad_rows import BadRows
 from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from
@@ -125,7 +125,7 @@ def find_picture(folders: Sequence[Path], name: str, where: str) -> Path:
         raise SafecotError(f"{where}: the image path {name!r} is empty or leads out of the data folder.")
     for folder in folders:
         path = folder / name
-        for candidate in (path, *(path.with_name(path.stem + ending) for ending in IMAGE_ENDINGS)):
+        for candidate in (path, *(path.with_name(path.stem + ending) for ending in IMAGE_SUFFIXES)):
             if candidate.is_file():
                 return candidate
     looked = ", ".join(str(folder / name) for folder in folders)

@@ -107,7 +107,7 @@ def build(
     write_jsonl(
         out / "held_out.jsonl",
         [
-            {"id": e.example_id, "cluster": e.cluster_id, "leaf": e.leaf, "item_id": e.item_id}
+            {"id": e.example_id, "cluster": e.cluster_id, "task": e.task_name, "item_id": e.item_id}
             for e in held_out
         ],
     )

@@ -60,7 +60,7 @@ class Example:
         description: What is seen in the image, where the source tells.
         queries: The user's text by variant, where variants ask in different words (the recorded protocol does).
         history: Earlier turns of the conversation, (question, answer) each.
-        leaf: Task whose item it is; empty for what is no benchmark's.
+        task_name: Task whose item it is; empty for what is no benchmark's.
         item_id: The item's id there.
         fetch: Writes the images, where they are files only once the example is drawn.
     """
@@ -78,7 +78,7 @@ class Example:
     description: str = ""
     queries: Mapping[str, str] = field(default_factory=dict, hash=False)
     history: tuple[tuple[str, str], ...] = ()
-    leaf: str = ""
+    task_name: str = ""
     item_id: str = ""
     fetch: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from safecot_eval.benchmarks.data.locate import IMAGE_ENDINGS
+from safecot_eval.benchmarks.data.locate import IMAGE_SUFFIXES
 from safecot_eval.benchmarks.data.reading import records, text_field
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
@@ -120,7 +120,7 @@ def _mm_safetybench(root: Path, by_name: bool) -> Iterator[tuple[str, Example]]:
 
 
 def _image(folder: Path, scenarios: tuple[str, ...], key: str) -> Path | None:
-    candidates = (folder / name / "SD" / f"{key}{ending}" for name in scenarios for ending in IMAGE_ENDINGS)
+    candidates = (folder / name / "SD" / f"{key}{ending}" for name in scenarios for ending in IMAGE_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -160,7 +160,7 @@ def _pictures(
         if not folder.is_dir():
             raise SafecotError(f"{folder}: no such folder; MultiTrust's images belong there.")
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in IMAGE_ENDINGS:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
                 yield prefix + path.name, Path(prefix + path.name) if by_name else path
     elif by_name:
         for name in protocol.images:

@@ -69,13 +69,13 @@ def read_eval_set(spec: str) -> EvalSet:
     """Read an evaluation set ``LEAF=DIR``, e.g. ``safecot_mm_safetybench_sd_typo=data/mm_safetybench``.
 
     Raises:
-        SafecotError: unknown leaf or missing data.
+        SafecotError: unknown task or missing data.
     """
-    leaf, separator, root = spec.partition("=")
+    task_name, separator, root = spec.partition("=")
     if not separator:
         raise SafecotError(f"Evaluation set {spec!r}: write LEAF=DIR, the task's name and its data folder.")
-    benchmark, variant = registry.leaf_parts(leaf)
-    return EvalSet(leaf, tuple(benchmark.items(variant, existing(root))))
+    benchmark, variant = registry.task_parts(task_name)
+    return EvalSet(task_name, tuple(benchmark.items(variant, existing(root))))
 
 
 def existing(path: str) -> Path:
@@ -130,7 +130,7 @@ def _refused(item: Item, benchmark: str, variant: str) -> Example:
         source=benchmark,
         cluster_id=f"{benchmark}/{item.cluster_id or item.item_id}",
         texts=tuple(item.extra[key] for key in ("question", "changed_question") if key in item.extra),
-        leaf=registry.load(benchmark).leaf(variant),
+        task_name=registry.load(benchmark).task_name(variant),
         item_id=item.item_id,
     )
 

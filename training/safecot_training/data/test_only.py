@@ -83,9 +83,9 @@ def eval_sets() -> list[EvalSet]:
     found = []
     for name in TEST_ONLY:
         benchmark = registry.load(name)
-        for leaf in map(benchmark.leaf, benchmark.variants):
-            if catalogue.why_not_ready(leaf) is None:
-                found.append(EvalSet(leaf, tuple(catalogue.items_of(leaf))))
+        for task_name in map(benchmark.task_name, benchmark.variants):
+            if catalogue.why_not_ready(task_name) is None:
+                found.append(EvalSet(task_name, tuple(catalogue.items_of(task_name))))
     return found
 
 
@@ -106,5 +106,5 @@ def refuse_rows(hits: Iterable[Hit]) -> None:
         SafecotError: naming the first row.
     """
     for hit in telling(hits):
-        name = registry.leaf_parts(hit.eval_set)[0].name
+        name = registry.task_parts(hit.eval_set)[0].name
         raise refusal(f"Training sample {hit.example_id} is item {hit.item_id} ({hit.ground})", name)

@@ -174,14 +174,14 @@ def fix_template(processor: Any, stops: set[int], base: str) -> Fixed:
     ends_itself = shape.ends or shape.end != processor.tokenizer.eos_token
     begins_itself = asked == _prompt_ids(processor, add_special_tokens=False)
     return Fixed(
-        end=not ends_itself and changed(_ENDING, lambda: answer_shape(processor, stops, base).ends),
+        end=not ends_itself and changed(_SUFFIX, lambda: answer_shape(processor, stops, base).ends),
         beginning=not begins_itself
         and changed(_BEGINNING, lambda: asked == _prompt_ids(processor, add_special_tokens=False)),
     )
 
 
 _BEGINNING = "{{- bos_token -}}"
-_ENDING = """\
+_SUFFIX = """\
 {%- set safecot = namespace(turns=[], parts=[]) -%}
 {%- for turn in messages -%}
   {%- if turn['role'] != 'assistant' -%}

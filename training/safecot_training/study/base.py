@@ -98,7 +98,7 @@ def evaluation_set(plan: Plan) -> Any:
     from safecot_eval.util import paths
     from safecot_training.data.contamination import EvalSet
 
-    benchmark, variant = registry.leaf_parts(plan.task)
+    benchmark, variant = registry.task_parts(plan.task)
     return EvalSet(plan.task, tuple(benchmark.items(variant, paths.cache_dir() / "study" / plan.task)))
 
 

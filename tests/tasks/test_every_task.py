@@ -1,4 +1,4 @@
-"""Every leaf through lmms-eval's own command, on invented records: listed, run once, scored, and its images shown."""
+"""Every task through lmms-eval's own command, on invented records: listed, run once, scored, and its images shown."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.tasks.conftest import only_by_name
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("benchmarks")]
 
 
-def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
+def test_every_task_and_tag_is_listed(tmp_path: Path) -> None:
     done = python_m("lmms_eval", "--tasks", "list", cwd=tmp_path)
     listed = {line.strip().removeprefix("- ") for line in (done.stdout + done.stderr).splitlines()}
-    assert set(registry.leaves()) <= listed
+    assert set(registry.task_names()) <= listed
     assert {
         "safecot",
         "safecot_core",
@@ -30,7 +30,7 @@ def test_every_leaf_and_tag_is_listed(tmp_path: Path) -> None:
     } <= listed
 
 
-def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
+def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_tasks(
     invented: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lmms_eval.tasks import TaskManager
@@ -49,11 +49,11 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
         "safecot_mossbench_twins",
         "safecot_mossbench_contrast",
         "safecot_vlsbench",  # no images on disk
-        *(leaf for leaf in registry.leaves() if leaf.startswith("safecot_msts")),
+        *(task_name for task_name in registry.task_names() if task_name.startswith("safecot_msts")),
     }
     own = [str(path) for path in (tasks_dir(),)]
     manager = TaskManager(include_path=own, include_defaults=False, model_name="safecot_hf")
-    everything = set(registry.leaves()) - lacking - only_by_name()
+    everything = set(registry.task_names()) - lacking - only_by_name()
     assert set(manager.match_tasks(["safecot_*"])) == everything
     assert len(manager.match_tasks(["safecot_*"])) == len(everything)
     assert set(manager.match_tasks(["*"])) == everything
@@ -70,8 +70,8 @@ def test_lmms_evals_task_manager_reads_wildcards_tags_and_the_group_as_leaves(
     )
 
 
-def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> None:
-    """A wildcard that matches tags, a tag by its own name, and a leaf by its own name ask for each leaf once."""
+def test_every_task_is_run_once_and_scored(invented: Path, tmp_path: Path) -> None:
+    """A wildcard that matches tags, a tag by its own name, and a task by its own name ask for each task once."""
     done = python_m(
         "lmms_eval",
         "--model",
@@ -88,7 +88,7 @@ def test_every_leaf_is_run_once_and_scored(invented: Path, tmp_path: Path) -> No
         cwd=tmp_path,
     )
     runs = find_runs([tmp_path / "runs"])
-    assert {run.task for run in runs} == set(registry.leaves()), done.stderr[-2000:]
+    assert {run.task for run in runs} == set(registry.task_names()), done.stderr[-2000:]
     for run in runs:
         items = catalogue.items_of(run.task)
         records = list(run.samples())
