@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.util.errors import SafecotError
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, prepare and verify benchmark data."""
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.cli.submit import RELATIONSHIPS
 from safecot_eval.util.errors import SafecotError
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Write results in the forms of other collections."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.cli.judge_audit import audit
 from safecot_eval.cli.judge_evaluate import evaluate
 from safecot_eval.cli.judge_jury import jury
@@ -29,7 +30,7 @@ INTERRUPTED = 130
 _DEFAULT = "existing"
 
 
-class _Group(click.Group):
+class _Group(Group):
     """``safecot judge RUNS`` is ``safecot judge existing RUNS``: most folders of runs are called "runs"."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

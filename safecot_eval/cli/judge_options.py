@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from safecot_eval.judge.work import Judge
 
 
+def _one_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """``lite`` however it is written: the page and the documentation call it safecot-lite."""
+    return "lite" if value is not None and value.lower() in ("lite", "safecot-lite") else value
+
+
 def judge_options(function: click.decorators.FC) -> click.decorators.FC:
     """Add the options that name a judge and say how to ask it."""
     for option in (
@@ -37,6 +42,7 @@ def judge_options(function: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--judge",
             "name",
+            callback=_one_name,
             help="'lite', 'perspective' or 'alt-profanity-check' (toxicity), or the model to ask the endpoint for (default: SAFECOT_JUDGE_MODEL, or the first it serves).",
         ),
     ):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _STRATA = ("verdict", "model", "category")
 _RUBRICS = ("refusal", "harm")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Draw samples for human labelling and read the labels back (docs/methods.md, section 5)."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.util.files import write_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ DATA_OPTION = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Train and evaluate the embedded refusal classifier (use it with: safecot judge --judge lite)."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from safecot_eval.cli.groups import Group
 from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
@@ -15,7 +16,7 @@ from safecot_eval.cli.train_reproduce import reproduce
 from safecot_eval.cli.train_sft import dpo, merge, sft
 
 
-@click.group(name="train")
+@click.group(name="train", cls=Group)
 def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 

@@ -44,15 +44,15 @@ def check(
     BASE is a folder or a hub id. No weights are read. Exit status 1 where something fails; `fixed` lines are put right
     in every run. `safecot train sft` asks the same before its first step.
     """
+    if (base is None) == (path is None):
+        raise SafecotError("Give a base, or a recipe with --recipe.")
+    if out is not None and not fix:
+        raise SafecotError("--out belongs to --fix.")
     from safecot_training.sft.check import check_base, write_processor
     from safecot_training.sft.families import family_of
     from safecot_training.sft.loading import load_processor, load_stops
     from safecot_training.sft.recipe import Method, load_recipe, recipe_from
 
-    if (base is None) == (path is None):
-        raise SafecotError("Give a base, or a recipe with --recipe.")
-    if out is not None and not fix:
-        raise SafecotError("--out belongs to --fix.")
     if path is not None:
         recipe = load_recipe(path)
     else:

@@ -30,7 +30,7 @@ from safecot_eval.util.errors import SafecotError
     "--eval-set",
     "eval_specs",
     multiple=True,
-    metavar="LEAF=DIR",
+    metavar="TASK=DIR",
     help="Evaluation set that must not be trained on.",
 )
 @click.option("--ratio", default="1:1", show_default=True, help="Safety parts : general parts.")
@@ -103,7 +103,9 @@ def data(
     from safecot_training.data.bad_rows import BadRows, OnBad
     from safecot_training.data.examples import Kind
 
-    parts = _ratio(ratio if general_specs else "1:0")
+    parts = _ratio(ratio)
+    if not general_specs:
+        parts = (1, 0)
     plan = drawing.Plan(parts, size, holdout, seed, refusal_list, drawing.OnContamination(contamination))
     eval_sets = [sources.read_eval_set(spec) for spec in eval_specs]
     if protocol:

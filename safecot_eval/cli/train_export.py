@@ -26,6 +26,13 @@ import click
 def export_data(folder: Path, variant: str, form: str, max_samples: int | None, out: Path) -> None:
     """Write a variant's training file for LLaMA-Factory, ms-swift, axolotl, or in LLaVA's format."""
     from safecot_training.data import exchange
+    from safecot_training.data.dataset import read_manifest
 
+    if not read_manifest(folder)["contamination"].get("checked"):
+        click.echo(
+            f"{folder}: checked against no evaluation set; build the data with --eval-set TASK=DIR before you evaluate what "
+            "is trained on them.",
+            err=True,
+        )
     for path in exchange.export_data(folder, variant, exchange.Format(form), out, count=max_samples):
         click.echo(f"{path} written.")

@@ -96,6 +96,7 @@ def judge_runs(
 
             try:
                 judge.judge(_missing_work(runs, files, sets, judge_id, every_rubric), emit)
+                progress.complete()
             finally:
                 for file in files.values():
                     file.flush()
@@ -164,7 +165,7 @@ def _applicable(record: Record, sets: Mapping[str, RubricSet], every_rubric: boo
 
 
 def _expected(runs: Sequence[Run], sets: Mapping[str, RubricSet], every_rubric: bool) -> int:
-    """About how many verdicts the runs can have: lines times the rubrics of the first record."""
+    """How many verdicts the runs can have at most: lines (also of answers that nobody judges) times the first one's rubrics."""
     total = 0
     for run in runs:
         first = next(run.samples(), None)

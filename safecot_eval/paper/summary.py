@@ -126,7 +126,7 @@ def _telling_apart(paper: Paper) -> str:
     if not parts:
         return ""
     return (
-        "**Most of what is refused is refused in both pictures.** CRR + CAR − 100 is 0 for a model that refuses a question "
+        "**The same question, two pictures.** CRR + CAR − 100 is 0 for a model that refuses a question "
         f"with its safe picture as often as with its unsafe one, and 100 for one that never errs; by {IN_SENTENCES[Ruler.SAFECOT25]} it "
         f"is: {'; '.join(parts)}."
     )

@@ -89,6 +89,12 @@ class Progress:
         elif time.monotonic() - self._shown >= LINE_EVERY_S:
             self._say("progress")
 
+    def complete(self) -> None:
+        """Nothing is left to do: the total was an estimate, and becomes what was done."""
+        self.total = self.done
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self.total)
+
     def _start_bar(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -57,15 +57,21 @@ def test_judges_stand_side_by_side_and_reach_the_table(
 
 
 def test_answers_that_cannot_be_scored_are_not_judged(
-    tmp_path: Path, emulated: EmulatedServer, judge_of: Callable[..., RemoteJudge]
+    tmp_path: Path,
+    emulated: EmulatedServer,
+    judge_of: Callable[..., RemoteJudge],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from safecot_eval.records.run import find_runs
     from tests.conftest import make_doc, write_run
 
     docs = [make_doc(sample_id=f"{n:016x}", item_id=str(n)) for n in range(3)]
     write_run(tmp_path / "r", [(docs[0], ""), (docs[1], "[LMMS_EVAL_REQUEST_FAILED x]"), (docs[2], "Yes.")])
-    outcome = judge_runs(find_runs([tmp_path / "r"]), judge_of(emulated), own(), judge_id="j", quiet=True)
+    outcome = judge_runs(find_runs([tmp_path / "r"]), judge_of(emulated), own(), judge_id="j")
     assert outcome.written == emulated.judged == 1
+    assert "1 of 1 verdicts" in capsys.readouterr().err, (
+        "answers that nobody judges look like work that is left"
+    )
 
 
 def test_cut_tails_missing_lines_and_old_wordings_are_mended(

@@ -173,7 +173,7 @@ def test_lite_holds_up(tmp_path: Path) -> None:
 def test_commands(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", 6)
     runner = CliRunner()
-    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--quiet"])
+    done = runner.invoke(command, [str(tmp_path / "runs"), "--judge", "safecot-lite", "--quiet"])
     assert done.exit_code == 0, done.output
     assert "6 judged" in done.output
     assert len(list((tmp_path / "runs" / "verdicts").glob("lite-*.jsonl"))) == 1

@@ -244,8 +244,10 @@ def test_the_command_builds_and_explains(triplets: Path, general: Path, tmp_path
     assert result.exit_code == 0
     assert "16 examples" in result.output
     assert read_manifest(out)["sources"][0]["sha256"] == files.sha256(triplets)
-    broken = CliRunner().invoke(cli, [*arguments, "--ratio", "one"])
-    assert isinstance(broken.exception, SafecotError)
+    for given in (arguments, [*arguments[:4], *arguments[6:]]):  # also without --general
+        broken = CliRunner().invoke(cli, [*given, "--ratio", "1-1"])
+        assert isinstance(broken.exception, SafecotError)
+        assert "two whole numbers" in str(broken.exception)
 
 
 @pytest.mark.parametrize("spec", ["bench:mossbench={}", "hub=someone/MOSSBench", "{}/MOSS-Bench/train.jsonl"])

@@ -91,6 +91,7 @@ def test_the_command_and_what_it_refuses(folder: Path, tmp_path: Path) -> None:
         command, [*arguments, "--variant", "v1", "--max-samples", "2"], catch_exceptions=False
     )
     assert done.exit_code == 0
+    assert "checked against no evaluation set" in done.output
     assert len((tmp_path / "o/safecot_v1.jsonl").read_text().splitlines()) == 2
     for given, words in (
         (["--variant", "v2"], "v2 is not written"),

@@ -66,14 +66,14 @@ def read_source(spec: str, kind: Kind, cache: Path, bad: BadRows | None = None) 
 
 
 def read_eval_set(spec: str) -> EvalSet:
-    """Read an evaluation set ``LEAF=DIR``, e.g. ``safecot_mm_safetybench_sd_typo=data/mm_safetybench``.
+    """Read an evaluation set ``TASK=DIR``, e.g. ``safecot_mm_safetybench_sd_typo=data/mm_safetybench``.
 
     Raises:
         SafecotError: unknown task or missing data.
     """
     task_name, separator, root = spec.partition("=")
     if not separator:
-        raise SafecotError(f"Evaluation set {spec!r}: write LEAF=DIR, the task's name and its data folder.")
+        raise SafecotError(f"Evaluation set {spec!r}: write TASK=DIR, the task's name and its data folder.")
     benchmark, variant = registry.task_parts(task_name)
     return EvalSet(task_name, tuple(benchmark.items(variant, existing(root))))
 

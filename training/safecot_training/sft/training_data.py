@@ -36,7 +36,7 @@ def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         )
     if not manifest["contamination"].get("checked") and not recipe.allow_unchecked:
         raise SafecotError(
-            f"{folder}: checked against no evaluation set; build the data with --eval-set LEAF=DIR, or set "
+            f"{folder}: checked against no evaluation set; build the data with --eval-set TASK=DIR, or set "
             "allow_unchecked: true in the recipe."
         )
     path = folder / f"{variant}.jsonl"
