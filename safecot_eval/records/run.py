@@ -74,7 +74,17 @@ class Run:
         return read_small_json(self.folder / f"{self.stamp}_run.json")
 
     def expected_sha256(self, path: Path) -> str | None:
-        """The hash that a file of this run had when it was written, if that is known."""
+        """The hash that a file of this run had when it was written, if that is known.
+
+        Raises:
+            SafecotError: the file that says so is damaged.
+        """
+        vouching = self.folder / f"{self.stamp}_run.json"
+        if not self.provenance and vouching.exists():
+            raise SafecotError(
+                f"{vouching}: damaged; it holds the hashes of the run's files. Restore it, or remove it to read the files as "
+                "they are."
+            )
         files = self.provenance.get("files")
         value = files.get(path.name) if isinstance(files, dict) else None
         return value if isinstance(value, str) else None

@@ -77,6 +77,16 @@ def test_mutated_run_folders(sound: Path, tmp_path: Path) -> None:
     assert len(sentences) > COUNT * 0.8
 
 
+@pytest.mark.parametrize("content", ["{", "", "[]", "\x00"])
+def test_damaged_hashes_are_named(content: str, sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(sound, folder)
+    (path,) = folder.rglob("*_run.json")
+    path.write_text(content)
+    with pytest.raises(SafecotError, match=rf"{re.escape(str(path))}: damaged"):
+        numbers(folder)
+
+
 def test_mutated_runs_of_plain_lmms_eval(sound: Path, tmp_path: Path) -> None:
     """Without hashes beside them: a changed verdict, status or label contradicts another field and is reported.
 
