@@ -10,7 +10,7 @@ function categories(panel, redraw) {
     ),
   );
   if (!cells.length) return;
-  const task = choice("Benchmark", "task", taskOptions(cells), null, redraw);
+  const task = choice("Benchmark", "task", taskOptions(cells), usualTask([...new Set(cells.map((c) => c.task))]), redraw);
   const here = cells.filter((c) => c.task === task.value);
   const measure = choice(
     "Metric",

@@ -48,6 +48,15 @@ function gap(a, b, task, evaluator, metric) {
     diff = spread.rates[i] - spread.rates[j];
   return { diff, low: diff - half, high: diff + half, p: adjusted(spread)[k], n: null, mde: null };
 }
+// Whether two rates are of the same items: by the tested pairs, else if every item of both was scored.
+function sameItems(a, b, task, evaluator, metric) {
+  return (metric === "balanced" ? ["crr", "car"] : [metric]).every((half) => {
+    const [x, y] = [a, b].map((name) => data.cells.find((c) => c.model === name && c.task === task && c.evaluator === evaluator && c.metric === half));
+    if (!x || !y) return false;
+    const n = gap(a, b, task, evaluator, half)?.n;
+    return n ? n === x.n && n === y.n : x.n === x.n_total && y.n === y.n_total && x.n === y.n;
+  });
+}
 const points = (x) => `${Math.abs(100 * x).toFixed(1)} points`;
 function verdict(found, a, b, metric) {
   const range = `95 % interval ${signed(found.low)} to ${signed(found.high)}`;
@@ -81,7 +90,7 @@ function compare(panel, redraw) {
   const shared = [...data.spreads, ...data.pairs].filter(both);
   const whole = (t) => Number(shared.some((r) => r.task === t && r.metric === "balanced"));
   const tasks = [...new Set(shared.map((r) => r.task))].sort((x, y) => whole(y) - whole(x) || (y === "pooled") - (x === "pooled") || (x < y ? -1 : 1));
-  const task = choice("Benchmark", "task", tasks.map((t) => [t, taskTitle(t)]), tasks[0], redraw);
+  const task = choice("Benchmark", "task", tasks.map((t) => [t, taskTitle(t)]), usualTask(tasks), redraw);
   const ids = [...new Set(shared.filter((r) => r.task === task.value && COMPARED.includes(r.metric)).map((r) => r.evaluator))];
   const about = (id) => (data.evaluators[id]?.outcome === "refused" ? 0 : 1);
   ids.sort((x, y) => about(x) - about(y) || evaluatorKind(x) - evaluatorKind(y) || (x < y ? -1 : 1));
@@ -109,7 +118,7 @@ function compare(panel, redraw) {
       h(
         "table",
         { class: "sides" },
-        h("caption", null, `${taskTitle(task.value)}, on the same questions: ${a} minus ${b}, in points, with 95 % intervals; p is adjusted for every pair of models (Holm)`),
+        h("caption", null, `${taskTitle(task.value)}, on the questions of both: ${a} minus ${b}, in points, with 95 % intervals; p is adjusted for every pair of models (Holm)`),
         h("thead", null, h("tr", null, h("th", { scope: "col", class: "first left" }, "Rate"), h("th", { scope: "col" }, a), h("th", { scope: "col" }, b), h("th", { scope: "col" }, "Difference"), h("th", { scope: "col", class: "left" }, "\u2190 lower \u00b7 higher \u2192"), h("th", { scope: "col", class: "left" }, "In words"))),
         h(
           "tbody",
@@ -121,7 +130,7 @@ function compare(panel, redraw) {
               h("th", { scope: "row", title: data.metrics[metric].plain }, MAIN.find((m) => m[0] === metric)[1], metric === "asr" ? h("small", null, `by ${evaluatorName(id)}`) : null),
               h("td", null, number(cellOf(a, metric, id))),
               h("td", null, number(cellOf(b, metric, id))),
-              h("td", null, h("b", null, signed(f.diff)), h("small", null, `${signed(f.low)} to ${signed(f.high)}`)),
+              h("td", null, h("b", null, signed(f.diff)), h("small", null, `${signed(f.low)} to ${signed(f.high)}`), f.n || sameItems(a, b, task.value, id, metric) ? null : h("small", null, "of partly different items")),
               h("td", null, gapChart(f, reach)),
               h("td", { class: "wrap" }, f.p > 0.05 ? `no clear difference (p ${pValue(f.p)})` : `${a} ${DOES[metric][f.diff > 0 ? 0 : 1]} (p ${pValue(f.p)})`, f.p > 0.05 && f.mde ? h("small", null, `${f.n} shared items would show a difference of ${points(f.mde)}`) : null),
             ),

@@ -24,7 +24,10 @@ const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, t
 const percent = (x, digits = 1) => (x === null || x === undefined ? "\u2014" : (100 * x).toFixed(digits));
 const signed = (x) =>
   x === null ? "\u2014" : (x > 0 ? "+" : x < 0 ? "\u2212" : "") + Math.abs(100 * x).toFixed(1);
+// Two decimals without a negative zero.
+const hundredths = (x) => x.toFixed(2).replace(/^-(0\.00)$/, "$1");
 const pValue = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+const howMany = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const arrow = (metric) => ({ up: "\u2191", down: "\u2193" })[metric.better] || "";
 const isShadow = (cell) => cell.evaluator.startsWith("shadow ");
 function evaluatorName(id) {
@@ -127,6 +130,13 @@ const taskTitle = (task) =>
     ? "All benchmarks, pooled"
     : (data.tasks.find((t) => t.task === task) || { title: task }).title;
 const taskOptions = (cells) => [...new Set(cells.map((c) => c.task))].sort().map((t) => [t, taskTitle(t)]);
+// What every view opens on: all benchmarks together if most models ran them all, otherwise the one that most models ran.
+function usualTask(tasks) {
+  const models = new Map(tasks.map((t) => [t, new Set()]));
+  for (const c of data.cells) if ((c.metric === "crr" || c.metric === "car") && c.value !== null && !isShadow(c)) models.get(c.task)?.add(c.model);
+  if (2 * (models.get("pooled")?.size ?? 0) > data.models.length) return "pooled";
+  return tasks.filter((t) => t !== "pooled").sort((a, b) => models.get(b).size - models.get(a).size || (a < b ? -1 : 1))[0];
+}
 let data;
 // Single keys of a view; not while somebody types, and gone with the view.
 let keys = null;

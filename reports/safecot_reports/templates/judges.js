@@ -14,9 +14,7 @@ function judges(panel, redraw) {
     panel.append(h("p", { class: "note" }, "Only one evaluator labelled these runs: run a judge or import labels to see agreement."));
     return;
   }
-  const most = new Map();
-  for (const r of data.agreement) most.set(r.task, (most.get(r.task) ?? 0) + 1);
-  const preferred = [...most.keys()].sort((a, b) => most.get(b) - most.get(a))[0];
+  const preferred = usualTask([...new Set(data.agreement.map((r) => r.task))]);
   const task = choice("Benchmark", "task", taskOptions(all), preferred, redraw);
   const here = (rows) => rows.filter((r) => r.task === task.value);
   const pairs = here(data.agreement);
@@ -55,7 +53,7 @@ function agreementMap(panel, rows, others, base, asRate, task) {
     if (!r) return h("td", { class: "none" }, "\u2014");
     const [both, only, missed, none] = r.counts;
     const value = asRate ? (only - missed) / r.n : r.kappa;
-    const text = value === null ? "not defined" : asRate ? signed(value) : value.toFixed(2);
+    const text = value === null ? "not defined" : asRate ? signed(value) : hundredths(value);
     const td = h("td", { class: value !== null && value < 0 ? "heat cold" : "heat" }, h("button", { type: "button", class: "plainest", "aria-label": `${model}, ${evaluatorName(id)}: ${text}`, onclick: () => open(model, id, r, [both, only, missed, none]) }, text));
     td.style.setProperty("--p", `${Math.round(45 * Math.min(1, Math.abs(value ?? 0) * (asRate ? 2 : 1)))}%`);
     return td;
@@ -69,7 +67,7 @@ function agreementMap(panel, rows, others, base, asRate, task) {
         "section",
         { class: "card" },
         h("h3", null, `${evaluatorName(id)} against ${evaluatorName(base)}${model === ALL_MODELS ? "" : `, ${model}`}`),
-        h("p", { class: "wide" }, `Of ${r.n} answers both call ${both} ${what} and ${none} not; only ${evaluatorName(id)} calls ${only} ${what}, only ${evaluatorName(base)} ${missed}. ${r.kappa === null ? "\u03ba is not defined." : `\u03ba ${r.kappa.toFixed(2)} [${(r.low ?? -1).toFixed(2)}, ${(r.high ?? 1).toFixed(2)}].`}`),
+        h("p", { class: "wide" }, `Of ${r.n} answers both call ${both} ${what} and ${none} not; only ${evaluatorName(id)} calls ${only} ${what}, only ${evaluatorName(base)} ${missed}. ${r.kappa === null ? "\u03ba is not defined." : `\u03ba ${hundredths(r.kappa)} [${hundredths(r.low ?? -1)}, ${hundredths(r.high ?? 1)}].`}`),
         items.length ? h("p", null, h("a", { href: `#${more}` }, `Read the items on which evaluators disagree`), ` (these two: ${items.length} answers on this page)`) : null,
       ),
     );
@@ -107,8 +105,8 @@ function scorecardsOf(panel, redraw, task) {
     value === null
       ? "\u2014"
       : [
-          `${value.toFixed(2)} `,
-          h("small", null, low === null ? "" : `${low.toFixed(2)}\u2013${high.toFixed(2)}`),
+          `${hundredths(value)} `,
+          h("small", null, low === null ? "" : `${hundredths(low)}\u2013${hundredths(high)}`),
         ];
   const dot = ([value, low, high]) =>
     value === null ? "" : s("svg", { width: 160, height: 16, viewBox: "0 0 160 16", "aria-hidden": "true" }, s("path", { class: "axis", d: "M6 8H154M6 4V12M80 4V12M154 4V12" }), low === null ? null : s("path", { class: "reach sure", d: `M${X(low)} 8H${X(high)}` }), s("circle", { class: "point", cx: X(value), cy: 8, r: 5 }));
@@ -141,12 +139,13 @@ function scorecardsOf(panel, redraw, task) {
               h("td", null, dot(r.kappa)),
               h("td", null, interval(r.sensitivity)),
               h("td", null, interval(r.specificity)),
-              h("td", { class: "left" }, r.worst ? `${r.worst.model} ${r.worst.kappa.toFixed(2)}` : "\u2014"),
+              h("td", { class: "left" }, r.worst ? `${r.worst.model.replaceAll("__", ", ")}: ${hundredths(r.worst.kappa)}` : "\u2014"),
             ),
           ),
         ),
       ),
     ),
+    h("p", { class: "soft wide" }, "\u03ba, sensitivity and specificity are over the answers that the evaluator read (column Read); those that it left without a verdict are in none of them, so that a figure that counts them as errors is lower."),
   );
 }
 // What a judge says of a model's reasoning and of its answer: an unsafe thought before a safe answer is counted.

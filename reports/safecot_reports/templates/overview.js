@@ -52,9 +52,16 @@ function bar(c) {
     s("path", { class: "whisker", d: `M${x(c.low)} 5H${x(c.high)}M${x(c.low)} 2V8M${x(c.high)} 2V8` }),
   );
 }
-function valueCell(c, rank, metric) {
-  if (!c || c.value === null)
-    return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total} scored` : metric.endsWith("_corrected") ? "cannot be corrected" : "not run"));
+// Why a model has no number: ``ran``, whether it ran here; ``read``, whether this evaluator has labelled it.
+function whyNone(metric, ran, read) {
+  if (!ran) return "not run";
+  if (metric.endsWith("_corrected")) return "cannot be corrected";
+  return read ? "no such items" : "not labelled by it";
+}
+function valueCell(c, rank, metric, ran, read) {
+  // An evaluator that read every answer has no such number at all.
+  if (!c && metric === "unread" && read) return h("td", null, "0", h("small", null, "none unread"));
+  if (!c || c.value === null) return h("td", null, "\u2014", h("small", null, c ? `0 of ${c.n_total} scored` : whyNone(metric, ran, read)));
   if (c.metric === "tokens") return h("td", null, c.value.toFixed(0), h("small", null, `n ${c.n}`));
   const title = `${percent(c.value)} %, 95 % interval ${percent(c.low)} to ${percent(c.high)} (${c.method}); if every unscored item went one way: ${percent(c.worst[0])} to ${percent(c.worst[1])}`;
   return h(
@@ -95,7 +102,7 @@ function tagsOf(model, task) {
 }
 function overview(panel, redraw) {
   const usable = data.cells.filter((c) => !isShadow(c));
-  const task = choice("Benchmark", "task", taskOptions(usable), null, redraw);
+  const task = choice("Benchmark", "task", taskOptions(usable), usualTask([...new Set(usable.map((c) => c.task))]), redraw);
   const categories = (data.tasks.find((t) => t.task === task.value) || { categories: [] }).categories;
   const category = choice(
     "Category",
@@ -175,6 +182,8 @@ function overview(panel, redraw) {
       }),
     ),
   );
+  const ran = new Set(cells.map((c) => c.model));
+  const read = new Set(cells.map((c) => `${c.model}|${c.evaluator}`));
   const holder = h("div");
   panel.append(
     h("h2", null, "All numbers"),
@@ -217,7 +226,7 @@ function overview(panel, redraw) {
             "tr",
             { class: m.reference ? "reference" : null },
             h("th", { scope: "row" }, m.name, h("div", null, tagsOf(m, task.value))),
-            shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)), c.sample.metric)),
+            shown.map((c) => valueCell(c.of.get(m.name), c.of.get(m.name) && rankOf(c.of.get(m.name)), c.sample.metric, ran.has(m.name), read.has(`${m.name}|${c.sample.evaluator}`))),
           ),
         );
       return made.get(m.name);
@@ -279,7 +288,7 @@ function overview(panel, redraw) {
           h(
             "caption",
             null,
-            `${taskTitle(task.value)}${category.value ? `, ${category.value}` : ""}: ${models.length} models`,
+            `${taskTitle(task.value)}${category.value ? `, ${category.value}` : ""}: ${howMany(models.length, "model")}`,
           ),
           h(
             "thead",

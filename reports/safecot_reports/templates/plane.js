@@ -81,7 +81,7 @@ function plane(panel, redraw) {
     panel.append(h("p", { class: "note" }, "No model has both rates on one benchmark yet: run a benchmark with benign items as well."));
     return;
   }
-  const task = choice("Benchmark", "task", tasks.map((t) => [t, taskTitle(t)]), null, redraw);
+  const task = choice("Benchmark", "task", tasks.map((t) => [t, taskTitle(t)]), usualTask(tasks), redraw);
   const rulers = rulersOn(task.value);
   const ruler = choice("Judged by", "ruler", rulers.map((id) => [id, evaluatorName(id)]), rulersOf(task.value)[0], () => update(true));
   const canCorrect = data.cells.some((c) => c.task === task.value && c.metric === "crr_corrected");
@@ -183,6 +183,12 @@ function plane(panel, redraw) {
     const inside = s("g", { "clip-path": "url(#plane-clip)" });
     svg.append(inside);
     const taken = [];
+    // Few names keep off arrows and intervals too; in a crowd that would leave many without a place.
+    const few = points.length <= 30;
+    const keepOff = (a, b) => {
+      const steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 8);
+      for (let k = 0; few && k <= steps; k++) taken.push({ x: a.x + ((b.x - a.x) * k) / steps - 2, y: a.y + ((b.y - a.y) * k) / steps - 2, w: 4, h: 4 });
+    };
     const fine = domain.x1 - domain.x0 < 0.5 ? 0.05 : 0.1;
     for (let b = fine; b < 1; b += fine) {
       // x + y = 2 b, from its left end to its right end within the plane
@@ -213,6 +219,7 @@ function plane(panel, redraw) {
         const [ux, uy] = [(b.x - a.x) / far, (b.y - a.y) / far];
         const [ex, ey] = [b.x - 10 * ux, b.y - 10 * uy];
         const colour = familyOf.get(steps[k]).colour;
+        keepOff(a, b);
         inside.append(
           s("path", { class: `chain ${colour}`, d: `M${a.x + 8 * ux} ${a.y + 8 * uy}L${ex - 5 * ux} ${ey - 5 * uy}` }),
           s("path", { class: `head ${colour}`, d: `M${ex} ${ey}L${ex - 8 * ux - 4 * uy} ${ey - 8 * uy + 4 * ux}L${ex - 8 * ux + 4 * uy} ${ey - 8 * uy - 4 * ux}Z` }),
@@ -223,7 +230,14 @@ function plane(panel, redraw) {
     const whiskers = s("g");
     inside.append(whiskers);
     const cross = (p) => s("path", { class: `cross ${familyOf.get(p.model).colour}`, d: `M${X(p.x.low)} ${at.get(p.model).y}H${X(p.x.high)}M${at.get(p.model).x} ${Y(p.y.low)}V${Y(p.y.high)}` });
-    if (still && visible.length <= 12) whiskers.append(...visible.map(cross));
+    if (still && visible.length <= 12) {
+      whiskers.append(...visible.map(cross));
+      for (const p of visible) {
+        const { x, y } = at.get(p.model);
+        keepOff({ x: X(p.x.low), y }, { x: X(p.x.high), y });
+        keepOff({ x, y: Y(p.y.low) }, { x, y: Y(p.y.high) });
+      }
+    }
     const order = [...visible].sort((a, b) => b.x.value + b.y.value - a.x.value - a.y.value);
     const nodes = order.map((p, k) => {
       const place = at.get(p.model);
@@ -264,14 +278,14 @@ function plane(panel, redraw) {
       return group;
     });
     if (still) {
-      const few = visible.length <= 30;
       const inChain = new Set(data.chains.flat());
       const weight = (p) => (front.includes(p) ? 0 : inChain.has(p.model) ? 1 : 2);
       const wanted = [...order].sort((a, b) => weight(a) - weight(b));
       const names = placeLabels(wanted.map((p) => ({ ...at.get(p.model), text: shortName(p.model) })), box, taken, few ? Math.max(box.w, box.h) : 46);
       inside.append(...names.map(drawLabel));
     }
-    inside.append(...nodes);
+    // A reference line never covers a model.
+    inside.append(...[...nodes].sort((a, b) => reference.has(b.dataset.model) - reference.has(a.dataset.model)));
     const focused = chart.contains(document.activeElement) ? document.activeElement.dataset?.model : null;
     chart.querySelector("svg")?.remove();
     chart.prepend(svg);

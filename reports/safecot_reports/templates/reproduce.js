@@ -5,7 +5,7 @@ function reproduce(panel) {
     h(
       "p",
       null,
-      "What each row was made with, and what was left out. Commands are rebuilt from lmms-eval's results file.",
+      "What each row was made with, and what was left out. Commands of lmms-eval are rebuilt from its results file; those of imports and of runs with a preset are the recorded ones.",
     ),
   );
   for (const text of [...data.conflicts, ...data.omitted]) panel.append(h("p", { class: "note" }, text));

@@ -45,20 +45,25 @@ function attackJudge(task) {
   return [...models.keys()].sort((a, b) => models.get(b) - models.get(a) || evaluatorKind(a) - evaluatorKind(b) || (a < b ? -1 : 1))[0];
 }
 function standingRows(task, ruler) {
-  const rows = new Map(data.models.map((m) => [m.name, { model: m, cells: {}, rank: null }]));
+  const rows = new Map(data.models.map((m) => [m.name, { model: m, cells: {}, halves: {}, rank: null }]));
   const judge = attackJudge(task);
   for (const c of data.cells) {
-    if (c.task !== task || c.value === null || isShadow(c)) continue;
+    if (c.task !== task || isShadow(c)) continue;
     const row = rows.get(c.model);
+    if (c.evaluator === ruler && (c.metric === "crr" || c.metric === "car")) row.halves[c.metric] ??= c;
+    if (c.value === null) continue;
     if (c.evaluator === (c.metric.startsWith("asr") ? judge : ruler)) row.cells[c.metric] ??= c;
   }
+  // Items that nobody answered are in no rate; they are told beside what was scored.
+  const absent = new Map(data.runs.filter((r) => r.task === task).map((r) => [r.model, r.status.not_run ?? 0]));
   const ranked = rankedBy(task, ruler);
   for (const r of data.ranks)
     if (r.task === task && r.evaluator === ruler && r.metric === ranked) rows.get(r.model).rank = r;
   for (const row of rows.values()) {
-    const halves = ["crr", "car"].map((name) => row.cells[name]).filter(Boolean);
-    const total = halves.reduce((sum, c) => sum + c.n_total, 0);
-    row.scored = total ? halves.reduce((sum, c) => sum + c.n, 0) / total : null;
+    const halves = Object.values(row.halves);
+    row.n = halves.reduce((sum, c) => sum + c.n, 0);
+    row.items = halves.reduce((sum, c) => sum + c.n_total, 0) + (absent.get(row.model.name) ?? 0);
+    row.scored = row.items ? row.n / row.items : null;
   }
   return [...rows.values()].filter((row) => row.cells.crr || row.cells.car);
 }
@@ -67,20 +72,28 @@ function isCorrected(rows, name) {
   const some = rows.filter((row) => row.cells[name] && !row.model.reference);
   return state.get("numbers") !== "raw" && some.length > 0 && some.every((row) => row.cells[`${name}_corrected`]);
 }
-const mainOf = (row) => row.cells.balanced ?? row.cells.crr ?? row.cells.car;
+// Who was asked both kinds of questions on this benchmark.
+function askedBoth(rows) {
+  const both = rows.filter((row) => row.halves.crr?.n && row.halves.car?.n).length;
+  if (both === rows.length) return "Every model was asked harmful and harmless questions.";
+  const [harmful, harmless] = ["crr", "car"].map((half) => rows.filter((row) => row.halves[half]?.n).length);
+  return `Of ${howMany(rows.length, "model")}, ${harmful} ${harmful === 1 ? "has" : "have"} scored answers to harmful questions, ${harmless} to harmless ones and ${both} to both kinds.`;
+}
 // By the number that models are ranked by, and by whose word: another ruler may say otherwise.
 function tieSentence(rows) {
   const ranked = rows.filter((row) => row.rank && !row.model.reference);
   if (ranked.length < 2) return "";
   const { metric, evaluator } = ranked[0].rank;
+  const others = rows.filter((row) => !row.rank && !row.model.reference).length;
+  const rest = others ? ` ${others} more ${others === 1 ? "has" : "have"} no rank by it.` : "";
   const by = `(${data.metrics[metric].title}, by ${evaluatorName(evaluator)})`;
   const first = Math.min(...ranked.map((row) => row.rank.from));
   const top = ranked.filter((row) => row.rank.from === first).map((row) => row.model.name);
-  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain ${by}.`;
+  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain ${by}.${rest}`;
   if (top.length === ranked.length)
-    return `These ${inWords(top.length)} models cannot be told apart on this many answers ${by}.`;
-  if (top.length > 6) return `The first ${inWords(top.length)} models cannot be told apart ${by}.`;
-  return `At the top, ${listed(top)} cannot be told apart ${by}.`;
+    return `${!others ? `These ${inWords(top.length)} models` : top.length <= 6 ? listed(top) : `The ${inWords(top.length)} models that have a rank`} cannot be told apart on this many answers ${by}.${rest}`;
+  if (top.length > 6) return `The first ${inWords(top.length)} models cannot be told apart ${by}.${rest}`;
+  return `At the top, ${listed(top)} cannot be told apart ${by}.${rest}`;
 }
 function lineCell(row, name, corrected, onclick, open) {
   const raw = row.cells[name],
@@ -150,11 +163,7 @@ function behind(row, name, task, columns) {
 }
 function standings(panel, redraw) {
   const tasks = taskOptions(data.cells.filter((c) => (c.metric === "crr" || c.metric === "car") && !isShadow(c)));
-  // All benchmarks together, if most models ran them all; otherwise the benchmark that most models ran.
-  const models = (name) =>
-    new Set(data.cells.filter((c) => c.task === name && (c.metric === "crr" || c.metric === "car")).map((c) => c.model)).size;
-  const most = tasks.map((t) => t[0]).filter((t) => t !== "pooled").sort((a, b) => models(b) - models(a))[0];
-  const best = 2 * models("pooled") > data.models.length ? "pooled" : most;
+  const best = usualTask(tasks.map((t) => t[0]));
   const task = choice("Benchmark", "task", tasks.length ? tasks : taskOptions(data.cells), best, redraw);
   const rulers = rulersOf(task.value);
   const ruler = rulers.length
@@ -184,7 +193,7 @@ function standings(panel, redraw) {
       h(
         "ol",
         null,
-        h("li", null, "Every model was asked harmful and harmless questions; a good one refuses the first kind and answers the second."),
+        h("li", null, `${askedBoth(rows)} A good model refuses the harmful and answers the harmless.`),
         h("li", null, "A model that refuses everything looks perfectly safe in one column and is useless in the next: read both, or the balanced number."),
         h("li", null, "The thin line at the end of a bar is the 95 % interval: where two lines overlap widely, the order may be chance."),
         h("li", null, "Ranks are ranges, by paired tests on the same questions: \u201c2\u20135\u201d means that the data leave these places open."),
@@ -193,10 +202,12 @@ function standings(panel, redraw) {
     ),
   ]);
   function draw(focus) {
-    const by = state.get("by", "balanced");
+    // A model that lacks the sorted number stands last, however high its other numbers are.
+    const main = ["balanced", ...shown.map(([name]) => name)].find((name) => rows.some((row) => row.cells[name]));
+    const by = state.get("by", main);
     const down = state.get("dir", "down") === "down";
     const valueOf = (row) =>
-      by === "model" ? row.model.name : by === "scored" ? row.scored : (row.cells[corrected.has(by) ? `${by}_corrected` : by] ?? (by === "balanced" ? mainOf(row) : null))?.value ?? null;
+      by === "model" ? row.model.name : by === "scored" ? row.scored : row.cells[corrected.has(by) ? `${by}_corrected` : by]?.value ?? null;
     const ordered = [...rows].sort((a, b) => {
       if (a.model.reference !== b.model.reference) return a.model.reference - b.model.reference; // below the rule
       const [x, y] = [valueOf(a), valueOf(b)];
@@ -244,7 +255,7 @@ function standings(panel, redraw) {
             draw(`button[data-cell="${CSS.escape(id)}"]`);
           }, open === id);
         }),
-        h("td", { class: row.scored < 0.995 ? "scored low" : "scored" }, row.scored === null ? "\u2014" : percent(row.scored, 0)),
+        h("td", { class: row.scored < 0.995 ? "scored low" : "scored" }, row.scored === null ? "\u2014" : [`${percent(row.scored, 0)} `, h("small", null, `${row.n.toLocaleString("en")} of ${row.items.toLocaleString("en")}`)]),
       );
       const [name, metric] = [open.slice(0, open.lastIndexOf("|")), open.slice(open.lastIndexOf("|") + 1)];
       return name === row.model.name && row.cells[metric] ? [line, behind(row, metric, task.value, columns)] : [line];
@@ -255,7 +266,7 @@ function standings(panel, redraw) {
         h(
           "table",
           { id: "standings" },
-          h("caption", null, `${taskTitle(task.value)}: ${rows.length} models, per cent`),
+          h("caption", null, `${taskTitle(task.value)}: ${howMany(rows.length, "model")}, per cent`),
           h(
             "thead",
             null,
@@ -265,7 +276,7 @@ function standings(panel, redraw) {
               tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${data.metrics[tests].title} leave open (Holm)` }, "Rank", h("div", null, h("span", { class: "badge" }, `by ${ruler.value.startsWith("human:") ? "people" : "raw"}`))) : null,
               head("model", "Model"),
               shown.map(([name, text, title]) => head(name, text, title)),
-              head("scored", "Scored", "Share of the answers that could be scored and have a verdict"),
+              head("scored", "Scored", "Per cent of the items whose answer could be scored and has a verdict, and how many of how many; items that were not run count as not scored"),
             ),
           ),
           h("tbody", null, body),

@@ -1,8 +1,18 @@
 // Texts of samples: concealed until asked for, per item or for the session; nothing concealed is in the document.
+// Pages opened as files share one storage: each page keeps its own choice, by a hash of its data.
 const session = {
+  get key() {
+    if (!this.name) {
+      let hash = 0x811c9dc5;
+      for (const text of [document.title, document.getElementById("data").textContent])
+        for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+      this.name = `safecot-reveal-${(hash >>> 0).toString(16)}`;
+    }
+    return this.name;
+  },
   get open() {
     try {
-      return sessionStorage.getItem("safecot-reveal") === "1";
+      return sessionStorage.getItem(this.key) === "1";
     } catch {
       return this.fallback;
     }
@@ -10,7 +20,7 @@ const session = {
   set open(v) {
     this.fallback = v;
     try {
-      sessionStorage.setItem("safecot-reveal", v ? "1" : "");
+      sessionStorage.setItem(this.key, v ? "1" : "");
     } catch {
       /* file pages may have no storage */
     }

@@ -64,10 +64,25 @@ function alongTheChains(panel, task, ruler) {
   const metrics = ["crr", "car", "balanced"].filter((metric) => chains.flat().some((n) => cell(n, metric)?.value != null));
   const capable = chains.flat().some((n) => modelOf(n).capability);
   const titles = { crr: "Refuses harmful", car: "Answers harmless", balanced: "Balanced" };
-  const change = (now, before) => (now == null || before == null ? null : h("small", { class: now > before ? "up" : now < before ? "down" : null }, signed(now - before)));
+  const change = (diff, more, title) => (diff == null ? null : h("small", { class: diff > 0 ? "up" : diff < 0 ? "down" : null, title }, signed(diff), more));
+  // On the items of both where the pair was tested; else the plain difference, marked where the items are not the same.
+  const changeOf = (name, base, metric) => {
+    const [now, before] = [cell(name, metric), cell(base, metric)];
+    if (now?.value == null || before?.value == null) return null;
+    const found = gap(name, base, task, ruler, metric);
+    const star = found && found.p <= 0.05 ? " *" : "";
+    const range = found ? `95 % interval ${signed(found.low)} to ${signed(found.high)}, p ${pValue(found.p)}` : "not tested";
+    if (found?.n) return change(found.diff, `${found.n < Math.max(now.n, before.n) ? ` (n ${found.n})` : ""}${star}`, `on the ${found.n} items that were scored for both: ${range}`);
+    const same = sameItems(name, base, task, ruler, metric);
+    return change(found?.diff ?? now.value - before.value, same ? star : " \u2020", `${same ? "" : `of different items, n ${now.n} and ${before.n}: `}${range}`);
+  };
+  const lost = (name, base) => {
+    const [now, before] = [name, base].map((n) => modelOf(n).capability?.mean);
+    return now == null || before == null ? null : change(now - before);
+  };
   panel.append(
     h("h3", null, "Before and after"),
-    h("p", { class: "wide" }, "Each base model and what was trained from it; beneath each number the change from the base, in points. * the change is more than chance would explain (paired, Holm)."),
+    h("p", { class: "wide" }, "Each base model and what was trained from it; beneath each number the change from the base, in points, on the items that were scored for both (n where they are fewer). * this change is more than chance would explain (Holm). \u2020 the rates are of different items and not tested on the same ones: no star, the interval is told on hovering."),
     scrollTable(
       "Before and after training",
       h(
@@ -86,10 +101,9 @@ function alongTheChains(panel, task, ruler) {
                 h("th", { scope: "row" }, name),
                 metrics.map((metric) => {
                   const c = cell(name, metric);
-                  const sure = k && (gap(name, names[0], task, ruler, metric)?.p ?? 1) <= 0.05 ? " *" : "";
-                  return h("td", { title: c ? `${percent(c.low)} to ${percent(c.high)}` : null }, percent(c?.value), sure, k ? change(c?.value, cell(names[0], metric)?.value) : null);
+                  return h("td", { title: c ? `${percent(c.low)} to ${percent(c.high)}` : null }, percent(c?.value), k ? changeOf(name, names[0], metric) : null);
                 }),
-                capable ? h("td", { title: capabilityOf(modelOf(name).capability) }, percent(modelOf(name).capability?.mean), k ? change(modelOf(name).capability?.mean, modelOf(names[0]).capability?.mean) : null) : null,
+                capable ? h("td", { title: capabilityOf(modelOf(name).capability) }, percent(modelOf(name).capability?.mean), k ? lost(name, names[0]) : null) : null,
               ),
             ),
           ),
@@ -102,7 +116,7 @@ function training(panel, redraw) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
   const tasks = taskOptions(data.cells.filter((c) => c.metric === "crr" || c.metric === "car"));
-  const task = choice("Benchmark", "task", tasks, tasks.find(([t]) => rulersOn(t).length)?.[0], redraw);
+  const task = choice("Benchmark", "task", tasks, usualTask(tasks.map(([t]) => t).filter((t) => rulersOn(t).length)), redraw);
   const rulers = rulersOf(task.value);
   if (!trained.length && !data.chains.length) {
     panel.append(h("p", { class: "note" }, "None of these runs comes from a SafeCoT checkpoint (no safecot_checkpoint.json beside the run or at the model's path)."));
