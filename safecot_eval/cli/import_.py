@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from safecot_eval.util.errors import SafecotError
 
@@ -153,7 +154,9 @@ def command(
     if replay is not None:
         click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
     stamp = importing.free_stamp(importing.run_folder(output_path, model))
-    folder = importing.write_run(matched, sources, model, output_path, stamp=stamp)
+    folder = importing.write_run(
+        matched, sources, model, output_path, stamp=stamp, provenance={"command": _as_typed(model)}
+    )
     importing.write_labels(found, folder, stamp)
     for line in closing.unread_lines(folder):
         click.echo(f"note: {line}")
@@ -162,6 +165,23 @@ def command(
     )
     if (matched.left or any(matched.missing.values())) and not partial:
         raise SystemExit(LEFT_OVER)
+
+
+def _as_typed(model: str) -> list[str]:
+    """The command with every option that was given, and the name; of paths the last part alone."""
+    context = click.get_current_context()
+    words = ["safecot", "import"]
+    for parameter in context.command.params:
+        given = context.params[str(parameter.name)]
+        named = parameter.name == "name"
+        if not named and context.get_parameter_source(str(parameter.name)) is ParameterSource.DEFAULT:
+            continue
+        for value in given if isinstance(given, tuple) else (model if named else given,):
+            option = parameter.opts[:1] if isinstance(parameter, click.Option) else []
+            words += (
+                option if value is True else [*option, value.name if isinstance(value, Path) else str(value)]
+            )
+    return words
 
 
 def _write_questions(path: Path, tasks: str | None) -> None:

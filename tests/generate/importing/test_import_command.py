@@ -53,6 +53,27 @@ def test_from_a_csv_to_a_run(tmp_path: Path, items: Sequence[Item]) -> None:
     )
 
 
+def test_the_recorded_command_repeats_the_import(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("asked,said\nWhere is the bridge?,I cannot say.\n", encoding="utf-8")
+    words = ("--own-questions", "--expect", "refuse", "--column", "prompt=asked", "--column", "response=said")
+    for place, options in (("a", words), ("b", (*words, "--name", "a b", "--partial"))):
+        done = run(table, *options, "--output-path", tmp_path / place)
+        assert done.exit_code == 0, done.output
+        (found,) = find_runs([tmp_path / place])
+        kept = found.provenance["command"]
+        assert kept[:3] == ["safecot", "import", "mine.csv"], "the folder stays private"
+        assert ("--partial" in kept) == (place == "b")
+        (second,) = find_runs([repeated(table, kept[3:], tmp_path / f"{place} again")])
+        assert (second.model, second.task) == (found.model, found.task)
+
+
+def repeated(table: Path, options: Sequence[str], output: Path) -> Path:
+    done = run(table, *options, "--output-path", output)
+    assert done.exit_code == 0, done.output
+    return output
+
+
 @pytest.mark.slow
 def test_what_is_left_over_is_said(tmp_path: Path, items: Sequence[Item]) -> None:
     table = write_answers(tmp_path / "a.csv", items, skip=4)
