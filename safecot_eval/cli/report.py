@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,16 @@ import click
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_bytes
+
+_ENDINGS = {
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "md",
+    ".tex": "latex",
+    ".parquet": "parquet",
+}
 
 
 @click.command()
@@ -90,7 +101,7 @@ def command(
     from safecot_reports.social import card
     from safecot_reports.split import write_split
 
-    kind = kind or _kind_of(output)
+    kind = kind or _kind_of(output, split=split)
     if split and kind != "html":
         raise SafecotError("--split writes a page; it cannot be combined with another --format.")
     if badge and baseline is None:
@@ -135,10 +146,28 @@ def command(
     data = write()
     for sentence in data["conflicts"] + data["omitted"]:
         click.echo(f"note: {plain(sentence)}", err=True)
-    shown = f"{len(data['models'])} models, {len(data['tasks'])} tasks, {len(data['samples'])} samples on the page"
-    click.echo(f"{target}: {shown}")
+    shown = [_counted(data["models"], "model"), _counted(data["tasks"], "task")]
+    if kind == "html" and not split:
+        shown.append(f"{_counted(data['samples'], 'sample')} on the page")
+    click.echo(f"{target}: {', '.join(shown)}")
 
 
-def _kind_of(output: Path | None) -> str:
-    endings = {".csv": "csv", ".json": "json", ".md": "md", ".tex": "latex", ".parquet": "parquet"}
-    return endings.get(output.suffix, "html") if output else "html"
+def _counted(found: Sized, word: str) -> str:
+    return f"{len(found)} {word}" + ("" if len(found) == 1 else "s")
+
+
+def _kind_of(output: Path | None, *, split: bool) -> str:
+    """What to write, by the ending.
+
+    Raises:
+        SafecotError: a file whose ending says something else.
+    """
+    if output is None or split:
+        return "html"
+    kind = _ENDINGS.get(output.suffix.lower())
+    if kind is None:
+        raise SafecotError(
+            f"-o {output}: what to write is told by the ending, one of {', '.join(_ENDINGS)}; name such a file or give "
+            f"--format (for a folder --split)."
+        )
+    return kind

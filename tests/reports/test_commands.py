@@ -55,6 +55,10 @@ def test_mistakes_are_one_sentence(runs_dir: Path, capsys: pytest.CaptureFixture
     for arguments, sentence in (
         (["report", str(runs_dir / "none")], "no such file or folder"),
         (["report", str(runs_dir), "--baseline", "Nobody"], "no such model"),
+        (
+            ["report", str(runs_dir), "-o", "x.pdf"],
+            "-o x.pdf: what to write is told by the ending, one of .html",
+        ),
         (["compare", "Alpha", "Nobody", str(runs_dir)], "need exactly one model, found no model"),
     ):
         with pytest.raises(SystemExit) as stopped:
@@ -63,6 +67,16 @@ def test_mistakes_are_one_sentence(runs_dir: Path, capsys: pytest.CaptureFixture
         said = capsys.readouterr().err
         assert sentence in said
         assert "Traceback" not in said
+
+
+def test_report_counts_what_it_wrote(runs_dir: Path, tmp_path: Path) -> None:
+    for name, said in (
+        ("t.md", "4 models, 1 task\n"),
+        ("p.html", "4 models, 1 task, 4 samples on the page\n"),
+    ):
+        options = ("-o", str(tmp_path / name), "--samples-per-run", "1")
+        done = CliRunner().invoke(report.command, [str(runs_dir), *options])
+        assert done.output.endswith(f"{name}: {said}")
 
 
 def test_report_with_exact_intervals_is_wider(runs_dir: Path, tmp_path: Path) -> None:
