@@ -31,7 +31,7 @@ _ENDINGS = {
     "--format",
     "kind",
     type=click.Choice(("html", "csv", "json", "md", "latex", "parquet")),
-    help="Default: by the ending of the output, else html.",
+    help="Default: by the ending of the output; without -o html.",
 )
 @click.option("--title", default="Safety and over-refusal", show_default=True)
 @click.option("--description", default="", help="A sentence below the title: what is compared, and by whom.")

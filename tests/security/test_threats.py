@@ -73,12 +73,13 @@ class TestHostileAnswers:
         assert "\x1b" not in done.output
         path = next(hostile_run.rglob("*.jsonl"))
         path.write_text(json.dumps({"safecot": {"sample_id": ANSI}}) + "\n")
-        with pytest.raises(SystemExit) as stopped:
-            safecot(["report", str(hostile_run), "-o", str(hostile_run / ANSI)])
-        said = capsys.readouterr()
-        assert stopped.value.code == 2
-        assert "\x1b" not in said.err + said.out
-        assert "\u202e" not in said.err
+        for target in (ANSI, f"{ANSI}.html"):  # an ending that is not known, then the damaged file
+            with pytest.raises(SystemExit) as stopped:
+                safecot(["report", str(hostile_run), "-o", str(hostile_run / target)])
+            said = capsys.readouterr()
+            assert stopped.value.code == 2
+            assert "\x1b" not in said.err + said.out
+            assert "\u202e" not in said.err
 
     def test_spreadsheet(self, hostile_run: Path) -> None:
         for arguments in (
