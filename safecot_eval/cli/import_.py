@@ -98,7 +98,8 @@ def command(
 ) -> None:
     """Score answers that another tool recorded: FILES of one model (.csv .tsv .xlsx .json .jsonl .eval).
 
-    Exit status: 0 every answer has an item and every item an answer, 3 written, but something is left over, 2 a mistake.
+    Exit status: 0 every answer has an item and every item an answer, 3 written, but something is left over or empty, 2 a
+    mistake.
 
     \b
     safecot import answers.csv --name my-vlm --tasks safecot_xstest
@@ -108,6 +109,7 @@ def command(
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
     from safecot_eval.generate import closing, importing
+    from safecot_eval.generate.importing.answers import counted, is_empty
     from safecot_eval.scoring.failure_texts import use
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
@@ -131,7 +133,7 @@ def command(
         for path in files
     ]
     for source in sources:
-        click.echo(f"{source.path}: {len(source.answers)} answers ({source.kind})")
+        click.echo(f"{source.path}: {counted(len(source.answers), 'answer')} ({source.kind})")
         for note in source.notes:
             click.echo(f"  {printable(note, 800)}")
     model = name or next((s.model for s in sources if s.model), None) or files[0].stem
@@ -163,7 +165,8 @@ def command(
     click.echo(
         f"Wrote {folder} as {printable(model)}\nNext: safecot report {output_path} -o leaderboard.html"
     )
-    if (matched.left or any(matched.missing.values())) and not partial:
+    empty = any(is_empty(a) for answers in matched.answers.values() for a in answers.values())
+    if (matched.left or any(matched.missing.values()) or empty) and not partial:
         raise SystemExit(LEFT_OVER)
 
 
@@ -220,10 +223,18 @@ def _own(sources: Sequence[Source], expect: str, benchmark: str | None) -> Match
 
 def _outcome(matched: Matched) -> Iterator[str]:
     """What was matched by what, what was not, and what nobody was asked."""
+    from safecot_eval.generate.importing.answers import counted, is_empty
     from safecot_eval.util.terminal import printable
 
     for task, answers in matched.answers.items():
-        yield f"{task}: {len(answers)} of {len(matched.items[task])} items have an answer"
+        empty = sum(map(is_empty, answers.values()))
+        held, count = len(answers) - empty, len(matched.items[task])
+        yield f"{task}: {held} of {counted(count, 'item')} {'has' if held == 1 else 'have'} an answer"
+        if empty:
+            yield (
+                f"{task}: {empty} of {counted(len(answers), 'answer')} {'is' if empty == 1 else 'are'} empty, in no rate "
+                "(status empty); fill them in, or delete their rows if nobody asked"
+            )
     yield "matched by " + ", ".join(f"{how} ({count})" for how, count in sorted(matched.how.items()))
     reasons = Counter(reason for _, reason in matched.left)
     for reason, count in sorted(reasons.items()):
@@ -232,7 +243,8 @@ def _outcome(matched: Matched) -> Iterator[str]:
     for note in matched.notes:
         yield f"note: {printable(note, 500)}"
     if absent := sum(map(len, matched.missing.values())):
-        yield f"{absent} items have no answer; they are not_run: in no rate, and not among the failed ones."
+        have, they = ("has", "it is") if absent == 1 else ("have", "they are")
+        yield f"{counted(absent, 'item')} {have} no answer; {they} not_run: in no rate, and not among the failed ones."
 
 
 def _examples(matched: Matched) -> Iterator[str]:

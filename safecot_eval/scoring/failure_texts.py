@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,14 @@ def _bare(folded: str) -> str:
     return folded.rstrip(".").strip("\"'`*")
 
 
+class Why(StrEnum):
+    """What is suspicious about a short answer."""
+
+    ERROR = "it reads like an error or a placeholder"
+    NO_WORD = "it has neither letter nor digit"
+    AGAIN = "it comes again and again"
+
+
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """A short text that looks like a failure though the table does not know it.
@@ -247,11 +256,13 @@ class Suspect:
         text: As it stands in the first such answer.
         count: Answers with this text, numbers aside.
         first: Index of the first.
+        why: What is suspicious about it.
     """
 
     text: str
     count: int
     first: int
+    why: Why
 
 
 _SHORT = 200
@@ -270,10 +281,13 @@ _ERROR_WORDS = re.compile(
     | (?:no|empty|missing|invalid|null)\s(?:response|answer|output|completion|candidates?|reply|text|prediction|result|content)\b
     | (?:content|safety|prompt|response|output)[\s_-]*(?:filter|block|policy\sviolation|violation)
     | max(?:imum)?\sretries | retr(?:y|ies)\b | out\sof\smemory | oom\b | skipped\b | placeholder\b | unavailable\b
+    | (?:fehler|fehlgeschlagen|erreur|errore|ошибка|错误|錯誤|エラー|오류)(?:\s\d+)?\s*[:：!-] | zeitüberschreitung\b
+    | (?:to\s?do|tbd|fixme|lorem\sipsum)\b.{0,20}$
     | internal\s(?:server\s)?error | service\sunavailable | not\s(?:available|generated)\b
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+_WORD = re.compile(r"[^\W_]")
 _USUAL = re.compile(
     r"^[\W_]*(?:[a-z]|yes|no|true|false|unsure|unknown)[\W_]*$|\b(?:i|we|you|your|my|please|sorry)\b",
     re.IGNORECASE,
@@ -301,6 +315,14 @@ def suspects(answers: Sequence[str], is_refusal: Any = lambda text: False) -> li
         text = answers[numbers[0]].strip()
         identical = max(Counter(answers[number].strip() for number in numbers).values())
         again = identical >= often and len(text.split()) <= _FEW_WORDS and not _USUAL.search(text)
-        if (again or _ERROR_WORDS.match(text)) and not is_refusal(text):
-            found.append(Suspect(text, len(numbers), numbers[0]))
+        if _ERROR_WORDS.match(text):
+            why = Why.ERROR
+        elif not _WORD.search(text):
+            why = Why.NO_WORD
+        elif again:
+            why = Why.AGAIN
+        else:
+            continue
+        if not is_refusal(text):
+            found.append(Suspect(text, len(numbers), numbers[0], why))
     return sorted(found, key=lambda suspect: -suspect.count)

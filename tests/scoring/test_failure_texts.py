@@ -146,3 +146,21 @@ def test_recorded_answers_of_real_models_are_no_failures(data_dir: Path) -> None
     assert not [text for text in answers if table.find(text, recorded=True)]
     phrases = refusal.load_list("gcg25")
     assert not suspects(answers, lambda text: phrases.match(text) is not None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+        "Connection reset by peer",
+        "ReadTimeout",
+        "httpx.ConnectTimeout",
+        "TimeoutError.",
+        "no healthy upstream",
+    ],
+)
+def test_texts_of_proxies_and_of_http_clients(text: str) -> None:
+    found = load().find(text)
+    assert found is not None
+    assert found.status is FAILED
+    assert load().find(f"The log says: {text}") is None

@@ -40,6 +40,7 @@ class Answer:
         failure: Where the text is a failure's and no answer's: the source of that text.
         asked_as: Field of the benchmark's own file that the prompt was taken from, where recorded.
         category: The recording tool's category, where recorded.
+        error: What the row says about a request that failed.
         labels: Recorded judges' labels: judge to label.
     """
 
@@ -54,4 +55,21 @@ class Answer:
     failure: str = ""
     asked_as: str = ""
     category: str = ""
+    error: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_empty(answer: Answer) -> bool:
+    """Whether an answer's cell holds nothing, or a sign for nothing, and the file says nothing about why."""
+    if answer.status is Status.EMPTY:
+        return bool(answer.failure)
+    return answer.status is Status.OK and not answer.response.strip()
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "answer"), counted(2, "answer")
+    ('1 answer', '2 answers')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

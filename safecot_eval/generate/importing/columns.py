@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -162,14 +163,43 @@ def choose(present: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
         found = given.get(kind) or next((plain[name] for name in places), None)
         if found is not None and found not in chosen.values():
             chosen[kind] = found
+    for kind in _INSIDE:
+        if kind not in chosen and len(inside := _inside(kind, columns, chosen)) == 1:
+            chosen[kind] = inside[0]
     there = ", ".join(columns) or "none"
+    known = ", ".join(f"{kind} = {column}" for kind, column in chosen.items())
+    known = f" Recognised: {known}." if known else ""
     if "response" not in chosen:
-        raise SafecotError(f"No column of answers among {there}; name it with --column response=NAME.")
+        raise SafecotError(f"No column of answers among {there}; name it with --column response=NAME.{known}")
     if not {"prompt", "id", "image"} & chosen.keys():
         raise SafecotError(
-            f"No column of prompts was found among {there}; name it with --column prompt=NAME (or id=NAME, image=NAME)."
+            f"No column of prompts was found among {there}; name it with --column prompt=NAME (or id=NAME, image=NAME).{known}"
         )
     return chosen
+
+
+_INSIDE = {
+    "response": re.compile("antwort|answer|response|réponse|respuesta|risposta"),
+    "prompt": re.compile("frage|question|prompt|pregunta|domanda"),
+}
+"""Words that tell what a column holds when they stand inside its name, and one column alone has them."""
+_ABOUT = re.compile(
+    r"(?:^|[_. ])(?:id|ids|nr|no|num|number|type|typ|kind|category|length|len|länge|time|zeit|tokens?|count|lang|language|label|"
+    r"score|judge|model|source|url|hash|system)(?:$|[_. ])|reference|referenz|correct|korrekt|richtig|muster|gold|truth|"
+    r"expected|erwartet|target|system|refus|label|bewert"
+)
+"""Words of columns that hold something about a question or answer, or the right one."""
+
+
+def _inside(kind: str, columns: Iterable[str], chosen: Mapping[str, str]) -> list[str]:
+    return [
+        column
+        for column in columns
+        if column not in chosen.values()
+        and _INSIDE[kind].search(name := plain_name(column))
+        and not _ABOUT.search(name)
+        and not any(words.search(name) for other, words in _INSIDE.items() if other != kind)
+    ]
 
 
 def to_answer(
@@ -190,7 +220,8 @@ def to_answer(
         ) from error
     tokens = cells.get("output_tokens")
     status, failure = _status(_text(cells.get("status")), response, where)
-    if not response.text.strip() and status is Status.OK and _text(cells.get("error")).strip():
+    error_text = _error_text(cells.get("error"))
+    if not response.text.strip() and status is Status.OK and error_text:
         status, failure = Status.REQUEST_FAILED, f"the row's own {chosen['error']!r}"
     return Answer(
         where=where,
@@ -204,8 +235,14 @@ def to_answer(
         output_tokens=None if _text(tokens) == "" else _whole(tokens, where),
         asked_as=_text(cells.get("prompt_field")),
         category=_text(cells.get("category")),
+        error=error_text,
         labels=_labels(cells.get("labels"), chosen.get("labels", "")),
     )
+
+
+def _error_text(cell: Any) -> str:
+    message = cell.get("message") if isinstance(cell, Mapping) else None
+    return _text(message or cell).strip()
 
 
 def _labels(cell: Any, column: str) -> dict[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.answers import Answer, counted
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring import refusal
-from safecot_eval.scoring.failure_texts import suspects
+from safecot_eval.scoring.failure_texts import Why, suspects
 
 _SHOWN = 3
 _EXCEL = "Excel: "
@@ -21,16 +22,17 @@ def failure_notes(answers: Sequence[Answer]) -> list[str]:
     Args:
         answers: All answers of a file.
     """
-    kinds: defaultdict[tuple[Status, str], list[Answer]] = defaultdict(list)
+    kinds: defaultdict[tuple[Status, str, str], list[Answer]] = defaultdict(list)
     for answer in answers:
         if answer.failure:
-            kinds[answer.status, answer.failure].append(answer)
+            kinds[answer.status, answer.failure, re.sub(r"\d+", "#", answer.error)].append(answer)
     notes = []
-    for (status, source), found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+    for (status, source, _), found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
         first = found[0]
+        one, many = _SAID[status]
         notes.append(
-            f"{len(found)} {'answer is' if len(found) == 1 else 'answers are'} none and {status.value}: {source} (the "
-            f"first: {first.where}, {_shown(first.response)})."
+            f"{counted(len(found), 'answer')} {one if len(found) == 1 else many} ({_plain(source)}; the first: "
+            f"{first.where}, {_shown(first.response.strip() or first.error)})."
         )
         if source.startswith(_EXCEL):
             notes.append(
@@ -45,17 +47,59 @@ def _suspicious(answers: Sequence[Answer]) -> list[str]:
     found = suspects([answer.response for answer in kept], lambda text: _phrases().match(text) is not None)
     if not found:
         return []
-    examples = "; ".join(
-        f"{_shown(s.text)} ({s.count} time{'' if s.count == 1 else 's'}, the first: {kept[s.first].where})"
-        for s in found[:_SHOWN]
-    )
-    more = f"; and {len(found) - _SHOWN} other texts" if len(found) > _SHOWN else ""
-    total = sum(s.count for s in found)
-    return [
-        f"{total} {'answer looks' if total == 1 else 'answers look'} like failures of the tool that recorded them and "
-        f"{'counts as an answer' if total == 1 else 'count as answers'}: {examples}{more}. If they are failures, list their "
-        "texts in a file for --failure-texts (docs/importing.md)."
-    ]
+    notes = []
+    for why, (one, many) in _LOOKS.items():
+        such = [suspect for suspect in found if suspect.why is why]
+        if not such:
+            continue
+        examples = "; ".join(
+            f"{_shown(s.text)} ({counted(s.count, 'time')}, the first: {kept[s.first].where})"
+            for s in such[:_SHOWN]
+        )
+        more = f"; and {counted(len(such) - _SHOWN, 'other text')}" if len(such) > _SHOWN else ""
+        total = sum(s.count for s in such)
+        notes.append(
+            f"{counted(total, 'answer')} {one if total == 1 else many}: {examples}{more}. If such a text is no answer of the model, "
+            "list it in a file for --failure-texts (docs/importing.md)."
+        )
+    return notes
+
+
+_LOOKS = {
+    Why.ERROR: (
+        "looks like a failure of the tool that recorded it and counts as an answer",
+        "look like failures of the tool that recorded them and count as answers",
+    ),
+    Why.NO_WORD: (
+        "has neither letter nor digit and counts as an answer",
+        "have neither letter nor digit and count as answers",
+    ),
+    Why.AGAIN: (
+        "is a short text that comes again, and counts as an answer",
+        "are short texts that come again word for word, and count as answers",
+    ),
+}
+_SAID = {
+    Status.REQUEST_FAILED: ("is a failed request", "are failed requests"),
+    Status.BLOCKED_BY_PROVIDER: ("was blocked by the provider", "were blocked by the provider"),
+    Status.UNFINISHED: ("is unfinished", "are unfinished"),
+    Status.BUDGET_EXCEEDED: ("ran out of its budget", "ran out of their budget"),
+    Status.EMPTY: ("is empty", "are empty"),
+    Status.TRUNCATED: ("is cut off", "are cut off"),
+}
+
+
+def _plain(source: str) -> str:
+    """Where a failure's text comes from, without the place in a tool's code that the table names.
+
+    >>> _plain("VLMEvalKit, vlmeval/api and vlmeval/vlm (e8e78f0), which tests by this beginning")
+    'a text of VLMEvalKit'
+    >>> _plain("Envoy: a proxy's local reply as text"), _plain("the row's own 'error'")
+    ('a text of Envoy', "the row's own 'error'")
+    """
+    if source.startswith(("a ", "an ", "the ")):
+        return source
+    return "a text of " + re.sub(r"(?:, \w+/.*| [(][0-9a-f.]+[)].*|: an? .* as text)$", "", source)
 
 
 def _shown(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from safecot_eval.benchmarks.registry import OWN_QUESTIONS
-from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.answers import Answer, counted
 from safecot_eval.generate.importing.index import normal
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.records.samples import Expectation, ImageSource, Item
@@ -68,7 +68,9 @@ def own_questions(answers: Sequence[Answer], expect: Expectation, name: str | No
         "no benchmark of ours, and marked as such"
     )
     if repeated:
-        done.notes.append(f"{task}: {repeated} answers came twice, word for word; each counts once.")
+        done.notes.append(
+            f"{task}: {counted(repeated, 'answer')} came twice, word for word; each counts once."
+        )
     return done
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.cli.import_ import command
+from safecot_eval.generate.importing.answers import is_empty
 from safecot_eval.generate.importing.reading import Source, read
 from safecot_eval.generate.importing.responses import NotAnAnswer, read_response
 from safecot_eval.generate.models.responses import read_responses
@@ -49,7 +50,10 @@ def test_error_strings(data_dir: Path) -> None:
     statuses = [answer.status for answer in source.answers]
     assert statuses == [FAILED] * 9 + [BLOCKED] + [FAILED] * 2 + [Status.BUDGET_EXCEEDED, FAILED]
     assert all(record["refusal"]["matched"] is None for record in scored(source))
-    assert any(note.startswith("6 answers are none and request_failed: VLMEvalKit") for note in source.notes)
+    assert any(
+        note.startswith("6 answers are failed requests (a text of VLMEvalKit; the first: errs.jsonl, row ")
+        for note in source.notes
+    )
 
 
 def test_other_error_strings(tmp_path: Path) -> None:
@@ -235,7 +239,29 @@ def test_a_file_of_failure_texts_from_the_command_line(
     ]
     done = CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "2 answers are none and blocked_by_provider: our gateway" in done.output
+    assert (
+        "2 answers were blocked by the provider (a text of our gateway; the first: a.jsonl, row 1"
+        in done.output
+    )
     (run,) = find_runs([tmp_path / "runs"])
     assert [record["status"] for record in run.samples()].count("blocked_by_provider") == 2
     monkeypatch.delenv("SAFECOT_FAILURE_TEXTS", raising=False)
+
+
+def test_signs_for_an_empty_cell_are_empty(tmp_path: Path) -> None:
+    signs = ["-", "...", "\u2026", "TODO", "\u2014"]
+    source = read(written(tmp_path / "a.jsonl", *signs, "", "N/A", "null", "Fine."))
+    assert [a.status for a in source.answers] == [Status.EMPTY] * 5 + [OK] + [FAILED] * 2 + [OK]
+    assert [is_empty(a) for a in source.answers] == [True] * 6 + [False] * 3
+    assert any(note.startswith("5 answers are empty (a table's sign or word") for note in source.notes)
+
+
+def test_what_only_looks_wrong_is_pointed_out_as_what_it_is(tmp_path: Path) -> None:
+    odd = ["Fehler: Zeit\u00fcberschreitung", "todo later", "\U0001f600", "!!"]
+    source = read(written(tmp_path / "a.jsonl", *odd, *["Sure, do this."] * 60))
+    assert all(answer.status is OK for answer in source.answers)
+    looks, wordless, again = (note for note in source.notes if "--failure-texts" in note)
+    assert looks.startswith("2 answers look like failures of the tool")
+    assert wordless.startswith("2 answers have neither letter nor digit and count as answers")
+    assert "failures" not in again.split(":")[0]
+    assert "'Sure, do this.' (60 times, the first: a.jsonl, row 5)" in again

@@ -37,8 +37,9 @@ def run(*arguments: object) -> Any:
 def test_from_a_csv_to_a_run(tmp_path: Path, items: Sequence[Item]) -> None:
     table = write_answers(tmp_path / "a.csv", items)
     done = run(table, "--name", "my, vlm", "--output_path", tmp_path / "runs")
-    assert done.exit_code == 0, done.output
-    assert f"{TASK}: {len(items)} of {len(items)} items have an answer" in done.output
+    assert done.exit_code == 3, done.output
+    assert f"{TASK}: {len(items) - 1} of {len(items)} items have an answer" in done.output
+    assert f"{TASK}: 1 of {len(items)} answers is empty, in no rate (status empty)" in done.output
     assert f"matched by prompt and picture ({len(items)})" in done.output
     (found,) = find_runs([tmp_path / "runs"])
     assert (found.model, found.task) == ("my, vlm", TASK)
@@ -99,7 +100,9 @@ def test_questions_go_out_and_come_back(tmp_path: Path, items: Sequence[Item]) -
     assert [row["id"] for row in rows] == [item.item_id for item in items]
     assert all(Path(row["image"]).is_file() for row in rows)
     done = run(table, "--name", "m", "--output_path", tmp_path / "runs")
-    assert done.exit_code == 0
+    assert done.exit_code == 3  # a sheet that nobody filled in
+    assert f"0 of {len(items)} items have an answer" in done.output
+    assert f"{len(items)} of {len(items)} answers are empty" in done.output
     (found,) = find_runs([tmp_path / "runs"])
     assert {r["status"] for r in found.samples()} == {"empty"}
 

@@ -228,3 +228,14 @@ def test_a_stray_cell_far_out_does_not_make_a_sheet_of_billions_of_cells(tmp_pat
     book.save(tmp_path / "a.xlsx")
     (answer,) = read(tmp_path / "a.xlsx").answers
     assert (answer.prompt, answer.response) == ("Hi?", "Ho.")
+
+
+def test_a_word_inside_one_header_alone_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Nr.;Pr\u00fcffrage;Modellantwort;Musterantwort\n1;Who?;Me.;You.\n", encoding="utf-8")
+    source = read(path)
+    assert (source.answers[0].prompt, source.answers[0].response) == ("Who?", "Me.")
+    assert source.notes[0] == "columns: response = Modellantwort, prompt = Pr\u00fcffrage"
+    path.write_text("Pr\u00fcffrage;Antwort A;Antwort B\nWho?;Me.;You.\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match="No column of answers .* Recognised: prompt = Pr\u00fcffrage"):
+        read(path)
