@@ -23,6 +23,13 @@ _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?: 00:00:00)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}[-. ]{1,2}[A-Za-zä]{3,4}\.?(?:[- ]\d{2})?|[A-Za-zä]{3,4}[- ]\d{2}"
 )
 
+_TYPED = (
+    {ord(c): "'" for c in "\u2018\u2019\u201a\u201b\u02bc\u2032\uff07\u00b4"}
+    | {ord(c): '"' for c in "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02"}
+    | {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
+    | {0x2026: "...", 0xAD: ""}
+)
+
 NO_PROMPT = "no item has this prompt"
 NO_ID = "no item has this id"
 DATED_ID = "the id is a date: a spreadsheet changed it; format its column as text"
@@ -72,11 +79,13 @@ class Index:
     ) -> None:
         self.pictures, self.ids_alone, self.other_prompt = pictures, ids_alone, other_prompt
         self._by_prompt: defaultdict[str, list[Item]] = defaultdict(list)
+        self._by_typed: defaultdict[str, list[Item]] = defaultdict(list)
         self._by_id: defaultdict[str, list[Item]] = defaultdict(list)
         self._by_number: defaultdict[str, list[Item]] = defaultdict(list)
         self._by_picture: defaultdict[str, list[Item]] = defaultdict(list)
         for item in items:
             self._by_prompt[normal(item.prompt)].append(item)
+            self._by_typed[typed(item.prompt)].append(item)
             for name in (item.item_id, *item.aliases):
                 self._by_id[name].append(item)
                 self._by_number[plain_id(name)].append(item)
@@ -92,7 +101,7 @@ class Index:
         pictured = self._pictured(answer.pictures)
         if answer.prompt is None:
             return self._without_prompt(answer, named, pictured)
-        worded = self._by_prompt.get(normal(answer.prompt), [])
+        worded = self._by_prompt.get(normal(answer.prompt)) or self._by_typed.get(typed(answer.prompt), [])
         items = [item for item in worded if self._asked_so(item, answer)]
         if not items:
             return self._in_other_words(answer, named, pictured, OTHER_FIELD if worded else NO_PROMPT)
@@ -247,6 +256,15 @@ def normal(prompt: str) -> str:
     False
     """
     return " ".join(_PLACEHOLDER.sub(" ", unicodedata.normalize("NFC", prompt)).split())
+
+
+def typed(prompt: str) -> str:
+    r"""A prompt as a keyboard types it: what Word and Excel make of quotes, dashes and dots is taken back.
+
+    >>> typed("\u201cWhat\u2019s this\u201d \u2013 said he\u2026") == typed('"What\'s this" -- said he...')
+    True
+    """
+    return re.sub("-+", "-", normal(prompt).translate(_TYPED))
 
 
 def plain_id(name: str) -> str:

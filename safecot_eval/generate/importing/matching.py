@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from safecot_eval.benchmarks import catalogue, registry
-from safecot_eval.generate.importing.answers import Answer
+from safecot_eval.generate.importing.answers import Answer, counted
 from safecot_eval.generate.importing.index import (
     AMBIGUOUS,
     DATED_ID,
@@ -24,6 +24,7 @@ from safecot_eval.generate.importing.index import (
     Found,
     Index,
     normal,
+    plain_id,
 )
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
@@ -111,6 +112,8 @@ def match(
         found[task_name] = [
             (answer, index.find(answer)) for answer in rest if answer.task in (None, task_name)
         ]
+    for task_name, in_task in found.items():
+        _refuse_a_shifted_counter(task_name, in_task, loaded)
     placed = _place(done, _fits(found), task_names)
     reasons: defaultdict[int, set[str]] = defaultdict(set)
     for answer, fate in (pair for in_task in found.values() for pair in in_task):
@@ -150,6 +153,47 @@ def _siblings(task_name: str, loaded: dict[str, Sequence[Item]]) -> list[Item]:
                 loaded[name] = ()
         found += loaded[name]
     return found
+
+
+def _refuse_a_shifted_counter(
+    task_name: str, in_task: Sequence[tuple[Answer, Found]], loaded: dict[str, Sequence[Item]]
+) -> None:
+    """Stop where ids only count the rows, from another number than the benchmark does: every answer would be shifted.
+
+    Raises:
+        SafecotError: they do, and no prompt or picture confirms an id.
+    """
+    hows = {fate.how for _, fate in in_task if fate.item is not None}
+    if not hows & {"id", "id, in another wording"} or any(
+        how.startswith(("id and", "prompt")) for how in hows
+    ):
+        return
+    given = {plain_id(answer.item_id) for answer, _ in in_task if answer.item_id is not None}
+    if len(given) < 2 or not all(name.isdecimal() for name in given):
+        return
+    known = _numbers(task_name, loaded)
+    first, last = min(map(int, given)), max(map(int, given))
+    from_zero = first == 0 < min(known, default=0)
+    from_one = first == 1 and min(known, default=1) == 0 and last == max(known) + 1
+    if from_zero or from_one:
+        raise SafecotError(
+            f"The ids of the file count from {first} to {last}, those of {task_name} are numbers from {min(known)} to "
+            f"{max(known)}, and no prompt says which answer is whose: matched by these ids, answers would go to the wrong "
+            "items. Give a column of prompts, or the benchmark's own ids (--questions writes both)."
+        )
+
+
+def _numbers(task_name: str, loaded: dict[str, Sequence[Item]]) -> set[int]:
+    """The ids of a whole benchmark that are numbers; a task's own selection may begin anywhere."""
+    of_benchmark: list[Item] = [*loaded[task_name], *_siblings(task_name, loaded)]
+    try:
+        benchmark, own = registry.task_parts(task_name)
+        if own.endswith("_tiny"):
+            of_benchmark += catalogue.items_of(benchmark.task_name(own.removesuffix("_tiny")))
+    except SafecotError:
+        pass  # no benchmark of the catalogue, or its data are not here
+    names = (plain_id(name) for item in of_benchmark for name in (item.item_id, *item.aliases))
+    return {int(name) for name in names if name.isdecimal()}
 
 
 def _fits(found: Mapping[str, Sequence[tuple[Answer, Found]]]) -> dict[_Key, list[_Fit]]:
@@ -247,7 +291,9 @@ def _take(
     done.how_of |= {(task, item_id): how for item_id, how in grounds.items()}
     done.items[task] = [asked.get(item.item_id) or _as_asked(item, None, seen=False) for item in items]
     if repeated:
-        done.notes.append(f"{task}: {repeated} answers came twice, word for word; each counts once.")
+        done.notes.append(
+            f"{task}: {counted(repeated, 'answer')} came twice, word for word; each counts once."
+        )
 
 
 def _question(task_name: str, item: Item) -> tuple[Any, ...]:

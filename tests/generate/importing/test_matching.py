@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_two_answers_to_one_item() -> None:
     task_names = {"safecot_a": [text_item(1)]}
     same = [Answer("row 1", "x", prompt="Question 1?"), Answer("row 2", "x", prompt="Question 1?")]
     assert match(same, task_names).notes == [
-        "safecot_a: 1 answers came twice, word for word; each counts once."
+        "safecot_a: 1 answer came twice, word for word; each counts once."
     ]
     other = Answer("row 3", "y", prompt="Question 1?")
     with pytest.raises(SafecotError, match=r"row 3: .*row 1"):
@@ -146,3 +147,33 @@ def test_a_picture_file_beside_the_table(tmp_path: Path) -> None:
     assert picture("a.png", (tmp_path,)).sha256 == hashlib.sha256(b"bytes").hexdigest()
     assert picture("b.png", (tmp_path,)).sha256 == ""
     assert picture("data:image/png;base64,!!", ()).sha256 == ""
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_counter_that_starts_elsewhere_is_no_id(count: int) -> None:
+    task_names = {"safecot_a": [text_item(n) for n in range(1, 5)]}
+    shifted = [Answer(f"row {n}", f"{n}", item_id=str(n)) for n in range(count)]
+    with pytest.raises(SafecotError, match="count from 0 to .* numbers from 1 to 4, .* column of prompts"):
+        match(shifted, task_names, ids_alone=True)
+    with pytest.raises(SafecotError, match="count from 1 to 5, .* numbers from 0 to 4"):
+        match(
+            [Answer(f"row {n}", f"{n}", item_id=str(n)) for n in range(1, 6)],
+            {"safecot_a": [text_item(n) for n in range(5)]},
+            ids_alone=True,
+        )
+    named = [replace(a, prompt=text_item(n + 1).prompt) for n, a in enumerate(shifted)]
+    assert match(named, task_names, ids_alone=True).how == {"prompt": count}
+    own = [Answer(f"row {n}", f"{n}", item_id=str(n)) for n in range(1, 4)]
+    assert match(own, task_names, ids_alone=True).how == {"id": 3}
+
+
+def test_what_word_makes_of_quotes_and_dashes_is_the_same_prompt() -> None:
+    asked = text_item(1, 'What\'s "this" -- a cat... or not?')
+    answer = Answer("row 1", "x", prompt="What\u2019s \u201cthis\u201d \u2013 a cat\u2026 or not?")
+    assert match([answer], {"safecot_a": [asked]}).how == {"prompt": 1}
+    back = match([replace(answer, prompt=asked.prompt)], {"safecot_a": [text_item(1, answer.prompt)]})
+    assert back.how == {"prompt": 1}
+    two = [asked, text_item(2, answer.prompt)]
+    assert list(match([answer], {"safecot_a": two}).answers["safecot_a"]) == [
+        "2"
+    ]  # where it matters, it counts

@@ -166,7 +166,7 @@ def placed(source: Source, items: Sequence[Item]) -> int | None:
         found = match(source.answers, {TASK: items})
     except SafecotError:
         return None
-    again = sum(int(n) for note in found.notes for n in re.findall(r": (\d+) answers came twice", note))
+    again = sum(int(n) for note in found.notes for n in re.findall(r": (\d+) answers? came twice", note))
     return sum(map(len, found.answers.values())) + len(found.left) + again
 
 
