@@ -4,7 +4,8 @@
 Tool            File                                                       What is read
 ==============  =========================================================  ====================================================
 evalscope       ``predictions/<model>/*.jsonl``                            last user message; ``model_output``
-conversations   rows with ``messages`` that end on the assistant's         the user's message; the assistant's
+batch           OpenAI's and Anthropic's results by ``custom_id``          the body's message or error; ``custom_id``
+conversations   rows with ``messages`` or ``conversations`` (ShareGPT)     the user's message; the assistant's, at the end
 garak           ``garak.<id>.report.jsonl``                                finished attempts; the first of their outputs
 lm-eval         ``samples_<task>_<time>.jsonl``                            first argument of the request; ``filtered_resps``
 MM-SafetyBench  ``<scenario>.json`` with ``ans`` in its questions          the scenario's ids; a model's text and its labels
@@ -22,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from safecot_eval.generate.importing.answers import counted
 from safecot_eval.generate.importing.columns import NAMES
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import Row
@@ -76,15 +78,63 @@ def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Sha
 
 def _keep(shaped: Shaped, model: str | None) -> None:
     """Leave the answers of one model."""
-    names = ", ".join(sorted(shaped.models)[:4])
-    if model not in shaped.models:
+    shaped.rows, chosen = _rows_of(shaped.rows, "model", shaped.models, model, shaped.notes)
+    shaped.models = {chosen}
+
+
+_MODEL_COLUMNS = frozenset(
+    {
+        "model",
+        "model_name",
+        "model_id",
+        "meta.model",
+        "metadata.model",
+        "modell",
+        "modèle",
+        "modelo",
+        "modello",
+    }
+)
+
+
+def one_model(rows: list[Row], model: str | None, notes: list[str]) -> tuple[list[Row], str | None]:
+    """The rows of one model of a plain table, where a column of it names several.
+
+    Args:
+        rows: Of the table.
+        model: Whose answers to take.
+        notes: Gets a sentence on what is left out.
+
+    Returns:
+        The rows, and the chosen model; None where the table names one model at most.
+
+    Raises:
+        SafecotError: the table holds the answers of several models, and not of that one.
+    """
+    columns = dict.fromkeys(key for _, row in rows for key in row if plain_name(key) in _MODEL_COLUMNS)
+    for column in columns:
+        named = {name for _, row in rows if (name := _name(row.get(column)))}
+        if len(named) > 1:
+            return _rows_of(rows, column, named, model, notes)
+    return rows, None
+
+
+def _name(cell: Any) -> str:
+    return cell.strip() if isinstance(cell, str) else ""
+
+
+def _rows_of(
+    rows: list[Row], column: str, named: set[str], model: str | None, notes: list[str]
+) -> tuple[list[Row], str]:
+    names = ", ".join(sorted(named)[:4]) + (", …" if len(named) > 4 else "")
+    if model is None or model not in named:
         raise SafecotError(
-            f"the file holds answers of {len(shaped.models)} models ({names}); name one of them with --name"
+            f"the file holds answers of {len(named)} models ({names}); name one of them with --name"
         )
-    kept = [(number, row) for number, row in shaped.rows if row["model"] == model]
-    left = len(shaped.rows) - len(kept)
-    shaped.notes.append(f"{left} answers of other models are left out ({names})")
-    shaped.rows, shaped.models = kept, {model}
+    kept = [(number, row) for number, row in rows if _name(row.get(column)) == model]
+    left = len(rows) - len(kept)
+    notes.append(f"{counted(left, 'answer')} of other models left out ({names})")
+    return kept, model
 
 
 def _evalscope(rows: Sequence[Row], scenario: str) -> Shaped:
@@ -100,8 +150,8 @@ def _conversations(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("conversations")
     longer = unanswered = 0
     for number, row in rows:
-        given = row.get("messages")
-        turns = [turn for turn in given if isinstance(turn, Mapping)] if isinstance(given, list) else []
+        field = "messages" if _is_conversation(row.get("messages")) else "conversations"
+        turns = _turns(row.get(field) if row.get(field) is not None else row.get("messages"))
         roles = [turn.get("role") for turn in turns]
         if not roles or roles[-1] != "assistant" or "user" not in roles:
             unanswered += 1
@@ -109,20 +159,83 @@ def _conversations(rows: Sequence[Row], scenario: str) -> Shaped:
             longer += 1
         else:
             prompt, pictures = _last_question(turns)
-            about = {key: value for key, value in row.items() if key not in ("messages", "model")}
-            cells = {**about, "prompt": prompt, "response": turns[-1], "image": pictures}
+            about = {
+                key: value
+                for key, value in row.items()
+                if key not in ("messages", "conversations", "model", "image", "images")
+            }
+            shown = pictures or row.get("image") or row.get("images") or []
+            cells = {**about, "prompt": prompt, "response": turns[-1], "image": shown}
             shaped.add(number, row.get("model"), **cells)
     _left_out(shaped, longer, unanswered)
     return shaped
 
 
+_SHAREGPT = {
+    "human": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+}
+
+
+def _turns(given: Any) -> list[Mapping[str, Any]]:
+    """The turns of a conversation; ShareGPT and LLaVA write ``from`` and ``value``."""
+    turns = [turn for turn in given if isinstance(turn, Mapping)] if isinstance(given, list) else []
+    return [
+        {"role": _SHAREGPT.get(str(turn["from"]), turn["from"]), "content": turn["value"]}
+        if {"from", "value"} <= turn.keys()
+        else turn
+        for turn in turns
+    ]
+
+
+def _batch(rows: Sequence[Row], scenario: str) -> Shaped:
+    """Results of a batch of requests: OpenAI's ``response`` or ``error``, Anthropic's ``result``."""
+    shaped = Shaped("batch")
+    for number, row in rows:
+        about = {k: v for k, v in row.items() if k not in ("id", "response", "result", "model", "error")}
+        said = row.get("response") or row.get("result")
+        if not said and (reason := row.get("error")):
+            said = {"error": reason}
+        body = said.get("body") or said.get("message") if isinstance(said, Mapping) else None
+        failed = (body if isinstance(body, Mapping) else {}).get("error") or row.get("error")
+        model = body.get("model") if isinstance(body, Mapping) else None
+        shaped.add(number, model, **{**about, "id": row.get("custom_id"), "response": said, "error": failed})
+    return shaped
+
+
+def _pairs(rows: Sequence[Row], scenario: str) -> Shaped:
+    """A map of answers whose keys are sentences, and so prompts; a key that may be an id stays one."""
+    shaped = Shaped("map of prompts")
+    for number, row in rows:
+        key = row["id"]
+        cells = {"prompt": key} if _is_sentence(key) else {"id": key}
+        shaped.add(number, None, **cells, response=row["response"])
+    return shaped
+
+
+def _is_sentence(key: Any) -> bool:
+    """Whether a key is a question rather than an id.
+
+    >>> _is_sentence("Why is that?"), _is_sentence("07-Sex Hate Speech/3"), _is_sentence("v2-1")
+    (True, False, False)
+    """
+    return isinstance(key, str) and (
+        len(key.split()) > 4 or (" " in key and key.rstrip()[-1:] in tuple(".?!…"))
+    )
+
+
 def _left_out(shaped: Shaped, longer: int, unanswered: int) -> None:
     if longer:
         shaped.notes.append(
-            f"{longer} conversations of several turns are left out; only single questions are matched"
+            f"{counted(longer, 'conversation')} of several turns left out; only single questions are matched"
         )
     if unanswered:
-        shaped.notes.append(f"{unanswered} conversations without a question and an answer are left out")
+        shaped.notes.append(
+            f"{counted(unanswered, 'conversation')} without a question and an answer left out"
+        )
 
 
 def _lm_eval(rows: Sequence[Row], scenario: str) -> Shaped:
@@ -158,7 +271,7 @@ def _garak(rows: Sequence[Row], scenario: str) -> Shaped:
         shaped.add(number, None, prompt=prompt, response=answer or "", image=pictures, status=status)
     if further:
         shaped.notes.append(
-            f"{further} further generations of the same prompts are left out; the first counts"
+            f"{counted(further, 'further generation')} of the same prompts left out; the first counts"
         )
     return shaped
 
@@ -198,7 +311,7 @@ def _mm_safetybench(rows: Sequence[Row], scenario: str) -> Shaped:
             item = f"{scenario}/{row.get('id')}"
             shaped.add(number, model, id=item, response=said.get("text"), labels=labels, category=scenario)
     if unasked:
-        shaped.notes.append(f"{unasked} questions have no answer")
+        shaped.notes.append(f"{counted(unasked, 'question')} without an answer")
     return shaped
 
 
@@ -322,13 +435,12 @@ def _picture(part: Mapping[str, Any]) -> Any:
     return given.get("url") if isinstance(given, Mapping) and "url" in given else given
 
 
+_OF_BATCH = frozenset({"status_code", "body", "type"})
 _RESPONSES = frozenset(NAMES["response"])
 
 
 def _is_conversation(messages: Any) -> bool:
-    return isinstance(messages, list) and any(
-        isinstance(turn, Mapping) and turn.get("role") == "assistant" for turn in messages
-    )
+    return any(turn.get("role") == "assistant" for turn in _turns(messages))
 
 
 _Recognised = Callable[[Mapping[str, Any]], bool]
@@ -341,10 +453,27 @@ _READERS: tuple[tuple[_Recognised, _Reader, str], ...] = (
     ),
     (
         lambda row: (
-            _is_conversation(row.get("messages")) and not _RESPONSES & {plain_name(key) for key in row}
+            (_is_conversation(row.get("messages")) or _is_conversation(row.get("conversations")))
+            and not _RESPONSES & {plain_name(key) for key in row}
         ),
         _conversations,
-        "prompt and image = the user's message of messages, response = the assistant's",
+        "prompt and image = the user's message of messages (or conversations), response = the assistant's",
+    ),
+    (
+        lambda row: (
+            "custom_id" in row
+            and any(
+                isinstance(said := row.get(key), Mapping) and bool(_OF_BATCH & said.keys())
+                for key in ("response", "result")
+            )
+        ),
+        _batch,
+        "id = custom_id, response = response.body (or result.message), error = error",
+    ),
+    (
+        lambda row: row.keys() == {"id", "response"} and _is_sentence(row["id"]),
+        _pairs,
+        "prompt = the key where it is a sentence, else id = the key",
     ),
     (
         lambda row: isinstance(row.get("arguments"), Mapping | list) and "resps" in row,

@@ -11,7 +11,7 @@ from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.columns import KNOWN, choose, flat, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
-from safecot_eval.generate.importing.formats import Shaped, reshape
+from safecot_eval.generate.importing.formats import Shaped, one_model, reshape
 from safecot_eval.records.tables import Row, read_table
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
@@ -54,7 +54,7 @@ def read(
         path: ``.csv``, ``.tsv``, ``.xlsx``, ``.json``, ``.jsonl`` or ``.eval``.
         columns: Which column holds what, where the names do not say so; see :data:`columns.NAMES`.
         folders: Where relative picture paths start, beside the file's own folder.
-        model: Whose answers to take from a tool's file with those of several models.
+        model: Whose answers to take from a file with those of several models.
 
     Raises:
         SafecotError: the file cannot be read, or holds no answers (file and row are named).
@@ -92,8 +92,10 @@ def _table(
     rows = [(number, flat(row)) for number, row in read_table(path, decided, KNOWN)]
     if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
-    shaped = _reshaped(rows, path, model)
-    if shaped is not None:
+    shaped, named = _reshaped(rows, path, model), None
+    if shaped is None:
+        rows, named = _of_one_model(rows, path, model, decided)
+    else:
         rows = shaped.rows
         if not rows:
             raise SafecotError(f"{path}: the file of {shaped.kind} holds no answers.")
@@ -111,12 +113,21 @@ def _table(
             "decide"
         )
     # VLMEvalKit calls its file <model>_<dataset>.xlsx; what belongs to which cannot be told from the name alone.
-    return Source(path, kind, digest, None, answers, notes)
+    return Source(path, kind, digest, named, answers, notes)
 
 
 def _reshaped(rows: Sequence[Row], path: Path, model: str | None) -> Shaped | None:
     try:
         return reshape(rows, path.stem, model)
+    except SafecotError as error:
+        raise SafecotError(f"{path}: {error}.") from error
+
+
+def _of_one_model(
+    rows: list[Row], path: Path, model: str | None, notes: list[str]
+) -> tuple[list[Row], str | None]:
+    try:
+        return one_model(rows, model, notes)
     except SafecotError as error:
         raise SafecotError(f"{path}: {error}.") from error
 

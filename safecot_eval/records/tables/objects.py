@@ -4,6 +4,7 @@
 ``[{…}, {…}]``                               one object a row
 ``{"7": {…}, "8": {…}}``                     keyed by id (pandas' ``orient="index"``): the key is the id
 ``{"7": "answer", "8": "answer"}``           id to answer
+``[["question", "answer"], …]``              pairs of prompt and answer
 ``{"prompt": {"0": …}, "answer": {"0": …}}`` by column (pandas' default)
 ``{"columns": […], "data": [[…], …]}``       split
 ``{"results": […], …}``                      one list of objects among other fields
@@ -116,8 +117,22 @@ def rows_of_content(content: Any, path: Path, names: Collection[str] = ()) -> It
     yield from enumerate(rows, start=1)
 
 
+def _is_pair(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and _is_text(row[1])
+
+
+def _pairs(content: list[list[Any]], names: Collection[str]) -> list[dict[str, Any]]:
+    """Pairs of prompt and answer; a first pair of known column names is a header."""
+    first = content[0]
+    if len(content) > 1 and all(isinstance(cell, str) and plain_name(cell) in names for cell in first):
+        return [dict(zip(first, row, strict=True)) for row in content[1:]]
+    return [{"prompt": asked, "response": said} for asked, said in content]
+
+
 def _rows(content: Any, path: Path, names: Collection[str]) -> list[dict[str, Any]] | None:
     if isinstance(content, list):
+        if content and all(_is_pair(row) for row in content):
+            return _pairs(content, names)
         return content if all(isinstance(row, dict) for row in content) else None
     if not isinstance(content, dict) or not content:
         return None

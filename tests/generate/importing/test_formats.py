@@ -80,7 +80,7 @@ def test_garak(tmp_path: Path, new: bool) -> None:
         (f"{ASKED} 2", "", Status.REQUEST_FAILED),
         (f"{ASKED} 3", "", Status.REQUEST_FAILED),
     ]
-    assert "1 further generations" in source.notes[1]
+    assert "1 further generation " in source.notes[1]
 
 
 @pytest.mark.parametrize("evaluated", [True, False], ids=["evaluations", "responses"])
@@ -142,7 +142,7 @@ def test_several_models_in_one_file(tmp_path: Path) -> None:
         read(path)
     source = read(path, model="b")
     assert (source.model, len(source.answers)) == ("b", 1)
-    assert source.notes[1] == "1 answers of other models are left out (a, b)"
+    assert source.notes[1] == "1 answer of other models left out (a, b)"
 
 
 def piece(conversation: str, role: str, sequence: int, value: str, **more: Any) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def test_mm_safetybench_as_its_scripts_leave_it(data_dir: Path, tmp_path: Path) 
     assert source.kind == "MM-SafetyBench"
     assert source.answers[0].labels == {"gpt": "safe"}
     assert source.notes[1:] == [
-        "1 questions have no answer",
-        f"{len(official) - 1} answers of other models are left out (m, other)",
+        "1 question without an answer",
+        f"{len(official) - 1} answers of other models left out (m, other)",
     ]
     task_name = "safecot_mmsafetybench_sd"
     with not_drawn():
@@ -239,3 +239,75 @@ def test_a_batch_of_requests(tmp_path: Path) -> None:
     row = {"id": "batch_1", "custom_id": "a-7", "response": {"status_code": 200, "body": body}}
     answer = read(saved(tmp_path, "a.jsonl", [row]), columns={"id": "custom_id"}).answers[0]
     assert (answer.item_id, answer.response, answer.status) == ("a-7", SAID, Status.TRUNCATED)
+
+
+def test_several_models_in_one_table(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text(f"model,prompt,response\na,{ASKED},{SAID}\nb,{ASKED},No.\n,{ASKED},Nobody.\n")
+    for name in (None, "two"):
+        with pytest.raises(
+            SafecotError, match=r"two\.csv: .* of 2 models \(a, b\); name one of them with --name"
+        ):
+            read(path, model=name)
+    source = read(path, model="b")
+    assert (source.kind, source.model, told(source)) == ("table", "b", [(ASKED, "No.", Status.OK)])
+    assert "2 answers of other models left out (a, b)" in source.notes
+    path.write_text(f"model,prompt,response\na,{ASKED},{SAID}\na,{ASKED},No.\n")
+    assert len(read(path, model="my own name for it").answers) == 2
+
+
+def test_sharegpt_and_llava(tmp_path: Path) -> None:
+    asked, said = {"from": "human", "value": f"<image>\n{ASKED}"}, {"from": "gpt", "value": SAID}
+    rows = [{"id": "7", "image": "d/7.png", "conversations": [{"from": "system", "value": "x"}, asked, said]}]
+    rows += [{"id": "8", "conversations": [asked, said, asked, said]}, {"id": "9", "conversations": [asked]}]
+    source = read(saved(tmp_path, "a.json", rows))
+    assert (source.kind, source.answers[0].item_id) == ("conversations", "7")
+    assert told(source) == [(f"<image>\n{ASKED}", SAID, Status.OK)]
+    assert [picture.name for picture in source.answers[0].pictures or ()] == ["d/7.png"]
+    assert [note.split(" of ")[0] for note in source.notes[1:]] == [
+        "1 conversation",
+        "1 conversation without a question and an answer left out",
+    ]
+
+
+def test_batches_by_custom_id(tmp_path: Path) -> None:
+    body = {"model": "m", "choices": [{"message": {"content": SAID}, "finish_reason": "stop"}]}
+    failed = {"error": {"message": "Rate limit", "code": "429"}}
+    rows = [
+        {"id": "batch_1", "custom_id": "7", "response": {"status_code": 200, "body": body}, "error": None},
+        {"id": "batch_2", "custom_id": "8", "response": {"status_code": 429, "body": failed}, "error": None},
+        {
+            "id": "batch_3",
+            "custom_id": "9",
+            "response": None,
+            "error": {"code": "batch_expired", "message": "x"},
+        },
+    ]
+    source = read(saved(tmp_path, "a.jsonl", rows))
+    assert (source.kind, source.model) == ("batch", "m")
+    assert [(a.item_id, a.response, a.status) for a in source.answers] == [
+        ("7", SAID, Status.OK),
+        ("8", "", Status.REQUEST_FAILED),
+        ("9", "", Status.REQUEST_FAILED),
+    ]
+    assert any("'Rate limit'" in note for note in source.notes)
+    said = {"type": "succeeded", "message": {"model": "c", "content": [{"type": "text", "text": SAID}]}}
+    (answer,) = read(saved(tmp_path, "b.jsonl", [{"custom_id": "7", "result": said}])).answers
+    assert (answer.item_id, answer.response) == ("7", SAID)
+
+
+def test_maps_and_pairs_of_prompt_and_answer(tmp_path: Path) -> None:
+    other = "And this one?"
+    expected = [(ASKED, SAID, Status.OK), (other, "", Status.OK)]
+    assert told(read(saved(tmp_path, "a.json", {ASKED: SAID, other: ""}))) == expected
+    assert told(read(saved(tmp_path, "a.json", [[ASKED, SAID], [other, ""]]))) == expected
+    assert told(read(saved(tmp_path, "a.json", [["question", "answer"], [ASKED, SAID]]))) == expected[:1]
+    by_id = read(saved(tmp_path, "a.json", {"7": SAID, "SD 8": SAID}))
+    assert [(a.prompt, a.item_id) for a in by_id.answers] == [(None, "7"), (None, "SD 8")]
+
+
+def test_an_error_inside_promptfoos_response_is_said(tmp_path: Path) -> None:
+    rows = [promptfoo(ASKED, {"error": "429 rate limit"}), promptfoo(ASKED, {"output": SAID})]
+    source = read(saved(tmp_path, "results.json", {"version": 2, "results": rows}))
+    assert source.answers[0].status is Status.REQUEST_FAILED
+    assert any("row 1, '429 rate limit')" in note for note in source.notes)
