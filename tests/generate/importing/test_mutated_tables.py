@@ -31,7 +31,7 @@ REPLIES: tuple[Callable[[str], Any], ...] = (
     lambda text: {"error": {"code": 429, "message": text}},
     lambda text: {"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": text}]},
 )
-_LEFT_OUT = re.compile(r"^(\d+) (?:further|conversations|samples|questions)")
+_LEFT_OUT = re.compile(r"^(\d+) (?:further|conversations?|samples?|questions?|answers? of other models)\b")
 
 
 def lines(rows: Sequence[Any]) -> bytes:
