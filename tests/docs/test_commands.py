@@ -44,6 +44,13 @@ def test_every_block_is_executed_or_says_what_it_needs(block: Block) -> None:
         assert "def test_" in path.read_text(encoding="utf-8")
 
 
+FILL = (
+    "python -c \"import pandas; t = pandas.read_csv('questions.csv'); t['response'] = 'I cannot help with that.'; "
+    "t.to_csv('questions.csv', index=False)\""
+)
+"""What a reader does between two blocks: fill in the column of answers."""
+
+
 def execute(texts: list[str], folder: Path) -> None:
     """Run blocks with bash, as a reader would, with our commands on the path."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SAFECOT_")}
@@ -69,6 +76,8 @@ def execute(texts: list[str], folder: Path) -> None:
 @pytest.mark.parametrize("page", RUN)
 def test_pages_do_what_they_say(page: str, tmp_path: Path) -> None:
     texts = [b.text for b in EVERY if b.page == page and (b.kind, b.value) == ("test", "run")]
+    for place in [n for n, text in enumerate(texts) if "--questions questions.csv" in text][::-1]:
+        texts.insert(place + 1, FILL)
     execute(texts, tmp_path)
 
 

@@ -20,39 +20,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from safecot_eval.generate.importing.answers import counted
 from safecot_eval.generate.importing.columns import NAMES
+from safecot_eval.generate.importing.shaped import Shaped, keep
+from safecot_eval.generate.importing.turns import is_conversation, last_question, turns, written_messages
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import Row
 from safecot_eval.records.tables.delimited import plain_name
-from safecot_eval.util.errors import SafecotError
-
-
-@dataclass
-class Shaped:
-    """A tool's file as rows.
-
-    Attributes:
-        kind: The tool.
-        rows: ``prompt``, ``response`` and where known ``image``, ``id``, ``error`` and ``status``.
-        models: Whose answers these are, as the file names them.
-        notes: What was taken for what, and what was left out, one sentence each.
-    """
-
-    kind: str
-    rows: list[Row] = field(default_factory=list)
-    models: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, number: int, model: Any, **cells: Any) -> None:
-        """Add a row; ``model`` is whose answer it is, where the row says so."""
-        known = model if isinstance(model, str) and model else None
-        if known:
-            self.models.add(known)
-        self.rows.append((number, {**cells, "model": known}))
 
 
 def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Shaped | None:
@@ -71,76 +47,15 @@ def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Sha
             shaped = reader(rows, scenario)
             shaped.notes.insert(0, f"read as {shaped.kind}: {taken}")
             if len(shaped.models) > 1:
-                _keep(shaped, model)
+                keep(shaped, model)
             return shaped
     return None
-
-
-def _keep(shaped: Shaped, model: str | None) -> None:
-    """Leave the answers of one model."""
-    shaped.rows, chosen = _rows_of(shaped.rows, "model", shaped.models, model, shaped.notes)
-    shaped.models = {chosen}
-
-
-_MODEL_COLUMNS = frozenset(
-    {
-        "model",
-        "model_name",
-        "model_id",
-        "meta.model",
-        "metadata.model",
-        "modell",
-        "modèle",
-        "modelo",
-        "modello",
-    }
-)
-
-
-def one_model(rows: list[Row], model: str | None, notes: list[str]) -> tuple[list[Row], str | None]:
-    """The rows of one model of a plain table, where a column of it names several.
-
-    Args:
-        rows: Of the table.
-        model: Whose answers to take.
-        notes: Gets a sentence on what is left out.
-
-    Returns:
-        The rows, and the chosen model; None where the table names one model at most.
-
-    Raises:
-        SafecotError: the table holds the answers of several models, and not of that one.
-    """
-    columns = dict.fromkeys(key for _, row in rows for key in row if plain_name(key) in _MODEL_COLUMNS)
-    for column in columns:
-        named = {name for _, row in rows if (name := _name(row.get(column)))}
-        if len(named) > 1:
-            return _rows_of(rows, column, named, model, notes)
-    return rows, None
-
-
-def _name(cell: Any) -> str:
-    return cell.strip() if isinstance(cell, str) else ""
-
-
-def _rows_of(
-    rows: list[Row], column: str, named: set[str], model: str | None, notes: list[str]
-) -> tuple[list[Row], str]:
-    names = ", ".join(sorted(named)[:4]) + (", …" if len(named) > 4 else "")
-    if model is None or model not in named:
-        raise SafecotError(
-            f"the file holds answers of {len(named)} models ({names}); name one of them with --name"
-        )
-    kept = [(number, row) for number, row in rows if _name(row.get(column)) == model]
-    left = len(rows) - len(kept)
-    notes.append(f"{counted(left, 'answer')} of other models left out ({names})")
-    return kept, model
 
 
 def _evalscope(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("evalscope")
     for number, row in rows:
-        prompt, pictures = _last_question(row.get("messages"))
+        prompt, pictures = last_question(row.get("messages"))
         said = row.get("model_output")
         shaped.add(number, row.get("model"), prompt=prompt, response=said, image=pictures)
     return shaped
@@ -150,45 +65,25 @@ def _conversations(rows: Sequence[Row], scenario: str) -> Shaped:
     shaped = Shaped("conversations")
     longer = unanswered = 0
     for number, row in rows:
-        field = "messages" if _is_conversation(row.get("messages")) else "conversations"
-        turns = _turns(row.get(field) if row.get(field) is not None else row.get("messages"))
-        roles = [turn.get("role") for turn in turns]
+        field = "messages" if is_conversation(row.get("messages")) else "conversations"
+        said = turns(row.get(field) if row.get(field) is not None else row.get("messages"))
+        roles = [turn.get("role") for turn in said]
         if not roles or roles[-1] != "assistant" or "user" not in roles:
             unanswered += 1
         elif roles.count("user") > 1:
             longer += 1
         else:
-            prompt, pictures = _last_question(turns)
+            prompt, pictures = last_question(said)
             about = {
                 key: value
                 for key, value in row.items()
                 if key not in ("messages", "conversations", "model", "image", "images")
             }
             shown = pictures or row.get("image") or row.get("images") or []
-            cells = {**about, "prompt": prompt, "response": turns[-1], "image": shown}
+            cells = {**about, "prompt": prompt, "response": said[-1], "image": shown}
             shaped.add(number, row.get("model"), **cells)
     _left_out(shaped, longer, unanswered)
     return shaped
-
-
-_SHAREGPT = {
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-}
-
-
-def _turns(given: Any) -> list[Mapping[str, Any]]:
-    """The turns of a conversation; ShareGPT and LLaVA write ``from`` and ``value``."""
-    turns = [turn for turn in given if isinstance(turn, Mapping)] if isinstance(given, list) else []
-    return [
-        {"role": _SHAREGPT.get(str(turn["from"]), turn["from"]), "content": turn["value"]}
-        if {"from", "value"} <= turn.keys()
-        else turn
-        for turn in turns
-    ]
 
 
 def _batch(rows: Sequence[Row], scenario: str) -> Shaped:
@@ -341,7 +236,7 @@ def _promptfoo(rows: Sequence[Row], scenario: str) -> Shaped:
     for number, row in rows:
         prompt, given = row.get("prompt"), row.get("response")
         raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
-        asked, pictures = _written_messages(raw)
+        asked, pictures = written_messages(raw)
         response: Mapping[str, Any] = given if isinstance(given, Mapping) else {"output": given}
         output, error = response.get("output"), row.get("error") or response.get("error")
         text = output if isinstance(output, str) or output is None else json.dumps(output, ensure_ascii=False)
@@ -406,41 +301,8 @@ def _whole(value: Any) -> int:
     return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else -1
 
 
-def _written_messages(raw: Any) -> tuple[str, list[Any]]:
-    """A rendered prompt: text, or a conversation that was written as JSON."""
-    if isinstance(raw, str) and raw.lstrip().startswith("["):
-        try:
-            messages = json.loads(raw)
-        except (ValueError, RecursionError):
-            return raw, []
-        if isinstance(messages, list) and any(isinstance(m, Mapping) and m.get("role") for m in messages):
-            return _last_question(messages)
-    return raw if isinstance(raw, str) else "", []
-
-
-def _last_question(messages: Any) -> tuple[str, list[Any]]:
-    """Text and pictures of the last user message."""
-    turns = [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
-    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), None)
-    if isinstance(content, str):
-        return content, []
-    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
-    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    pictures = [found for part in parts if (found := _picture(part)) is not None]
-    return "\n".join(texts), pictures
-
-
-def _picture(part: Mapping[str, Any]) -> Any:
-    given = part.get("image") or part.get("image_url")
-    return given.get("url") if isinstance(given, Mapping) and "url" in given else given
-
-
 _OF_BATCH = frozenset({"status_code", "body", "type"})
 _RESPONSES = frozenset(NAMES["response"])
-
-
-def _is_conversation(messages: Any) -> bool:
-    return any(turn.get("role") == "assistant" for turn in _turns(messages))
 
 
 _Recognised = Callable[[Mapping[str, Any]], bool]
@@ -453,7 +315,7 @@ _READERS: tuple[tuple[_Recognised, _Reader, str], ...] = (
     ),
     (
         lambda row: (
-            (_is_conversation(row.get("messages")) or _is_conversation(row.get("conversations")))
+            (is_conversation(row.get("messages")) or is_conversation(row.get("conversations")))
             and not _RESPONSES & {plain_name(key) for key in row}
         ),
         _conversations,

@@ -11,7 +11,8 @@ from safecot_eval.generate.importing import inspect_log
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.columns import KNOWN, choose, flat, to_answer
 from safecot_eval.generate.importing.failures import failure_notes
-from safecot_eval.generate.importing.formats import Shaped, one_model, reshape
+from safecot_eval.generate.importing.formats import reshape
+from safecot_eval.generate.importing.shaped import Shaped, one_model
 from safecot_eval.records.tables import Row, read_table
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
