@@ -129,12 +129,12 @@ def whole(text: str) -> str:
 
 
 def asked_of_hf(**arguments: str) -> list[str]:
-    """Greedy answers of ``safecot_hf``, asked as lmms-eval asks."""
+    """Greedy answers of ``safecot_hf``, asked as lmms-eval asks, to the same number of tokens as the server's."""
     from lmms_eval.api.instance import Instance
 
     from safecot_eval.generate.models.hf import SafecotHF
 
-    model = SafecotHF(dtype="float32", device="cpu", batch_size=len(QUESTIONS), **arguments)
+    model = SafecotHF(dtype="float32", device="cpu", batch_size=len(QUESTIONS), thought_tokens=0, **arguments)
     model.task_dict = {"chain": {"test": [{"number": number} for number in range(len(QUESTIONS))]}}
 
     def messages(document: dict) -> list[dict]:

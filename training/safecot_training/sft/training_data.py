@@ -68,7 +68,7 @@ def split_validation(
     validation = [row for row in rows[-count:] if clusters.get(row["id"]) not in seen]
     if not train or not validation:
         raise SafecotError(
-            f"{recipe.data}: of {len(rows)} examples, validation_samples: {count} tasks {len(train)} to train on and "
+            f"{recipe.data}: of {len(rows)} examples, validation_samples: {count} leaves {len(train)} to train on and "
             f"{len(validation)} of other source questions to validate on; give another number."
         )
     return train, validation
