@@ -71,7 +71,7 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
 def _said(run: Run, ids: set[int]) -> dict[int, dict[str, str]]:
     """What judges and annotators wrote beside their labels, by sample id and evaluator."""
     found: dict[int, dict[str, str]] = {}
-    for verdict in run.verdicts():
+    for verdict in run.verdicts({f"{one:016x}" for one in ids}):
         try:
             sample = int(verdict["sample_id"], 16)
         except ValueError:

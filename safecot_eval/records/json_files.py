@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,25 @@ MAX_LINE_BYTES = 64 * 2**20
 
 
 def enumerate_jsonl(
-    path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
+    path: Path,
+    *,
+    tolerate_cut_tail: bool = False,
+    digest: Any = None,
+    wanted: Callable[[bytes], bool] | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) of a JSON-lines file; see :func:`enumerate_lines`."""
-    for number, _, content in enumerate_lines(path, tolerate_cut_tail=tolerate_cut_tail, digest=digest):
+    for number, _, content in enumerate_lines(
+        path, tolerate_cut_tail=tolerate_cut_tail, digest=digest, wanted=wanted
+    ):
         yield number, content
 
 
 def enumerate_lines(
-    path: Path, *, tolerate_cut_tail: bool = False, digest: Any = None
+    path: Path,
+    *,
+    tolerate_cut_tail: bool = False,
+    digest: Any = None,
+    wanted: Callable[[bytes], bool] | None = None,
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yield (line number from 1, byte offset, object) of a JSON-lines file.
 
@@ -32,6 +42,7 @@ def enumerate_lines(
         path: The file.
         tolerate_cut_tail: Skip a last line without line end that does not parse (an append was interrupted).
         digest: A hash object that is updated with every line.
+        wanted: Which lines are parsed; all if not given.
 
     Raises:
         SafecotError: the file cannot be read, or a line is not a JSON object or is over 64 MiB.
@@ -50,7 +61,7 @@ def enumerate_lines(
                 raise SafecotError(
                     f"{path}, line {number}: longer than 64 MiB; the file is damaged or hostile."
                 )
-            if not line.strip():
+            if not line.strip() or (wanted is not None and not wanted(line)):
                 continue
             try:
                 content = parse_line(line)

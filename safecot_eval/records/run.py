@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from safecot_eval.util.files import sha256
 from safecot_eval.util.terminal import printable
 
 _SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
+_SAMPLE_ID = re.compile(rb'"sample_id":\s*"([0-9a-fA-F]{16})"')
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,14 @@ class Run:
                 yield record
         check.end()
 
-    def verdicts(self) -> Iterator[dict[str, Any]]:
-        """Yield sidecar verdicts for this task (``sample_id``, ``task``, ``rubric``, ``label``, ``judge`` …)."""
+    def verdicts(self, samples: Container[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield sidecar verdicts for this task (``sample_id``, ``task``, ``rubric``, ``label``, ``judge`` …).
+
+        Args:
+            samples: Ids whose verdicts alone are wanted; the lines of others are not parsed. All if not given.
+        """
         for path in self.verdict_paths:
-            for number, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
+            for number, verdict in enumerate_jsonl(path, tolerate_cut_tail=True, wanted=_about(samples)):
                 problem = verdict_problem(verdict) or (
                     None if "sample_id" in verdict else "a verdict without 'sample_id'"
                 )
@@ -148,6 +153,18 @@ class Run:
                     )
                 if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
                     yield verdict
+
+
+def _about(samples: Container[str] | None) -> Callable[[bytes], bool] | None:
+    """Whether a line can be about one of some samples: it says so, or does not say about which it is."""
+    if samples is None:
+        return None
+
+    def wanted(line: bytes) -> bool:
+        named = _SAMPLE_ID.search(line)
+        return named is None or named[1].decode().lower() in samples
+
+    return wanted
 
 
 def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[Run]:

@@ -11,6 +11,7 @@ import safecot_eval
 from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
+from tests.reports.make_runs import make_runs
 
 
 def docs(*answers: str, expectation: str = "refuse") -> list[tuple[dict, str]]:
@@ -87,3 +88,12 @@ def test_results_file_may_be_missing_or_broken(tmp_path: Path) -> None:
         (run,) = find_runs([tmp_path])
         assert run.model == "folder-name"
         assert len(list(run.samples())) == 1
+
+
+def test_verdicts_of_some_samples_are_those_of_all(tmp_path: Path) -> None:
+    make_runs(tmp_path / "runs", models={"m": (0.8, 0.2)}, count=12)
+    (run,) = find_runs([tmp_path / "runs"])
+    ids = sorted({verdict["sample_id"] for verdict in run.verdicts()})[::3]
+    found = list(run.verdicts(set(ids)))
+    assert found == [verdict for verdict in run.verdicts() if verdict["sample_id"] in ids]
+    assert len(found) >= len(ids) > 1
