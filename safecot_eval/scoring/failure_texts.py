@@ -18,8 +18,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util import safe_yaml
@@ -179,7 +177,7 @@ def _load(paths: tuple[str, ...]) -> FailureTexts:
     entries: list[_Entry] = []
     names = []
     for path in (*map(Path, paths), SHIPPED):
-        content = _read(path)
+        content = safe_yaml.read_mapping(path, "needs a list 'entries'; see docs/importing.md")
         names.append(str(content.get("id") or path.stem))
         listed = content.get("entries")
         if not isinstance(listed, list) or not listed:
@@ -188,18 +186,6 @@ def _load(paths: tuple[str, ...]) -> FailureTexts:
     content_of = [[e.status, e.prefixes, e.whole, e.containing, e.recorded] for e in entries]
     digest = sha256_of(json.dumps(content_of, ensure_ascii=True))
     return FailureTexts(f"{'+'.join(names)}@{digest[:8]}", tuple(entries))
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SafecotError(f"{path}: the failure texts cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise SafecotError(f"{path}: needs a list 'entries'; see docs/importing.md.")
-    return content
 
 
 def _entry(given: Any, where: str) -> _Entry:

@@ -27,8 +27,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from safecot_eval.scoring.language import ENGLISH as ENGLISH
 from safecot_eval.scoring.language import unread
 from safecot_eval.util import safe_yaml
@@ -256,12 +254,7 @@ def load_list(name_or_path: str) -> RefusalList:
     if not shipped and not path.is_file():
         known = ", ".join(available_lists())
         raise SafecotError(f"Refusal list {name_or_path!r} is neither a file nor one of: {known}.")
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise SafecotError(f"{path}: needs the keys 'id', 'title' and 'phrases'.")
+    content = safe_yaml.read_mapping(path, "needs the keys 'id', 'title' and 'phrases'")
     phrases, rebuttals = _phrases(content, "phrases", path), _phrases(content, "rebuttals", path)
     case_sensitive, where = content.get("case_sensitive", False), content.get("where", Where.ANSWER.value)
     if not isinstance(case_sensitive, bool):

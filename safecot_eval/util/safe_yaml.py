@@ -7,9 +7,12 @@ that prints one would unfold; and it reads ``? :`` as a key that is nothing, whe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from safecot_eval.util.errors import SafecotError
 
 MAX_CHARACTERS = 4 * 2**20
 MAX_VALUES = 200_000
@@ -38,6 +41,29 @@ def load(text: str) -> Any:
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def read_mapping(
+    path: Path, needs: str = "must be a mapping; see the shipped file for its shape"
+) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Args:
+        path: The file.
+        needs: What such a file must be, for the message about one that is something else: "must be a mapping".
+
+    Raises:
+        SafecotError: unreadable, not YAML as :func:`load` reads it, or no mapping.
+    """
+    try:
+        content = load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise SafecotError(f"{path}: {needs}.")
+    return content
 
 
 def line_of(text: str, place: Sequence[str | int]) -> int | None:

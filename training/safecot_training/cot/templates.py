@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.records.samples import Expectation
+from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_training.data.examples import Example
-from safecot_training.data.refusals import choose, load_mapping
+from safecot_training.data.refusals import choose
 
 TEMPLATES = Path(__file__).parent / "cot_templates" / "v1.yaml"
 PLACEHOLDER = "category"
@@ -86,7 +87,7 @@ def load_templates(path: Path = TEMPLATES) -> Templates:
     Raises:
         SafecotError: unreadable, an empty pool, or a wording whose placeholders are not exactly those of its place.
     """
-    content = load_mapping(path)
+    content = safe_yaml.read_mapping(path)
     pools: dict[str, Pool] = {}
     categories = content.get("categories") or {}
     if not isinstance(categories, dict):

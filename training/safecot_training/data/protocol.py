@@ -23,9 +23,9 @@ from typing import Any
 
 from safecot_eval.benchmarks.data import roots
 from safecot_eval.records.json_files import enumerate_jsonl
+from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import read_json
-from safecot_training.data.refusals import load_mapping
 
 NAME = "safecot"
 PLACEHOLDER = "{A}"
@@ -169,7 +169,8 @@ def load_protocol() -> Protocol:
             variant: _texts(facts, f"refusals_{variant}", str(facts_file)) for variant in ("v0", "v1", "v2")
         },
         templates={
-            key: _texts_of(value, key, templates_file) for key, value in load_mapping(templates_file).items()
+            key: _texts_of(value, key, templates_file)
+            for key, value in safe_yaml.read_mapping(templates_file).items()
         },
         questions=questions,
         images=images,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util import safe_yaml
@@ -21,7 +18,7 @@ def load_refusals(refusal_list: str = DEFAULT_LIST, path: Path = REFUSALS) -> tu
     Raises:
         SafecotError: no such list, or a sentence that does not hold its phrase.
     """
-    sentences = load_mapping(path).get("sentences") or {}
+    sentences = safe_yaml.read_mapping(path).get("sentences") or {}
     if not isinstance(sentences, dict):
         raise SafecotError(f"{path}: sentences must be a mapping of a phrase to its sentence.")
     refusals = []
@@ -41,20 +38,3 @@ def choose_refusal(example: Example, refusals: tuple[str, ...], seed: int) -> st
 def choose(wordings: tuple[str, ...], *parts: object) -> str:
     """Choose a wording by a hash of ``parts``: the same parts choose the same wording on every machine."""
     return wordings[int(stable_unit(*parts) * len(wordings))]
-
-
-def load_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
-
-    Raises:
-        SafecotError: unreadable, or not a mapping.
-    """
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise SafecotError(f"{path}: must be a mapping; see the shipped file for its shape.")
-    return content

@@ -8,11 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from safecot_eval.util import safe_yaml
-from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash
 from safecot_eval.util.settings import Settings
 from safecot_training.cot.targets import Variant
@@ -301,16 +299,9 @@ def load_recipe(path: Path, overrides: dict[str, Any] | None = None) -> Recipe:
     Raises:
         SafecotError: unreadable file, unknown or missing key, or a value of the wrong kind.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = safe_yaml.load(text)
-    except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise SafecotError(f"{path}: a recipe is a mapping of keys to values.")
-    return Recipe.check({**content, **(overrides or {})}, str(path), "" if overrides else text)
+    content = safe_yaml.read_mapping(path, "a recipe is a mapping of keys to values")
+    text = "" if overrides else path.read_text(encoding="utf-8")
+    return Recipe.check({**content, **(overrides or {})}, str(path), text)
 
 
 def recipe_from(content: dict[str, Any], where: str) -> Recipe:
