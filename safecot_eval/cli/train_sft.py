@@ -11,20 +11,37 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 
+def recipe_options(function: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that name a recipe, and what to train instead of what it says."""
+    for option in (
+        click.option(
+            "--world-size", type=click.IntRange(min=1), help="Processes that were started; checked."
+        ),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value."),
+        click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples."),
+        click.option(
+            "--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's."
+        ),
+        click.option("--data", help="Data folder instead of the recipe's."),
+        click.option(
+            "--out",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
+        ),
+        click.option(
+            "--recipe",
+            "path",
+            type=click.Path(dir_okay=False, path_type=Path),
+            required=True,
+            help="Recipe (YAML).",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command("sft")
-@click.option(
-    "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
-)
-@click.option("--data", help="Data folder instead of the recipe's.")
-@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
-@click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value.")
-@click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
+@recipe_options
 def sft(
     path: Path,
     out: Path | None,
@@ -39,24 +56,12 @@ def sft(
 
 
 @click.command("dpo")
-@click.option(
-    "--recipe", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Recipe (YAML)."
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Output folder.  [default: checkpoints/NAME-OF-THE-RECIPE-FILE]",
-)
-@click.option("--data", help="Data folder instead of the recipe's.")
-@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), help="Variant instead of the recipe's.")
-@click.option("--max-samples", type=click.IntRange(min=1), help="Train on the first N examples.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other recipe value.")
+@recipe_options
 @click.option(
     "--rejected",
     type=click.Path(dir_okay=False, path_type=Path),
     help='A checkpoint\'s own answers to training questions ({"id", "response"} a line), rejected where they fail.',
 )
-@click.option("--world-size", type=click.IntRange(min=1), help="Processes that were started; checked.")
 def dpo(
     path: Path,
     out: Path | None,
