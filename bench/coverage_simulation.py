@@ -13,7 +13,7 @@ and counted.
 from __future__ import annotations
 
 import functools
-import itertools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from safecot_eval.aggregate.columns import Columns, Key
-from safecot_eval.aggregate.repeats import by_item
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.coverage_draws import JUDGES, REACH, SEED, Tally, cluster_sizes, correlated, judged, shifted
+from bench.coverage_repeats import repeats
+from bench.coverage_tuning import tuning
 from safecot_eval.stats import (
     Target,
     clustered_rate,
@@ -38,47 +40,12 @@ from safecot_eval.stats import (
     sign_flip,
     tango_interval,
 )
-from safecot_eval.stats import clusters as clusters_module
-from safecot_eval.stats import correction as correction_module
 
 OUTPUT = Path(__file__).parent / "results" / "coverage.md"
-SEED = 20_250_610
-REACH = 0.35  # half the width of a neighbourhood, in log odds
-LOW, HIGH = 0.935, 0.965
 RATES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98)
 SIX_RATES = (0.02, 0.05, 0.2, 0.5, 0.8, 0.98)
-JUDGES = ((0.95, 0.97), (0.85, 0.90), (0.75, 0.80))
 # Questions per scenario of MM-SafetyBench (arXiv 2311.17600, table 1).
 SCENARIOS = (97, 163, 44, 144, 122, 154, 109, 153, 139, 130, 167, 109, 149)
-
-Bools = NDArray[np.bool_]
-
-
-class Tally:
-    """Cells of one table: how many there are and how many fall outside the band."""
-
-    def __init__(self) -> None:
-        self.values: list[float] = []
-
-    def cell(self, covered: float) -> str:
-        """Format a coverage; bold if it is outside the band."""
-        self.values.append(covered)
-        text = f"{100 * covered:.1f}"
-        return text if LOW <= round(covered, 4) <= HIGH else f"**{text}**"
-
-    def summary(self) -> str:
-        """One sentence over all cells."""
-        values = np.array(self.values)
-        inside = int(((values.round(4) >= LOW) & (values.round(4) <= HIGH)).sum())
-        return (
-            f"{inside} of {len(values)} cells inside 93.5 to 96.5 %; lowest {100 * values.min():.1f}, "
-            f"mean {100 * values.mean():.1f}, highest {100 * values.max():.1f}."
-        )
-
-
-def shifted(centre: float, log_odds: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rates whose log odds lie ``log_odds`` away from those of ``centre``."""
-    return np.asarray(1 / (1 + (1 - centre) / centre * np.exp(-np.asarray(log_odds))))
 
 
 def exact_coverage(rates: NDArray[np.float64], low: list[float], high: list[float]) -> NDArray[np.float64]:
@@ -116,21 +83,6 @@ def proportions() -> Iterator[str]:
                 f"{100 * by_method['clopper-pearson'].mean():.1f} | {100 * by_method['wald'].mean():.1f} |"
             )
     yield f"\nWilson: {tally.summary()}\n"
-
-
-def correlated(
-    rng: np.random.Generator, sizes: list[int], p: float, icc: float
-) -> tuple[Bools, NDArray[np.intp]]:
-    """Yes/no outcomes with intra-cluster correlation ``icc``: an item copies its question's outcome or is its own."""
-    index = np.repeat(np.arange(len(sizes)), sizes)
-    question = rng.random(len(sizes)) < p
-    copies = rng.random(len(index)) < np.sqrt(icc)
-    return np.where(copies, question[index], rng.random(len(index)) < p), index
-
-
-def cluster_sizes(n: int) -> list[int]:
-    """Clusters of three that hold n items; the last one is smaller where n is not a multiple."""
-    return [3] * (n // 3) + ([n % 3] if n % 3 else [])
 
 
 def clusters(draws: int = 6000) -> Iterator[str]:
@@ -245,15 +197,6 @@ def clustered_pairs(draws: int = 1500) -> Iterator[str]:
     yield f"\n{tally.summary()}\n"
 
 
-def judged(
-    rng: np.random.Generator, size: int, p: float, sensitivity: float, specificity: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """True labels with rate p, and those of a judge who errs."""
-    y = (rng.random(size) < p).astype(float)
-    wrong = rng.random(size) >= np.where(y == 1, sensitivity, specificity)
-    return y, np.where(wrong, 1 - y, y)
-
-
 def corrections(draws: int = 4000) -> Iterator[str]:
     """PPI++ with a judge that errs: coverage and width, against labels alone, Rogan-Gladen and the judge's own rate."""
     rng, tally, run_tally = np.random.default_rng(SEED), Tally(), Tally()
@@ -314,101 +257,6 @@ def coefficients(draws: int = 4000) -> Iterator[str]:
                 cells = " | ".join(tally.cell(float(c / draws)) for c in covered)
                 yield f"| {n} | {prevalence} | {accuracy} | {cells} |"
     yield f"\n{tally.summary()}\n"
-
-
-def repeats(draws: int = 3000) -> Iterator[str]:
-    """Several answers to each item, whose chance of a refusal differs from item to item: mean, worst of k, hit@k and flip rate."""
-    rng, tally = np.random.default_rng(SEED), Tally()
-    yield f"## Several answers to each item ({draws:,} draws a cell)\n"
-    yield "An item's chance of a refusal is drawn from a beta distribution with the mean named; *spread* is the share of an answer's "
-    yield "variance that lies between items (0: all items alike, 1: every answer to an item the same). The last column takes "
-    yield "all answers for independent.\n"
-    yield "| items | k | mean | spread | mean over answers | worst of k | hit@k | flip rate | mean, plain Wilson |"
-    yield "|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
-    for n, k, centre, spread in itertools.product((50, 167), (3, 8), (0.1, 0.5, 0.9), (0.2, 0.6)):
-        covered = np.zeros(5)
-        for p in shifted(centre, rng.uniform(-REACH, REACH, draws)):
-            a, b = (float(share) * (1 / spread - 1) for share in (p, 1 - p))
-            powers = [_beta_power(a, b, k), _beta_power(b, a, k)]
-            truths = (p, powers[0], 1 - powers[1], 1 - sum(powers))
-            drawn = (rng.random((n, k)) < rng.beta(a, b, n)[:, None]).astype(float)
-            columns = _answers(drawn)
-            rows = np.arange(drawn.size)
-            least, most, first = by_item(columns, drawn.ravel(), rows)
-            found = [clustered_rate(drawn.ravel(), columns.cluster)]
-            found += [clustered_rate(one, columns.cluster[first]) for one in (least, most, most - least)]
-            found.append(rate(int(drawn.sum()), drawn.size))
-            covered += [e.low <= t <= e.high for e, t in zip(found, (*truths, p), strict=True)]
-        *ours, plain = (covered / draws).tolist()
-        yield (
-            f"| {n} | {k} | {centre} | {spread} | {' | '.join(tally.cell(c) for c in ours)} | {100 * plain:.1f} |"
-        )
-    yield f"\n{tally.summary()}\n"
-
-
-def _beta_power(a: float, b: float, k: int) -> float:
-    """Mean of the k-th power of a rate with a beta distribution."""
-    return float(np.prod([(a + i) / (a + b + i) for i in range(k)]))
-
-
-def _answers(drawn: NDArray[np.float64]) -> Columns:
-    """Columns of n items with k answers each, for ``by_item``, which looks at the items alone."""
-    n, k = drawn.shape
-    item = np.repeat(np.arange(n, dtype=np.int32), k)
-    flat = np.zeros(n * k, dtype=np.int8)
-    return Columns(
-        "m", "t", Key(), np.arange(n * k, dtype=np.uint64), flat.astype(np.int16), ("c",), item, item, flat, flat, flat,
-        item, flat, item.astype(np.int64), item=item,
-    )  # fmt: skip
-
-
-def tuning(draws: int = 3000) -> Iterator[str]:
-    """The two smoothing weights of the package, and what others would do."""
-    yield f"## Smoothing weights ({draws:,} draws a cell; lowest, mean and highest cell)\n"
-    yield "Imagined clusters (`PSEUDO_CLUSTERS`): n 132 and 501, correlation 0.3 and 0.7, rates 0.02, 0.05, 0.5. Imagined labels"
-    yield "(`CORNER_WEIGHT`): N 167 with 60 labels and 1,680 with 100, the two better judges, rates 0.02, 0.2, 0.5, 0.98.\n"
-    yield "| weight | value | lowest | mean | highest |"
-    yield "|---|--:|--:|--:|--:|"
-    for module, name, values, experiment in (
-        (clusters_module, "PSEUDO_CLUSTERS", (0.001, 0.05, 0.1, 0.25, 0.5), _clustered_cells),
-        (correction_module, "CORNER_WEIGHT", (0.2, 0.4, 0.6, 0.8, 1.0), _corrected_cells),
-    ):
-        taken = getattr(module, name)
-        for value in values:
-            setattr(module, name, value)
-            cells = np.array(experiment(draws))
-            mark = " (ours)" if value == taken else ""
-            yield (
-                f"| `{name}` | {value}{mark} | {100 * cells.min():.1f} | {100 * cells.mean():.1f} | {100 * cells.max():.1f} |"
-            )
-        setattr(module, name, taken)
-    yield ""
-
-
-def _clustered_cells(draws: int) -> list[float]:
-    rng, cells = np.random.default_rng(SEED), []
-    for n, icc, centre in itertools.product((132, 501), (0.3, 0.7), (0.02, 0.05, 0.5)):
-        covered = 0
-        for p in shifted(centre, rng.uniform(-REACH, REACH, draws)):
-            x, index = correlated(rng, cluster_sizes(n), float(p), icc)
-            e = clustered_rate(x, index)
-            covered += e.low <= p <= e.high
-        cells.append(covered / draws)
-    return cells
-
-
-def _corrected_cells(draws: int) -> list[float]:
-    rng, cells = np.random.default_rng(SEED), []
-    for (size, m), judge, centre in itertools.product(
-        ((167, 60), (1680, 100)), JUDGES[:2], (0.02, 0.2, 0.5, 0.98)
-    ):
-        covered = 0
-        for p in shifted(centre, rng.uniform(-REACH, REACH, draws)):
-            y, f = judged(rng, size, float(p), *judge)
-            e = ppi(y[:m], f[:m], f)
-            covered += e.low <= p <= e.high
-        cells.append(covered / draws)
-    return cells
 
 
 PARTS: tuple[Callable[[], Iterator[str]], ...] = (
