@@ -13,13 +13,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.stand_in import JsonHandler, StandIn
 
 VISION, TEXT = "llava:latest", "llama3.1:latest"
 
 
-class OllamaServer:
+class OllamaServer(StandIn):
     """Serves the ``/v1`` part of Ollama on loopback; a context manager.
 
     Attributes:
@@ -35,9 +36,7 @@ class OllamaServer:
         self._lock = threading.Lock()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(JsonHandler):
             def do_GET(self) -> None:
                 if self.path == "/":
                     self.send(200, "Ollama is running")
@@ -60,29 +59,7 @@ class OllamaServer:
                     )
                 )
 
-            def send(self, status: int, content: Any) -> None:
-                data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header(
-                    "Content-Type", "text/plain" if isinstance(content, str) else "application/json"
-                )
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self) -> OllamaServer:
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler)
 
     def chat(self, body: dict[str, Any]) -> tuple[int, Any]:
         with self._lock:

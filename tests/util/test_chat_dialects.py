@@ -6,9 +6,7 @@ import asyncio
 import base64
 import io
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from safecot_eval.util.chat_replies import Failure, Finish, Reply, finish_of, pa
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.model_lists import is_listed, not_listed
 from safecot_eval.util.secrets import Redactor
+from tests.stand_in import JsonHandler, StandIn
 
 Behaviour = Callable[[dict[str, Any], int], tuple[int, Any]]
 
@@ -34,7 +33,7 @@ def no(message: str, status: int = 400, **more: Any) -> tuple[int, Any]:
     return status, {"error": {"message": message, **more}}
 
 
-class Accent:
+class Accent(StandIn):
     """A server that answers as a function of the request says."""
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -43,9 +42,7 @@ class Accent:
         self.headers: list[dict[str, str]] = []
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(JsonHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 body = json.loads(raw)
@@ -53,25 +50,9 @@ class Accent:
                 outer.paths.append(self.path)
                 outer.headers.append(dict(self.headers))
                 status, content = behaviour(body, len(raw))
-                data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.send(status, content)
 
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self) -> Accent:
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler)
 
 
 def picture(side: int) -> str:
