@@ -30,13 +30,12 @@ from safecot_training.sft.collator import AnswerCollator
 from safecot_training.sft.devices import require_one_process_per_device
 from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
-from safecot_training.sft.lengths import token_lengths
+from safecot_training.sft.length_cache import kept_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
 from safecot_training.sft.recipe import Drawn, Method, Objective, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import (
     as_dataset,
-    image_sizes,
     load_rows,
     require_fitting,
     split_validation,
@@ -111,7 +110,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
 
 
 def _measured(rows: list[dict[str, Any]], collator: AnswerCollator, recipe: Recipe) -> Any:
-    lengths = token_lengths(collator, rows, image_sizes(rows))
+    lengths = kept_lengths(collator, rows, Path(recipe.data).expanduser())
     require_fitting(rows, lengths, recipe.max_tokens)
     return as_dataset(rows, lengths)
 
