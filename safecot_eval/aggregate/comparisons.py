@@ -13,12 +13,21 @@ from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import Columns, Key
 from safecot_eval.aggregate.metrics import METRICS, measures
-from safecot_eval.stats import holm, minimum_detectable_difference, paired_difference, rank_ranges
+from safecot_eval.stats import (
+    Half,
+    balanced_difference,
+    holm,
+    minimum_detectable_difference,
+    paired_difference,
+    rank_ranges,
+)
 from safecot_eval.stats.clusters import design_effect
 
 ALL_PAIRS_UP_TO = 12
 """Models up to which every pair is compared; above, each is compared with the baseline only and ranks are left out."""
 SIGNIFICANT = 0.05
+BALANCED = "balanced"
+_HALVES = ("crr", "car")
 _COMPARED = (
     "crr",
     "car",
@@ -41,7 +50,7 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
     Returns:
         ``pairs``: one dict per comparison (rate of ``a`` minus rate of ``b``); ``ranks``: one per model and column.
     """
-    columns: defaultdict[tuple[str, Key, str, str], list[tuple[str, Outcomes]]] = defaultdict(list)
+    columns: defaultdict[tuple[str, Key, str, str], list[tuple[str, Compared]]] = defaultdict(list)
     for table in tables:
         for name, outcomes in _compared(table).items():
             columns[table.task, table.key, *name].append((table.model, outcomes))
@@ -71,7 +80,7 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
             }
             row["mde"] = _detectable(row, len(family))
         pairs += family
-        if everyone and METRICS[metric].better:
+        if everyone and METRICS[metric].better and metric != BALANCED:  # whose ranks standings.py makes
             ranks += _ranks(family, chosen, names, task, metric, evaluator)
     return {"pairs": pairs, "ranks": ranks}
 
@@ -117,13 +126,17 @@ def _last_part(model: str) -> str:
     return model.replace("__", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
-def _compared(table: Columns) -> dict[tuple[str, str], Outcomes]:
-    """Outcomes by metric and evaluator."""
-    return {
-        m.name: Outcomes(table.ids[m.rows], m.values, table.cluster[m.rows])
+def _compared(table: Columns) -> dict[tuple[str, str], Compared]:
+    """Outcomes by metric and evaluator, of the balanced rate those of its halves."""
+    found: dict[tuple[str, str], Compared] = {
+        m.name: (Outcomes(table.ids[m.rows], m.values, table.cluster[m.rows]),)
         for m in measures(table)
         if m.metric in _COMPARED
     }
+    for _, evaluator in [name for name in found if name[0] == _HALVES[0]]:
+        if (_HALVES[1], evaluator) in found:
+            found[BALANCED, evaluator] = tuple(found[half, evaluator][0] for half in _HALVES)
+    return found
 
 
 class Outcomes:
@@ -136,19 +149,14 @@ class Outcomes:
         self.values, self.cluster = values[first], cluster[first]
 
 
-def _compare(first: tuple[str, Outcomes], second: tuple[str, Outcomes]) -> dict[str, Any]:
+Compared = tuple[Outcomes, ...]
+"""What is compared of one model: one set of outcomes, or two whose rates are averaged."""
+
+
+def _compare(first: tuple[str, Compared], second: tuple[str, Compared]) -> dict[str, Any]:
     (name_a, a), (name_b, b) = first, second
-    if np.array_equal(a.ids, b.ids):
-        rows_a, rows_b = np.arange(len(a.ids)), np.arange(len(b.ids))
-    else:
-        _, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
-    found = paired_difference(a.values[rows_a], b.values[rows_b], a.cluster[rows_a])
-    difference = a.values[rows_a] - b.values[rows_b]
-    scored = ~np.isnan(difference)
-    index = np.unique(a.cluster[rows_a][scored], return_inverse=True)[1]
-    effect = 1.0
-    if found.n and index.max() + 1 < found.n:
-        effect = max(1.0, design_effect(difference[scored], index, lowest=-1.0, highest=1.0))
+    halves = [_shared(one, other) for one, other in zip(a, b, strict=True)]
+    found = balanced_difference(*halves) if len(halves) == 2 else paired_difference(*halves[0])
     return {
         "a": name_a,
         "b": name_b,
@@ -159,15 +167,38 @@ def _compare(first: tuple[str, Outcomes], second: tuple[str, Outcomes]) -> dict[
         "only_a": found.b,
         "only_b": found.c,
         "n": found.n,
-        "n_eff": found.n / effect,
-        "not_shared": max(len(a.ids), len(b.ids)) - found.n,
+        "n_eff": _effective(halves),
+        "not_shared": sum(max(len(one.ids), len(other.ids)) for one, other in zip(a, b, strict=True))
+        - found.n,
         "method": found.method,
     }
 
 
+def _shared(a: Outcomes, b: Outcomes) -> Half:
+    """The items of both."""
+    if np.array_equal(a.ids, b.ids):
+        return Half(a.values, b.values, a.cluster)
+    _, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+    return Half(a.values[rows_a], b.values[rows_b], a.cluster[rows_a])
+
+
+def _effective(halves: Sequence[Half]) -> float:
+    """Independent items that would say as much: fewer where whole clusters answer alike or the halves differ in size."""
+    difference = np.concatenate([half.a - half.b for half in halves])
+    scored = ~np.isnan(difference)
+    sizes = [int((~np.isnan(half.a - half.b)).sum()) for half in halves]
+    if not all(sizes):
+        return 0.0
+    n = len(sizes) ** 2 / sum(1 / size for size in sizes)
+    index = np.unique(np.concatenate([half.clusters for half in halves])[scored], return_inverse=True)[1]
+    if index.max() + 1 == len(index):
+        return n
+    return n / max(1.0, design_effect(difference[scored], index, lowest=-1.0, highest=1.0))
+
+
 def _detectable(row: dict[str, Any], family: int) -> float | None:
     """Smallest difference with 80 % power at the first step of Holm; at least 10 % discordant items are assumed."""
-    if not row["n"]:
+    if not row["n_eff"]:
         return None
     discordant = max((row["only_a"] + row["only_b"]) / row["n"], 0.1)
     found = minimum_detectable_difference(row["n_eff"], discordant, alpha=SIGNIFICANT / family)

@@ -12,6 +12,7 @@ from safecot_eval.stats.agreement import (
     percent_agreement,
     sensitivity_specificity,
 )
+from safecot_eval.stats.balanced import Half, balanced_difference
 from safecot_eval.stats.claims import Outcome, at_least, at_most
 from safecot_eval.stats.clusters import clustered_rate
 from safecot_eval.stats.compare import (
@@ -42,12 +43,14 @@ __all__ = [
     "Correction",
     "ErrorRates",
     "Estimate",
+    "Half",
     "Homogeneity",
     "IntervalMethod",
     "Outcome",
     "Target",
     "at_least",
     "at_most",
+    "balanced_difference",
     "clopper_pearson_interval",
     "clustered_rate",
     "cohen_kappa",

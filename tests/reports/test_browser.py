@@ -201,22 +201,14 @@ def test_two_models_are_compared_in_words_and_item_by_item(
 ) -> None:
     watched = Watched(browser, page)
     shown = watched.show("compare&a=Alpha&b=Beta")
-    spread = next(
-        r for r in data["spreads"] if r["metric"] == "balanced" and r["evaluator"].startswith("template:")
-    )
-    shown.locator("select[data-state=ruler]").select_option(spread["evaluator"])
-    difference = 100 * (
-        spread["rates"][spread["models"].index("Alpha")] - spread["rates"][spread["models"].index("Beta")]
-    )
-    said = f"{abs(difference):.1f}"
-    assert said in shown.locator(".tie").inner_text()
-    pair = next(
-        p
-        for p in data["pairs"]
-        if (p["a"], p["b"], p["metric"], p["evaluator"]) == ("Alpha", "Beta", "crr", spread["evaluator"])
-    )
+    ruler = next(r["evaluator"] for r in data["spreads"] if r["evaluator"].startswith("template:"))
+    shown.locator("select[data-state=ruler]").select_option(ruler)
+    pairs = {
+        p["metric"]: p for p in data["pairs"] if (p["a"], p["b"], p["evaluator"]) == ("Alpha", "Beta", ruler)
+    }
+    assert f"{100 * abs(pairs['balanced']['diff']):.1f}" in shown.locator(".tie").inner_text()
     row = shown.locator(".sides tr", has_text="Refuses harmful").inner_text()
-    assert f"{100 * abs(pair['diff']):.1f}" in row
+    assert f"{100 * abs(pairs['crr']['diff']):.1f}" in row
     only = shown.locator(".pair")
     assert only.count() > 0
     assert only.first.locator(".answer h4").all_inner_texts() == ["Alpha", "Beta"]

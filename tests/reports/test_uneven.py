@@ -71,19 +71,23 @@ def rate(data: dict[str, Any], model: str, metric: str) -> dict[str, Any]:
 
 def test_changes_by_training_are_those_of_the_tested_items(browser: Any, uneven: Uneven) -> None:
     data = uneven.data
-    pair = next(p for p in data["pairs"] if {p["a"], p["b"]} == {"tiny", "tiny-v2"} and p["metric"] == "crr")
-    paired = pair["diff"] * (1 if pair["a"] == "tiny-v2" else -1)
-    plain = rate(data, "tiny-v2", "crr")["value"] - rate(data, "tiny", "crr")["value"]
-    assert f"{paired:.3f}" != f"{plain:.3f}", "the two differ here"
+    pairs = {
+        p["metric"]: (p["n"], p["diff"] * (1 if p["a"] == "tiny-v2" else -1))
+        for p in data["pairs"]
+        if {p["a"], p["b"]} == {"tiny", "tiny-v2"} and p["evaluator"].startswith(LIST)
+    }
+    for metric in ("crr", "balanced"):
+        plain = rate(data, "tiny-v2", metric)["value"] - rate(data, "tiny", metric)["value"]
+        assert f"{pairs[metric][1]:.3f}" != f"{plain:.3f}", "the two differ here"
+    assert pairs["balanced"][1] == pytest.approx((pairs["crr"][1] + pairs["car"][1]) / 2)
     watched = Watched(browser, uneven.page)
     after = watched.show("training").locator(".chainsof tbody tr").last
-    crr, _, balanced = after.locator("td small").all()
-    assert f"{100 * paired:+.1f} (n {pair['n']})" in crr.inner_text()
-    assert "95 % interval" in (crr.get_attribute("title") or "")
-    assert balanced.inner_text().endswith("\u2020"), "no star"
-    assert "of different items" in (balanced.get_attribute("title") or "")
+    for metric, shown in zip(("crr", "car", "balanced"), after.locator("td small").all(), strict=True):
+        n, diff = pairs[metric]
+        assert f"{100 * diff:+.1f} (n {n})".replace("-", "\u2212") in shown.inner_text()
+        assert "95 % interval" in (shown.get_attribute("title") or "")
     row = watched.show("compare&a=tiny&b=tiny-v2").locator(".sides tbody tr", has_text="Balanced")
-    assert "of partly different items" in row.inner_text()
+    assert f"on {pairs['balanced'][0]} questions scored for both" in row.inner_text()
     assert watched.problems == []
 
 

@@ -130,7 +130,7 @@ function compare(panel, redraw) {
               h("th", { scope: "row", title: data.metrics[metric].plain }, MAIN.find((m) => m[0] === metric)[1], metric === "asr" ? h("small", null, `by ${evaluatorName(id)}`) : null),
               h("td", null, number(cellOf(a, metric, id))),
               h("td", null, number(cellOf(b, metric, id))),
-              h("td", null, h("b", null, signed(f.diff)), h("small", null, `${signed(f.low)} to ${signed(f.high)}`), f.n || sameItems(a, b, task.value, id, metric) ? null : h("small", null, "of partly different items")),
+              h("td", null, h("b", null, signed(f.diff)), h("small", null, `${signed(f.low)} to ${signed(f.high)}`), sameItems(a, b, task.value, id, metric) ? null : h("small", null, f.n ? `on ${f.n} questions scored for both` : "of partly different items")),
               h("td", null, gapChart(f, reach)),
               h("td", { class: "wrap" }, f.p > 0.05 ? `no clear difference (p ${pValue(f.p)})` : `${a} ${DOES[metric][f.diff > 0 ? 0 : 1]} (p ${pValue(f.p)})`, f.p > 0.05 && f.mde ? h("small", null, `${f.n} shared items would show a difference of ${points(f.mde)}`) : null),
             ),
