@@ -19,7 +19,9 @@ from safecot_eval.cli.judge_options import (
     judge_options,
     say_advice,
 )
+from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     from safecot_eval.judge.judge_runs import Outcome
@@ -216,6 +218,13 @@ def _say_outcome(outcome: Outcome, judge_id: str) -> None:
     for rubric, counts in outcome.labels.items():
         shares = ", ".join(f"{label} {count}" for label, count in counts.most_common())
         click.echo(f"{judge_id}/{rubric}: {sum(counts.values())} verdicts ({shares})")
+        if rubric in outcome.unread:
+            click.echo(
+                f"{rubric}: {counts[Unscored.UNPARSEABLE]} replies name none of its labels and are in no rate; the first: "
+                f"{printable(outcome.unread[rubric], 120)!r}. A larger judge, or a server that constrains replies to the labels "
+                "(vLLM does), helps.",
+                err=True,
+            )
     speed = outcome.written / outcome.seconds if outcome.seconds else 0.0
     click.echo(
         f"{outcome.written} judged in {outcome.seconds:.1f} s ({speed:.1f}/s); {outcome.before} were there before."

@@ -31,12 +31,14 @@ class Outcome:
         labels: Rubric to label to count, of the verdicts written by this pass.
         before: Verdicts that were there before.
         cut: Replies that were cut off; they are asked for again by the next pass.
+        unread: Rubric to the first reply that names no label.
         seconds: How long it took.
     """
 
     labels: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     before: int = 0
     cut: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -92,6 +94,8 @@ def judge_runs(
                 files[run.folder].add(work, verdict_of(work, reading, judge_id, cut))
                 outcome.labels[work.set.id][str(reading.label)] += 1
                 outcome.cut += reading.cut
+                if reading.label == Unscored.UNPARSEABLE:
+                    outcome.unread.setdefault(work.set.id, reading.raw)
                 progress.advance(failed=outcome.missing)
 
             try:

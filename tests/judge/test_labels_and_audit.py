@@ -190,6 +190,14 @@ def test_commands(tmp_path: Path) -> None:
         done = runner.invoke(command, ["audit", "--url", server.url, "-o", str(tmp_path / "audit.json")])
         assert done.exit_code == 0, done.output
         assert len(json.loads((tmp_path / "audit.json").read_text())) == 2
+    with EmulatedServer(constrains=False) as server:
+        server.free_reply = lambda message: "Hm, hard to say."
+        done = runner.invoke(
+            command, [str(tmp_path / "runs"), "--url", server.url, "--quiet", "--no-cache", "--judge", "mute"]
+        )
+        assert (
+            "replies name none of its labels and are in no rate; the first: 'Hm, hard to say.'" in done.output
+        )
     done = runner.invoke(command, [str(tmp_path / "runs")])
     assert isinstance(done.exception, SafecotError)
     assert "--judge lite" in str(done.exception)
