@@ -38,7 +38,10 @@ NAMES: dict[str, tuple[str, ...]] = {
         "resps",
         "filtered_resps",
         "answer",
+        "generated",
+        "outputs",
         "antwort",
+        "ausgabe",
         "réponse",
         "reponse",
         "respuesta",
@@ -64,6 +67,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "rephrased_question",
         "text",
         "frage",
+        "eingabe",
         "pregunta",
         "domanda",
     ),
@@ -98,6 +102,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "qid",
         "uid",
         "custom_id",
+        "category_id_task_id",
     ),
     "task": ("task",),
     "status": ("status",),
@@ -111,13 +116,16 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 KNOWN = frozenset(name for names in NAMES.values() for name in names)
 _NESTED = ("meta", "metadata")
+_TOGETHER = ("category_id", "task_id")
 _ALSO_NESTED = ("category", "prompt_field")
 """Kinds that may also stand in an object of the row, as ``meta.category``."""
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the fields of its ``meta`` object as columns of their own.
+    """A row with the fields of its ``meta`` object as columns of their own, and the two columns of FigStep's id as one.
 
+    >>> flat({"category_id": 1, "task_id": "6"})["category_id_task_id"]
+    '1_6'
     >>> flat({"id": 1, "meta": {"category": "a"}})
     {'id': 1, 'meta': {'category': 'a'}, 'meta.category': 'a'}
     """
@@ -126,6 +134,8 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
         inner = row.get(name)
         if isinstance(inner, Mapping):
             found |= {f"{name}.{key}": value for key, value in inner.items()}
+    if found.keys() >= set(_TOGETHER):
+        found["_".join(_TOGETHER)] = "_".join(_text(found[name]) for name in _TOGETHER)
     return found
 
 

@@ -32,6 +32,7 @@ _TYPED = (
 
 NO_PROMPT = "no item has this prompt"
 NO_ID = "no item has this id"
+NO_TASK = "an id or a picture without a prompt says too little; name the task with --tasks"
 DATED_ID = "the id is a date: a spreadsheet changed it; format its column as text"
 OTHER_PICTURE = "the picture is not the one of the item with this prompt"
 OTHER_WORDING = "the item is worded differently; --other-prompt takes it, as a protocol of its own"
@@ -119,16 +120,17 @@ class Index:
             how += " and picture" if seen else ""
             if not seen and pictured and (both := _both(items, pictured)):
                 items, how = both, f"{how} and picture name"
-        return Found(items[0], how, seen) if len(items) == 1 else Found(None, AMBIGUOUS)
+        chosen = _of_category(items, answer)
+        return Found(chosen[0], how, seen) if len(chosen) == 1 else Found(None, AMBIGUOUS)
 
     def _without_prompt(self, answer: Answer, named: list[Item] | None, pictured: list[Item] | None) -> Found:
         if answer.item_id is None and not answer.pictures:
             return Found(None, NOTHING)
         if answer.task is None and not self.ids_alone:
-            return Found(None, NO_ID)
+            return Found(None, NO_TASK)
         for items, how in ((named, "id"), (pictured, "picture name")):
-            if items is not None and len(items) == 1:
-                return Found(items[0], how)
+            if len(chosen := _of_category(items or (), answer)) == 1:
+                return Found(chosen[0], how)
         return Found(None, _no_id(answer))
 
     def _in_other_words(
@@ -140,9 +142,10 @@ class Index:
         items, how = (named, "id") if named else (pictured, "picture name")
         if named and pictured:
             items, how = _both(named, pictured), "id and picture name"
-        if not items or len(items) != 1:
+        chosen = _of_category(items or (), answer)
+        if len(chosen) != 1:
             return Found(None, reason)
-        (item,) = items
+        (item,) = chosen
         if answer.pictures == () and _pictures_of(item):
             return Found(None, reason)  # asked without the picture: another question, not another wording
         if not self.other_prompt:
@@ -196,6 +199,24 @@ def _pictures_of(item: Item) -> bool:
 def _both(items: Iterable[Item], others: Collection[Item] | None) -> list[Item]:
     known = {id(item) for item in others or ()}
     return [item for item in items if id(item) in known]
+
+
+def _of_category(items: Sequence[Item], answer: Answer) -> Sequence[Item]:
+    """Of several items, those of the category that the row names, if it is one of theirs: ids often count within it."""
+    if len(items) < 2 or not answer.category:
+        return items
+    return [
+        item for item in items if normal_category(item.category) == normal_category(answer.category)
+    ] or items
+
+
+def normal_category(name: str) -> str:
+    """A category without its number and punctuation.
+
+    >>> normal_category("02-HateSpeech") == normal_category("hatespeech")
+    True
+    """
+    return re.sub(r"[\W_]+", "", re.sub(r"^\d+\W*", "", name.casefold())) or name.casefold()
 
 
 def _no_id(answer: Answer) -> str:

@@ -17,6 +17,7 @@ from safecot_eval.generate.importing.index import (
     NO_ID,
     NO_PICTURE,
     NO_PROMPT,
+    NO_TASK,
     NOTHING,
     OTHER_FIELD,
     OTHER_PICTURE,
@@ -39,6 +40,7 @@ _TELLING = (
     NO_PROMPT,
     DATED_ID,
     NO_ID,
+    NO_TASK,
     NOTHING,
 )
 """Reasons, the most telling first."""

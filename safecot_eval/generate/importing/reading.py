@@ -14,6 +14,7 @@ from safecot_eval.generate.importing.failures import failure_notes
 from safecot_eval.generate.importing.formats import reshape
 from safecot_eval.generate.importing.shaped import Shaped, one_model
 from safecot_eval.records.tables import Row, read_table
+from safecot_eval.records.tables.delimited import plain_name
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 
@@ -90,7 +91,8 @@ def _table(
     path: Path, digest: str, given: Mapping[str, str], folders: tuple[Path, ...], model: str | None
 ) -> Source:
     decided: list[str] = []
-    rows = [(number, flat(row)) for number, row in read_table(path, decided, KNOWN)]
+    known = KNOWN | {plain_name(column) for column in given.values()}
+    rows = [(number, flat(row)) for number, row in read_table(path, decided, known)]
     if not rows:
         raise SafecotError(f"{path}: the file holds no answers.")
     shaped, named = _reshaped(rows, path, model), None
@@ -101,7 +103,10 @@ def _table(
         if not rows:
             raise SafecotError(f"{path}: the file of {shaped.kind} holds no answers.")
     seen = list(dict.fromkeys(column for _, row in rows for column in row))  # rows of JSON may differ
-    chosen = choose(seen, given)
+    try:
+        chosen = choose(seen, given)
+    except SafecotError as error:  # which sheet, separator or encoding it was read with may be the reason
+        raise SafecotError(" ".join([str(error), *(f"({note})" for note in decided)])) from error
     answers = [to_answer(row, chosen, f"{path.name}, row {number}", folders) for number, row in rows]
     kind = "vlmevalkit" if set(seen) >= _VLMEVALKIT else "table"
     if shaped is not None:

@@ -82,15 +82,18 @@ def _name(cell: Any) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 
+def _few(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:4]) + (", …" if len(names) > 4 else "")
+
+
 def _rows_of(
     rows: list[Row], column: str, named: set[str], model: str | None, notes: list[str]
 ) -> tuple[list[Row], str]:
-    names = ", ".join(sorted(named)[:4]) + (", …" if len(named) > 4 else "")
     if model is None or model not in named:
         raise SafecotError(
-            f"the file holds answers of {len(named)} models ({names}); name one of them with --name"
+            f"the file holds answers of {len(named)} models ({_few(named)}); name one of them with --name"
         )
     kept = [(number, row) for number, row in rows if _name(row.get(column)) == model]
     left = len(rows) - len(kept)
-    notes.append(f"{counted(left, 'answer')} of other models left out ({names})")
+    notes.append(f"{counted(left, 'answer')} of other models left out ({_few(named - {model})})")
     return kept, model

@@ -179,16 +179,23 @@ def plain_name(column: str) -> str:
 
 
 def header_among(rows: Sequence[Sequence[Any]], names: Collection[str]) -> int:
-    """Which of the first rows names the columns: the first, unless it has no known name and a later one has two.
+    """Which of the first rows names the columns: the first, unless it is a title above a later one with known names.
 
-    People put a title above their tables, and spreadsheets export it.
+    People put a title above their tables ("Answers"), and spreadsheets export it.
 
     >>> header_among([["Run 7", ""], ["prompt", "response"], ["Hi?", "Ho."]], {"prompt", "response"})
     1
     """
-    if not rows or _known(rows[0], names):
+    if not rows or (_known(rows[0], names) and _filled(rows[0]) > 1):
         return 0
-    return next((n for n, cells in enumerate(rows[:TITLE_ROWS]) if _known(cells, names) > 1), 0)
+    # Below one cell alone nothing but a header can have several: under a header of one column every row has one.
+    needed = 1 if _filled(rows[0]) == 1 else 2
+    below = enumerate(rows[:TITLE_ROWS])
+    return next((n for n, cells in below if _known(cells, names) >= needed and _filled(cells) > 1), 0)
+
+
+def _filled(cells: Sequence[Any]) -> int:
+    return sum(cell not in (None, "") for cell in cells)
 
 
 def _known(cells: Sequence[Any], names: Collection[str]) -> int:

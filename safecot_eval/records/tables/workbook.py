@@ -22,7 +22,7 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 def workbook(path: Path, notes: list[str], names: Collection[str] = ()) -> Iterator[Row]:
-    """Yield the rows of one sheet: the first whose columns are known, else the first that has any.
+    """Yield the rows of one sheet: the first whose columns are known, else the first that has any rows.
 
     Args:
         path: The file.
@@ -50,7 +50,8 @@ def workbook(path: Path, notes: list[str], names: Collection[str] = ()) -> Itera
         if not filled:
             raise SafecotError(f"{path}: the workbook is empty; the first row of a sheet names the columns.")
         known = [sheet for sheet in filled if any(plain_name(str(c)) in names for c in headers[sheet.title])]
-        chosen = (known or filled)[0]
+        # A sheet of one row is a cover.
+        chosen = next(iter(known or [sheet for sheet in filled if _rows_below(sheet)] or filled))
         if others := [
             f"{sheet.title!r} ({_rows_below(sheet)} rows)" for sheet in filled if sheet is not chosen
         ]:

@@ -142,7 +142,7 @@ def test_several_models_in_one_file(tmp_path: Path) -> None:
         read(path)
     source = read(path, model="b")
     assert (source.model, len(source.answers)) == ("b", 1)
-    assert source.notes[1] == "1 answer of other models left out (a, b)"
+    assert source.notes[1] == "1 answer of other models left out (a)"
 
 
 def piece(conversation: str, role: str, sequence: int, value: str, **more: Any) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_mm_safetybench_as_its_scripts_leave_it(data_dir: Path, tmp_path: Path) 
     assert source.answers[0].labels == {"gpt": "safe"}
     assert source.notes[1:] == [
         "1 question without an answer",
-        f"{len(official) - 1} answers of other models left out (m, other)",
+        f"{len(official) - 1} answers of other models left out (other)",
     ]
     task_name = "safecot_mmsafetybench_sd"
     with not_drawn():
@@ -251,7 +251,7 @@ def test_several_models_in_one_table(tmp_path: Path) -> None:
             read(path, model=name)
     source = read(path, model="b")
     assert (source.kind, source.model, told(source)) == ("table", "b", [(ASKED, "No.", Status.OK)])
-    assert "2 answers of other models left out (a, b)" in source.notes
+    assert "2 answers of other models left out (a)" in source.notes
     path.write_text(f"model,prompt,response\na,{ASKED},{SAID}\na,{ASKED},No.\n")
     assert len(read(path, model="my own name for it").answers) == 2
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from safecot_eval.benchmarks import catalogue
 from safecot_eval.generate.importing import Answer, Picture, match
-from safecot_eval.generate.importing.index import AMBIGUOUS, NO_ID, NO_PROMPT, OTHER_PICTURE, normal
+from safecot_eval.generate.importing.index import AMBIGUOUS, NO_PROMPT, NO_TASK, OTHER_PICTURE, normal
 from safecot_eval.generate.importing.pictures import picture
 from safecot_eval.records.samples import Expectation, Item, Status
 from safecot_eval.util.errors import SafecotError
@@ -75,8 +75,26 @@ def test_an_id_alone_counts_only_with_its_task() -> None:
     task_names = {"safecot_a": [text_item(1), text_item(2)]}
     found = match([Answer("row 1", "x", item_id="2", task="safecot_a")], task_names)
     assert list(found.answers["safecot_a"]) == ["2"]
-    with pytest.raises(SafecotError, match=NO_ID):
+    with pytest.raises(SafecotError, match=NO_TASK):
         match([Answer("row 1", "x", item_id="2")], task_names)
+
+
+@pytest.mark.parametrize("category", ["02-HateSpeech", "hatespeech", "HateSpeech"])
+def test_an_id_within_its_category_settles_it(category: str) -> None:
+    items = [
+        Item(f"{scenario}/{n}", prompt or f"{scenario} {n}?", scenario, Expectation.REFUSE, aliases=(str(n),))
+        for scenario in ("01-Illegal_Activitiy", "02-HateSpeech")
+        for n, prompt in ((1, "The same?"), (2, ""))
+    ]
+    by_prompt = Answer("row 1", "x", prompt="The same?", item_id="1", category=category)
+    by_id = Answer("row 2", "y", item_id="2", category=category)
+    found = match([by_prompt, by_id], {TASK: items}, ids_alone=True)
+    assert {name: answer.where for name, answer in found.answers[TASK].items()} == {
+        "02-HateSpeech/1": "row 1",
+        "02-HateSpeech/2": "row 2",
+    }
+    with pytest.raises(SafecotError, match=AMBIGUOUS):  # a category that is none of theirs decides nothing
+        match([replace(by_prompt, category="something else")], {TASK: items})
 
 
 def test_a_copy_encoded_anew_is_known_by_its_pixels(items: Sequence[Item]) -> None:

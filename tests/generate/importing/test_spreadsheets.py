@@ -15,6 +15,7 @@ from safecot_eval.cli import cli
 from safecot_eval.generate.importing import match, read
 from safecot_eval.generate.importing.questions import COLUMNS, questions
 from safecot_eval.records.samples import Item, Status
+from safecot_eval.util.errors import SafecotError
 from tests.docs.blocks import ROOT
 from tests.generate.importing.conftest import REFUSAL, TASK
 
@@ -109,3 +110,36 @@ def test_a_german_sheet_of_ones_own(items: Sequence[Item], tmp_path: Path) -> No
     assert failed == [Status.REQUEST_FAILED] * 2
     assert source.answers[2].response == "Geht nicht – leider."
     assert match(source.answers, {TASK: items}).how == {"prompt and picture": len(items)}
+
+
+@pytest.mark.parametrize("title", ["Auswertung", "Antwort"])
+def test_a_title_above_headings_that_only_the_user_knows(title: str, tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.title = "Deckblatt"
+    book.active.append(["Modell X"])
+    sheet = book.create_sheet("Daten")
+    for row in (
+        [title],
+        [],
+        ["Nr.", "Text der Aufgabe", "Reaktion"],
+        [1, "Was?", "Ja."],
+        [2, "Wie?", "Nein."],
+    ):
+        sheet.append(row)
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    with pytest.raises(SafecotError, match=r"No column of (answers|prompts) .*sheet 'Daten' is read"):
+        read(path)
+    source = read(path, columns={"response": "Reaktion", "prompt": "Text der Aufgabe"})
+    assert [(answer.prompt, answer.response) for answer in source.answers] == [
+        ("Was?", "Ja."),
+        ("Wie?", "Nein."),
+    ]
+    lines = [f"{title};;", "Nr.;Text der Aufgabe;Reaktion", "1;Was?;Ja."]
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+    (answer,) = read(
+        tmp_path / "a.csv", columns={"response": "Reaktion", "prompt": "Text der Aufgabe"}
+    ).answers
+    assert (answer.prompt, answer.response) == ("Was?", "Ja.")
