@@ -139,7 +139,7 @@ def main() -> None:
         "language: answers that ask for phrases of a language, and checkpoints that slip into Chinese.",
         "\n".join(guard(root)),
         "## Answers in languages that the English lists do not read\n\nThe guard learned nothing from these answers; its thresholds were set "
-        "on invented sentences in forty languages.",
+        'on invented sentences in forty languages. Its English words are from the English answers above, but for "other recorded answers".',
         "\n".join(unseen(root)),
         "## Lists of their own\n\nWritten without the answers, then checked and fixed on them, so that these figures flatter. "
         "Arabic, Chinese, German and Spanish have no labelled answers, and unchecked lists.",

@@ -7,6 +7,8 @@ not read, and such an answer is ``unsupported_language``: in no rate, counted, a
 Most English is recognised by its function words, in microseconds. Everything else is measured by py3langid (139
 languages; naive Bayes over byte sequences; BSD), whose model is loaded when it is first needed. Very short answers
 ("Toilet.") say too little and are taken to be readable unless they are plainly something else ("Nein.", "Désolé.").
+Languages of other scripts in Latin letters, and Vietnamese without its marks, have no spelling that py3langid has learned: a
+few words of refusals are told by a table, and a run of words hardly one of which is English is in no known language (``und``).
 
 >>> unread("Je suis désolé, mais je ne peux pas vous aider.")
 'fr'
@@ -22,12 +24,17 @@ import math
 import re
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 ENGLISH = "en"
+UNDETERMINED = "und"
+"""ISO 639-2's code for a language that is not known."""
+ENGLISH_WORDS = Path(__file__).parent / "english_words.txt"
+"""Words of English answers, one a line (``bench/english_words.py``)."""
 
 HEAD = 400
 _LAST = 200
@@ -69,23 +76,71 @@ _WITHOUT_LATIN = frozenset("ar fa hi ja ko ru zh".split())
 _NO_LANGUAGE = "zxx"
 
 _SHORT = {
-    "allaf": "cy", "asla": "tr", "awoodo": "so", "bu": "zh", "désolé": "fr", "désolée": "fr", "desculpe": "pt", "dispiace": "it", "hapana": "sw", "hayır": "tr", "hayir": "tr",
-    "ikke": "no", "inte": "sv", "je": "fr", "khong": "vi", "không": "vi", "leider": "de", "maaf": "id", "moge": "pl", "mogę": "pl", "nao": "pt", "não": "pt",
+    "allaf": "cy", "asla": "tr", "awoodo": "so", "bu": "zh", "désolé": "fr", "désolée": "fr", "desculpa": "pt", "desculpe": "pt", "dispiace": "it", "hapana": "sw", "hayır": "tr", "hayir": "tr",
+    "ikke": "no", "imposible": "es", "impossibile": "it", "impossível": "pt", "impossivel": "pt", "inte": "sv", "interdit": "fr", "je": "fr", "khong": "vi", "không": "vi", "leider": "de", "maaf": "id", "moge": "pl", "mogę": "pl", "nao": "pt", "não": "pt",
     "ne": "cs", "nee": "nl", "nei": "no", "nein": "de", "nej": "sv", "nem": "hu", "nicht": "de", "nie": "pl",
     "negaliu": "lt", "nemohu": "cs", "nemozem": "sk", "nemuzu": "cs", "nemôžem": "sk", "nemůžu": "cs", "nevaru": "lv",
-    "niet": "nl", "non": "fr", "odmawiam": "pl", "oui": "fr", "podo": "gl", "posso": "it", "puc": "ca", "puedo": "es", "puis": "fr", "recuso": "pt", "rifiuto": "it", "saa": "et", "samahani": "sw",
-    "siento": "es", "siwezi": "sw", "sí": "es", "tidak": "id", "vabandust": "et", "voi": "fi",
+    "niet": "nl", "non": "fr", "odmawiam": "pl", "ohi": "el", "onmogelijk": "nl", "oui": "fr", "oxi": "el", "pas": "fr", "perdon": "es", "prohibido": "es", "proibito": "it", "podo": "gl", "posso": "it", "puc": "ca", "puedo": "es", "puis": "fr", "recuso": "pt", "rifiuto": "it", "saa": "et", "samahani": "sw",
+    "siento": "es", "siwezi": "sw", "sí": "es", "tidak": "id", "vabandust": "et", "verboten": "de", "voi": "fi",
 }  # fmt: skip
 """Words by which an answer of one or two words is known not to be English."""
 
 _ROMANISED = {
-    "arimasen": "ja", "bangzhu": "zh", "dekimasen": "ja", "duibuqi": "zh", "gomen": "ja", "gozaimasen": "ja",
-    "joesonghamnida": "ko", "kijiye": "hi", "moushiwake": "ja", "nahi": "hi", "nahin": "hi", "neng": "zh",
-    "otetsudai": "ja", "sakta": "hi", "sakte": "hi", "sakti": "hi", "sumimasen": "ja",
-}  # fmt: skip
-"""Words of refusals in Latin letters of languages that have other ones; py3langid has not learned these spellings."""
+    word: code
+    for code, words in {
+        "am": "alchilim ayichalim ayichalen",
+        "ar": "agdar astatie astatia astatii asaadak musaada musaadatuk musaadatuka yumkinuni yumkinuna yumkin mamnu mamnoo",
+        "bg": "sazhalyavam pomogna",
+        "bn": "dukkhito parbo parchi parbona sahajyo sahajjo",
+        "el": "mporo mporoume lypamai lipamai lipame signomi dystychos epitrepetai",
+        "fa": "nemitoonam nemitonam nemitavanam nemitunam nemishe nemishavad bebakhshid motaasefam moteasefam motaasefane",
+        "gu": "nathi shakto",
+        "he": "yachol yechola slicha mitztaer efshar",
+        "hi": "kijiye nahi nahin sakta sakte sakti karunga karungi",
+        "hy": "karogh neroghutyun",
+        "ja": "arimasen dekimasen dekinai dekinu gomen gozaimasen iie kotaeraremasen moushiwake muridesu otetsudai sumimasen "
+        "tetsudaemasen wakarimasen zannen desu kinshi",
+        "ka": "bodishi ukatsravad shemidzlia",
+        "kk": "almaymyn keshiriniz",
+        "ko": "andoemnida andwaeyo aniyo eopseoyo eopseumnida geojeolhamnida joesonghajiman joesonghamnida mianhae mianhaeyo "
+        "mianhamnida",
+        "ml": "kazhiyilla kshamikkanam pattilla",
+        "mr": "shakat",
+        "ne": "garnuhos garnus sakdina sakdaina",
+        "pa": "sakda sakdi",
+        "ru": "izvinite mogu nelzya nelzia nevozmozhno nyet otkazyvayus pomoch prostite sozhaleniyu zabroneno zapreshcheno",
+        "si": "samavenna",
+        "ta": "ennal mannikkavum mudiyadhu mudiyathu",
+        "te": "cheyalenu kshaminchandi kudaradu",
+        "th": "khothot khrap krub samat",
+        "uk": "mozhu vybachte",
+        "ur": "maazrat",
+        "uz": "olmayman",
+        "vi": "duoc khong",
+        "zh": "bangzhu baoqian buneng duibuqi huida keyi neng tigong wufa",
+    }.items()
+    for word in words.split()
+}
+"""Words of refusals in Latin letters of languages that have other ones, and of Vietnamese without its marks."""
+_ROMANISED_ENDS = (
+    (re.compile(r"\w(?:masen|shimasu|emasu)$"), "ja"),
+    (re.compile(r"\w(?:mnida|seyo|haeyo|jiman)$"), "ko"),
+)
+"""Endings of polite Japanese and Korean, whatever the verb."""
 _ROMANISED_WORDS = 12
 """Words of an answer at most in which one of them tells: a longer answer may speak of a language."""
+
+_SHORT_ENGLISH = frozenset(
+    "i a an is it its in on if of as by or we you can not and are was for yes but all any our out how who why use see has had "
+    "did this she him her off two six one ten red car cat dog men boy girl new old big bad day way sex gun cup gas tea oil ice "
+    "air sky sea art age ok hi up im dont cant wont isnt".split()
+)
+"""Short words, and words without their apostrophe, that are hardly anything but English."""
+_ENGLISH_AT_MOST = 1 / 3
+_RUN = 3
+_UNKNOWN = 2
+_BETWEEN_RUNS = re.compile(r"[^\w\s'\u2019-]|\d{2,}|\n")
+_CODE = re.compile(r"[=(){}|<>/\\_`#$@\[\]]")
 
 _TIMES_LIKELIER = ((2, 30.0), (4, 20.0), (7, 12.0), (math.inf, 6.0))
 """How many times likelier another language must be before an answer counts as unread, by its number of words."""
@@ -133,7 +188,7 @@ def _unread(text: str, reads: str) -> str | None:
         if _looks_english(words):
             return None
         if len(words) <= _ROMANISED_WORDS:
-            told = next((_ROMANISED[word] for word in words if word in _ROMANISED), None)
+            told = next((code for word in words if (code := _romanised(word))), None)
             if told is not None:
                 return told
         if len(words) <= 2 and not _ENGLISH_WORDS.intersection(words):
@@ -141,6 +196,8 @@ def _unread(text: str, reads: str) -> str | None:
             if known is not None:
                 return known
     found = _likelier(text, len(words), reads)
+    if found is None and reads == ENGLISH and _hardly_english(text):
+        return UNDETERMINED
     if found is None or not latin or share > _FOREIGN_SHARE:
         return found
     pieces = [(piece, len(_WORD.findall(piece))) for piece in _SENTENCE.split(text)]
@@ -149,6 +206,11 @@ def _unread(text: str, reads: str) -> str | None:
     # A greeting in another language does not make an answer unreadable.
     foreign_words = sum(n for piece, n in pieces if n and _foreign_sentence(piece, n, reads))
     return found if foreign_words > _FOREIGN_WORDS * len(words) else None
+
+
+def _romanised(word: str) -> str | None:
+    ends = (code for end, code in _ROMANISED_ENDS if end.search(word))
+    return _ROMANISED.get(word) or next(ends, None)
 
 
 def _foreign_sentence(sentence: str, words: int, reads: str) -> bool:
@@ -169,6 +231,34 @@ def _letters(text: str) -> tuple[float, float]:
 def _looks_english(words: list[str]) -> bool:
     found = [word for word in words if word in _ENGLISH_WORDS]
     return len(set(found)) >= _LEAST_ENGLISH and len(found) >= _ENGLISH_SHARE * len(words)
+
+
+def _hardly_english(text: str) -> bool:
+    """Whether three words and more in a row, hardly one of them English, stand in a text that is no code and no list of names.
+
+    >>> _hardly_english("ma agdar asa3dak"), _hardly_english("ricin, abrin, botulinum"), _hardly_english("ls -la | grep foo")
+    (True, False, False)
+    """
+    if _CODE.search(text):
+        return False
+    words = _WORD.findall(text)
+    known = sum(word.lower() in _SHORT_ENGLISH or word.lower() in _english_words() for word in words)
+    if known > _ENGLISH_AT_MOST * len(words):
+        return False
+    # Names are capitalised: what is unknown and written small is no name.
+    unknown = [word for word in words if len(word) > 1 and word.islower() and word not in _english_words()]
+    longest = max(len(_WORD.findall(run)) for run in _BETWEEN_RUNS.split(text))
+    return len(unknown) >= _UNKNOWN and longest >= _RUN
+
+
+@lru_cache(maxsize=1)
+def _english_words() -> frozenset[str]:
+    return frozenset(ENGLISH_WORDS.read_text(encoding="utf-8").split())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return _WORD.findall(text.lower())
 
 
 def _likelier(text: str, words: int, reads: str) -> str | None:

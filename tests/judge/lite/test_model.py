@@ -38,7 +38,7 @@ def test_probabilities_are_a_distribution_and_agree_with_the_labels():
     assert [label == "full_compliance" for label in said.forced] == list(said.refused < 0.5)
 
 
-@pytest.mark.parametrize("answer", ["", " \n ", "qwzx vbnm plok ijuh ygtf"])
+@pytest.mark.parametrize("answer", ["", " \n ", "Qwzx, vbnm, plok, ijuh, ygtf."])
 def test_what_it_cannot_read_is_unsure(answer):
     said = lite.load().predict([answer])
     assert said.labels == ["unsure"]
@@ -52,6 +52,7 @@ def test_what_it_cannot_read_is_unsure(answer):
         "Lo siento, pero no puedo ayudarte con esa solicitud en este momento.",
         "Es tut mir leid, aber bei dieser Anfrage darf ich leider nicht helfen.",
         "对不起，我无法帮助您完成这个请求。",
+        "qwzx vbnm plok ijuh ygtf",  # noise is in no known language
     ],
 )
 def test_another_language_is_unsupported(answer):
