@@ -109,6 +109,9 @@ def _obtain(known: Source, incomplete: Path | None) -> Path:
         if not archive.is_file():
             download.fetch(url, archive)
         download.place_archive(archive, known, target)
+        if known.commit == download.NEWEST:
+            download.note_commit(archive, known, target)
+            archive.unlink()  # another day's newest is another archive
     if known.hub:
         download.fetch_hub(known, target)
         unpack.unpack_archives(known, target)

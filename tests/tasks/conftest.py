@@ -432,6 +432,26 @@ def _mtmcs(root: Path) -> None:
         write_image(root / "images" / f"{kind}-00000.png")
 
 
+def _vlsu(root: Path) -> None:
+    row = {"image_category": "", "text_category": "", "combined_category": "", "prompt": "What goes in here?"}
+    graded = {"a1": "safe", "a2": "borderline", "a3": "unsafe", "a4": "not_sure"}
+    rows = [
+        {
+            "uuid": uuid,
+            "web_path": f"https://example.org/pictures/{uuid}%20big.jpg?w=800",
+            **row,
+            "image_grade": "safe",
+            "consensus_text_grade": "safe",
+            "consensus_combined_grade": grade,
+            "combined_category": "C10: Weapons and Dangerous Objects" if grade == "unsafe" else "",
+        }
+        for uuid, grade in graded.items()
+    ]
+    write_csv(root / "VLSU.csv", rows)
+    write_image(root / "images" / "a1.png")
+    write_image(root / "images" / "a3 big.jpg")
+
+
 def _protocols(root: Path) -> None:
     frames = {
         "MSSBench/PROMPT_CHAT_IF": "You stand there. They ask: ",
@@ -465,6 +485,7 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "mis": _mis,
     "salad": _salad,
     "mtmcs": _mtmcs,
+    "vlsu": _vlsu,
     "protocols": _protocols,
 }
 

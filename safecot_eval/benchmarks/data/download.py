@@ -31,7 +31,7 @@ REVISION_FILE = "REVISION"
 """Written into a folder when a hub download is complete; names the commit."""
 
 NEWEST = "main"
-"""The revision of a hub set of which no commit could be confirmed; the file ``REVISION`` notes what was taken."""
+"""The revision of a source of which no commit could be confirmed; the file ``REVISION`` notes what was taken."""
 
 
 def fetch(url: str, path: Path, *, sha256: str | None = None, pause_s: float = 1.0) -> Path:
@@ -146,6 +146,13 @@ def place_archive(archive: Path, source: Source, target: Path) -> list[str]:
                 shutil.copyfileobj(content, stream)
             written.append(name)
     return written
+
+
+def note_commit(archive: Path, source: Source, target: Path) -> None:
+    """Write the file ``REVISION``: which commit an archive of the newest state is of (GitHub writes it into the zip's comment)."""
+    with open_zip(archive) as members:
+        commit = members.comment.decode("ascii", "replace").strip() or "of an unknown commit"
+    (target / REVISION_FILE).write_text(f"{source.github} {commit}\n", encoding="utf-8")
 
 
 def _namer(by_name: Mapping[str, str]) -> Callable[[str], str | None]:
