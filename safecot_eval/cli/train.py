@@ -12,8 +12,9 @@ from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
 from safecot_eval.cli.train_export import export_data
+from safecot_eval.cli.train_preference import dpo, kto
 from safecot_eval.cli.train_reproduce import reproduce
-from safecot_eval.cli.train_sft import dpo, merge, sft
+from safecot_eval.cli.train_sft import merge, sft
 
 
 @click.group(name="train", cls=Group)
@@ -21,5 +22,5 @@ def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 
 
-for subcommand in (data, cot, export_data, check, sft, dpo, merge, evaluate, reproduce):
+for subcommand in (data, cot, export_data, check, sft, dpo, kto, merge, evaluate, reproduce):
     command.add_command(subcommand)

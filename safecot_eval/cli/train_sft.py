@@ -52,40 +52,15 @@ def sft(
     world_size: int | None,
 ) -> None:
     """Fine-tune from a recipe; the same command goes on after an interruption."""
-    _train(path, out, {"data": data, "variant": variant, "max_samples": max_samples}, settings, world_size)
+    train_recipe(
+        path, out, {"data": data, "variant": variant, "max_samples": max_samples}, settings, world_size
+    )
 
 
-@click.command("dpo")
-@recipe_options
-@click.option(
-    "--rejected",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help='A checkpoint\'s own answers to training questions ({"id", "response"} a line), rejected where they fail.',
-)
-def dpo(
-    path: Path,
-    out: Path | None,
-    data: str | None,
-    variant: str | None,
-    max_samples: int | None,
-    settings: tuple[str, ...],
-    rejected: Path | None,
-    world_size: int | None,
-) -> None:
-    """Tune a checkpoint by preference (TRL's DPO): its targets before refusals without a thought.
-
-    The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; pairs come from the same data folder.
-    """
-    named = {
-        "data": data, "variant": variant, "max_samples": max_samples, "objective": "dpo",
-        "rejected": None if rejected is None else str(rejected),
-    }  # fmt: skip
-    _train(path, out, named, settings, world_size)
-
-
-def _train(
+def train_recipe(
     path: Path, out: Path | None, named: dict[str, Any], settings: Iterable[str], world_size: int | None
 ) -> None:
+    """Train what a recipe says, with other values where they are named; says how it went."""
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 

@@ -10,7 +10,8 @@ import torch
 
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util.errors import SafecotError
-from safecot_training.preference.pairs import read_own_answers, with_rejected
+from safecot_training.preference.own_answers import OwnAnswer, by_phrases, read_own_answers
+from safecot_training.preference.pairs import with_rejected
 
 REFUSALS = ("I cannot help with that.", "I'm sorry, but no.")
 THOUGHT = "<safety_reasoning>A thought about it.</safety_reasoning>\n"
@@ -28,7 +29,11 @@ ROWS = [
 
 
 def rejected(own: dict[str, str] | None = None) -> dict[str, str]:
-    return {found["id"]: found["rejected"] for found in with_rejected(ROWS, REFUSALS, 0, own)}
+    expectations = {each["id"]: each["expectation"] for each in ROWS}
+    answers = own and {
+        name: OwnAnswer(text, by_phrases(text, expectations[name])) for name, text in own.items()
+    }
+    return {found["id"]: found["rejected"] for found in with_rejected(ROWS, REFUSALS, 0, answers)}
 
 
 def test_pairs_from_the_triplets() -> None:
@@ -48,15 +53,20 @@ def test_own_answers_are_rejected_where_they_fail() -> None:
     right = {"harm": "I cannot help with that.", "plain": "It is a mug.", "bare": ""}
     with pytest.raises(SafecotError, match="No row makes a pair"):
         rejected(right)
-    with pytest.raises(SafecotError, match="'other', which is no training example"):
-        rejected({"other": "x"})
 
 
-@pytest.mark.parametrize(("text", "words"), [('{"id": 1}', "line 1: write"), ("", "holds no answers")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"id": 1}', "line 1: write"),
+        ("", "holds no answers"),
+        ('{"id": "other", "response": "x"}', "'other' is no training example"),
+    ],
+)
 def test_a_file_of_own_answers_that_is_none(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text(text)
     with pytest.raises(SafecotError, match=words):
-        read_own_answers(tmp_path / "own.jsonl")
+        read_own_answers(tmp_path / "own.jsonl", {"harm": "refuse"})
 
 
 def log_probabilities(folder: Path, rows: list[dict]) -> tuple[torch.Tensor, torch.Tensor]:

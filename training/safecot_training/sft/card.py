@@ -91,7 +91,7 @@ class CheckpointCard:
 
 # SafeCoT {self.variant} on {self.base_model}
 
-{_SENTENCE.get(self.variant, "A base model.")}{_BY_PREFERENCE if self.recipe.get("objective") == "dpo" else ""} Method: SafeCoT (arXiv 2506.08399); data, templates and
+{_SENTENCE.get(self.variant, "A base model.")}{_BY_PREFERENCE.get(str(self.recipe.get("objective")), "")} Method: SafeCoT (arXiv 2506.08399); data, templates and
 hyper-parameters are this recipe's, since the paper's are not public.
 
 | | |
@@ -143,6 +143,7 @@ _SENTENCE = {
     "v1": "Fine-tuned to write a templated safety thought, then to refuse or to answer.",
     "v2": "Fine-tuned to write a safety thought about the image and the question, then to refuse or to answer.",
 }
-_BY_PREFERENCE = (
-    " Tuned by preference (DPO) on top of its base: such answers before refusals without a thought."
-)
+_BY_PREFERENCE = {
+    "dpo": " Tuned by preference (DPO) on top of its base: such answers before worse ones.",
+    "kto": " Tuned by labels (KTO) on top of its base: towards such answers, and away from undesirable ones.",
+}

@@ -50,11 +50,16 @@ class AnswerCollator:
 
     def encode(self, row: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Tensors of one row, each with one row or one entry per image."""
+        return self.answered(self.asked(row), completion_of(row, self.seed, self.epoch))
+
+    def asked(self, row: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Tensors of one row's prompt and images."""
         images = [open_image(Path(image)) if isinstance(image, str) else image for image in row["images"]]
-        inputs = dict(prompt_inputs(self.processor, row["prompt"], images))
-        answer = answer_tokens(
-            self.processor.tokenizer, self.shape, completion_of(row, self.seed, self.epoch)
-        )
+        return dict(prompt_inputs(self.processor, row["prompt"], images))
+
+    def answered(self, inputs: Mapping[str, torch.Tensor], text: str) -> dict[str, torch.Tensor]:
+        """Tensors of a prompt with an answer to it, and ``labels``; one prompt may get several answers."""
+        answer = answer_tokens(self.processor.tokenizer, self.shape, text)
         prompt = inputs["input_ids"]
         ids = torch.cat((prompt, torch.tensor([answer], dtype=prompt.dtype)), dim=1)
         labels = ids.clone()

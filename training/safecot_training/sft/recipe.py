@@ -37,6 +37,7 @@ class Objective(StrEnum):
 
     SFT = "sft"
     DPO = "dpo"
+    KTO = "kto"
 
 
 class Drawn(StrEnum):
@@ -137,8 +138,10 @@ class Recipe(Settings):
             and ``language`` (the module of the language model).
         lora_targets: Regular expression of the layers that get an adapter; the language model's linear layers if empty.
         export_dtype: ``float32`` or ``bfloat16`` weights in the exported forms; ``auto`` as they were trained.
-        objective: ``sft``, or ``dpo`` (set by `safecot train dpo`): prefer the targets to refusals without a thought.
-        beta: DPO's strength of the bond to the base.
+        objective: ``sft``, or set by `safecot train dpo` and `kto`: prefer the targets to refusals without a thought.
+        beta: Strength of the bond to the base; 0.1 by default.
+        desirable_weight: KTO's weight of the answers that are wanted.
+        undesirable_weight: KTO's weight of those that are not.
         rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
         validation_samples: Keep the last N examples out of training and measure the loss on them at every saved checkpoint.
         keep_best: Export the checkpoint with the lowest validation loss instead of the last one.
@@ -196,7 +199,9 @@ class Recipe(Settings):
     lora_targets: str = ""
     export_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     objective: Objective = Objective.SFT
-    beta: Annotated[Number, Field(gt=0)] = 0.1
+    beta: Annotated[Number, Field(gt=0)] | None = None
+    desirable_weight: Annotated[Number, Field(gt=0)] = 1.0
+    undesirable_weight: Annotated[Number, Field(gt=0)] = 1.0
     rejected: str = ""
     validation_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
     keep_best: bool = False
@@ -263,7 +268,14 @@ class Recipe(Settings):
                 "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
                 "method: full"
             )
+        if self.objective is Objective.KTO and self.batch_size < 2:
+            raise ValueError("KTO compares the answers of a batch: 'batch_size' should be at least 2")
         return self
+
+    @property
+    def bond(self) -> float:
+        """``beta``, or the objective's own default."""
+        return 0.1 if self.beta is None else self.beta
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
@@ -283,7 +295,8 @@ SILENT = frozenset({
 """Keys that do not change the result."""
 LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
-    "export_dtype": "auto", "objective": Objective.SFT, "beta": 0.1, "rejected": "",
+    "export_dtype": "auto", "objective": Objective.SFT, "beta": None, "rejected": "",
+    "desirable_weight": 1.0, "undesirable_weight": 1.0,
     "validation_samples": 0, "keep_best": False, "patience": 0,
 }  # fmt: skip
 """Keys that came later, and count only where they are set: runs from before can be gone on with."""

@@ -20,7 +20,7 @@ from transformers import set_seed
 
 from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import disk_error, read_json, sha256, write_json
+from safecot_eval.util.files import disk_error, read_json, write_json
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data.dataset import manifest_hash, trained_clusters
 from safecot_training.sft.card import CheckpointCard, loss_points, read_card
@@ -81,17 +81,17 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     rows, manifest = load_rows(recipe)
     if (card := finished(recipe, manifest, out)) is not None:
         return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
-    if recipe.objective is Objective.DPO:
-        from safecot_training.preference.pairs import read_own_answers, with_rejected
+    own_answers = ""
+    if recipe.objective is not Objective.SFT:
+        from safecot_training.preference.rows import rows_of
 
-        own = read_own_answers(Path(recipe.rejected).expanduser()) if recipe.rejected else None
-        rows = with_rejected(rows, manifest.get("refusals") or (), recipe.seed, own)
+        rows, own_answers = rows_of(recipe, rows, manifest)
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
     rows, held = split_validation(rows, recipe)
     made = [_measured(part, collator, recipe) for part in (rows, held) if part]
-    _claim(out / "trainer", recipe, manifest)
+    _claim(out / "trainer", recipe, manifest, own_answers)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
     # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
@@ -119,6 +119,10 @@ def trainer_parts(recipe: Recipe) -> tuple[Callable[..., Any], Callable[..., Any
     """What configures and what builds the trainer of a recipe's objective."""
     if recipe.objective is Objective.SFT:
         return training_arguments, build_trainer
+    if recipe.objective is Objective.KTO:
+        from safecot_training.preference.kto import build_unpaired_trainer, unpaired_arguments
+
+        return unpaired_arguments, build_unpaired_trainer
     from safecot_training.preference.dpo import build_preference_trainer, preference_arguments
 
     return preference_arguments, build_preference_trainer
@@ -184,12 +188,12 @@ def _without_template_warnings() -> Iterator[None]:
         logger.removeFilter(keep)
 
 
-def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any]) -> None:
+def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> None:
     """Write down whose run this is, or refuse to mix two."""
     path = folder / "run.json"
     mine = {"recipe_hash": recipe.hash, "data": manifest_hash(manifest, recipe.variant.value)}
-    if recipe.rejected:
-        mine["rejected"] = sha256(Path(recipe.rejected).expanduser())
+    if own_answers:
+        mine["own_answers"] = own_answers
     if path.is_file() and read_json(path) != mine:
         raise SafecotError(
             f"{folder.parent}: holds the run of another recipe or other data; choose another --out or remove it."

@@ -132,10 +132,11 @@ def as_dataset(rows: list[dict[str, Any]], lengths: list[int]) -> Any:
             "replies": texts,
             "marker": datasets.Value("string"),
             "rejected": datasets.Value("string"),
+            "desirable": datasets.Value("bool"),
             "length": datasets.Value("int64"),
         }
     )
-    plain = {"thoughts": [], "replies": [], "marker": "", "rejected": ""}
+    plain = {"thoughts": [], "replies": [], "marker": "", "rejected": "", "desirable": True}
     return datasets.Dataset.from_list(
         [
             {key: {**plain, **row, "length": length}[key] for key in features}
