@@ -124,7 +124,9 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     samples = select_samples(runs, tables, options.samples)
     if options.baseline is not None and options.baseline not in models:
         raise SafecotError(f"--baseline {options.baseline}: no such model; there are: {', '.join(models)}.")
-    compared = pair_views(tables, options.baseline)
+    trained_from = chains({name: trained.get(name) for name in models})
+    always = [(name, base) for base, *others in trained_from for name in others]
+    compared = pair_views(tables, options.baseline, always)
     ranked = rank_views(tables)
     words = safe_yaml.load(WORDS.read_text(encoding="utf-8"))
     return {
@@ -149,7 +151,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
             }
             for name in models
         ],
-        "chains": chains({name: trained.get(name) for name in models}),
+        "chains": trained_from,
         "tasks": tasks(tables),
         "evaluators": evaluators(tables),
         "cells": of_tasks + pooled(of_tasks),

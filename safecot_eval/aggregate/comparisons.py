@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -24,7 +24,7 @@ from safecot_eval.stats import (
 from safecot_eval.stats.clusters import design_effect
 
 ALL_PAIRS_UP_TO = 12
-"""Models up to which every pair is compared; above, each is compared with the baseline only and ranks are left out."""
+"""Models up to which every pair is compared; above, each with the baseline (checkpoints with their base, too), without ranks."""
 SIGNIFICANT = 0.05
 BALANCED = "balanced"
 _HALVES = ("crr", "car")
@@ -40,12 +40,15 @@ _COMPARED = (
 )
 
 
-def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any]:
+def pair_views(
+    tables: Sequence[Columns], baseline: str | None, always: Collection[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Comparisons within each task, metric and evaluator; p values are Holm-adjusted within that family.
 
     Args:
         tables: The runs.
         baseline: Model that the others are compared with if there are too many for all pairs.
+        always: Pairs that are compared however many models there are: a checkpoint and its base.
 
     Returns:
         ``pairs``: one dict per comparison (rate of ``a`` minus rate of ``b``); ``ranks``: one per model and column.
@@ -66,7 +69,7 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
         chosen = (
             list(combinations(range(len(entries)), 2))
             if everyone
-            else [(i, anchor) for i in range(len(entries)) if i != anchor]
+            else [(i, anchor) for i in range(len(entries)) if i != anchor] + _pairs_of(names, always, anchor)
         )
         family = [_compare(entries[i], entries[j]) for i, j in chosen]
         adjusted = holm([row["p"] for row in family])
@@ -83,6 +86,14 @@ def pair_views(tables: Sequence[Columns], baseline: str | None) -> dict[str, Any
         if everyone and METRICS[metric].better and metric != BALANCED:  # whose ranks standings.py makes
             ranks += _ranks(family, chosen, names, task, metric, evaluator)
     return {"pairs": pairs, "ranks": ranks}
+
+
+def _pairs_of(
+    names: Sequence[str], always: Collection[tuple[str, str]], anchor: int
+) -> list[tuple[int, int]]:
+    """The pairs of ``always`` that are not compared with the baseline anyhow, by place."""
+    found = [(names.index(a), names.index(b)) for a, b in always if a in names and b in names]
+    return [pair for pair in found if anchor not in pair]
 
 
 def compare_two(first: Sequence[Columns], second: Sequence[Columns]) -> list[dict[str, Any]]:
