@@ -105,7 +105,7 @@ def write_run(
     *,
     model: str = "toy",
     task: str = "safecot_mini",
-    stamp: str = "20260101_000000",
+    timestamp: str = "20260101_000000",
     output_tokens: int | None = 5,
     max_new_tokens: int = 64,
     refusal_list: str = refusal.DEFAULT_LIST,
@@ -119,8 +119,8 @@ def write_run(
         "model_name": model,
         "model_name_sanitized": model,
     }
-    (folder / f"{stamp}_results.json").write_text(json.dumps(results), encoding="utf-8")
-    path = folder / f"{stamp}_samples_{task}.jsonl"
+    (folder / f"{timestamp}_results.json").write_text(json.dumps(results), encoding="utf-8")
+    path = folder / f"{timestamp}_samples_{task}.jsonl"
     with path.open("w", encoding="utf-8") as stream:
         for doc_id, (doc, raw) in enumerate(answers):
             record = make_record(doc, raw, refusal_list=refusal.load_list(refusal_list))

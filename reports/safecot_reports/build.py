@@ -91,7 +91,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
     newest = {(run.model, run.task): run for run in every}
     runs = [newest[name] for name in sorted(newest)]
     omitted = [
-        f"{run.model} on {run.task}: the run of {run.stamp} is left out; a newer one exists"
+        f"{run.model} on {run.task}: the run of {run.timestamp} is left out; a newer one exists"
         for run in every
         if newest[run.model, run.task] is not run
     ]

@@ -1,6 +1,6 @@
 """What the page says about a model from its card, and about its prompt and decoding: pairs of a label and a sentence.
 
-They travel in ``<stamp>_run.json`` beside a run's results. The file may have been edited or damaged, so that every value is
+They travel in ``<timestamp>_run.json`` beside a run's results. The file may have been edited or damaged, so that every value is
 checked for its kind and cut.
 """
 

@@ -40,7 +40,7 @@ def provenance(run: Run) -> dict[str, Any]:
     return {
         "model": run.model,
         "task": run.task,
-        "stamp": run.stamp,
+        "stamp": run.timestamp,
         "file": run.samples_path.name,
         "command": _command(run, config, arguments),
         "limit": config.get("limit"),

@@ -1,6 +1,6 @@
 """Columns as Arrow tables and DataFrames: one row per sample and evaluator, and back.
 
-A run whose samples file is large gets a Parquet file beside it (``<stamp>_index_<task>.parquet``), which is read instead
+A run whose samples file is large gets a Parquet file beside it (``<timestamp>_index_<task>.parquet``), which is read instead
 as long as the samples, the results and the verdicts are those it was made from.
 """
 
@@ -333,7 +333,7 @@ def write_index(run: Run) -> Path:
 
 def index_path(run: Run) -> Path:
     """Where the index of a run is."""
-    return run.folder / f"{run.stamp}_index_{run.task}.parquet"
+    return run.folder / f"{run.timestamp}_index_{run.task}.parquet"
 
 
 def _write(run: Run, evaluators: Sequence[str], tables: Iterable[pa.Table]) -> None:

@@ -155,11 +155,11 @@ def command(
         write(unmatched, _table([(a.where, reason, a.prompt or "") for a, reason in matched.left]))
     if replay is not None:
         click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
-    stamp = importing.free_stamp(importing.run_folder(output_path, model))
+    timestamp = importing.free_timestamp(importing.run_folder(output_path, model))
     folder = importing.write_run(
-        matched, sources, model, output_path, stamp=stamp, provenance={"command": _as_typed(model)}
+        matched, sources, model, output_path, timestamp=timestamp, provenance={"command": _as_typed(model)}
     )
-    importing.write_labels(found, folder, stamp)
+    importing.write_labels(found, folder, timestamp)
     for line in closing.unread_lines(folder):
         click.echo(f"note: {line}")
     click.echo(

@@ -1,4 +1,4 @@
-"""``safecot judge audit``: how firm a judge or a phrase list is."""
+"""``safecot judge audit``: how robust a judge or a phrase list is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def audit(
     cases: int | None,
     output: Path | None,
 ) -> None:
-    """Measure how firm a judge is: injections, repetition, other wordings, cut answers, and generated invariants.
+    """Measure how robust a judge is: injections, repetition, other wordings, cut answers, and generated invariants.
 
     An invariant is an answer with what must not be said of it: a refusal stays one under politeness, quotation, Markdown,
     another order of sentences or a long thought before it; one that is followed by the steps is no full refusal.

@@ -130,7 +130,7 @@ def command(
     from safecot_eval.generate import closing as finishing
     from safecot_eval.generate import decoding as decodings
     from safecot_eval.generate.journal.session import FOLDER, Session, world_size
-    from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
+    from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_test, repeats_of, settings
     from safecot_eval.generate.trained_on import trained_on
     from safecot_eval.scoring import refusal
     from safecot_eval.scoring.failure_texts import use
@@ -152,7 +152,7 @@ def command(
         raise SafecotError("--per-task, --emit and --report belong to --models.")
     from safecot_eval.generate import cards
 
-    chosen = subject(
+    chosen = model_under_test(
         model,
         model_args,
         cards.find(card)[0][1] if card is not None else None,

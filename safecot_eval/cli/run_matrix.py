@@ -12,8 +12,8 @@ from click.core import ParameterSource
 
 from safecot_eval.generate import cards, decoding, matrix, presets, slurm
 from safecot_eval.generate.matrix import Cell, Row
+from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_test, repeats_of, settings
 from safecot_eval.generate.plan import parse_model_args
-from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
 from safecot_eval.records.matrix_state import Outcome, StateFile
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret
@@ -71,7 +71,9 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     for reference, card in chosen:
         # What is wrong with one card alone becomes its row's failure, and the others go on.
         try:
-            row = plan_row(subject(None, given["model_args"], card, preset, drawn, move_keys=False), tasks)
+            row = plan_row(
+                model_under_test(None, given["model_args"], card, preset, drawn, move_keys=False), tasks
+            )
         except SafecotError as error:
             row = Row(None, card.name, [Cell(card.name, tasks, Outcome.FAILED, str(error))])
         references[row.name] = reference
@@ -97,11 +99,11 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         ]
 
     def done_now(row: Row) -> set[str]:
-        if row.subject is None:
+        if row.under_test is None:
             return set()
         try:
             task_names = ",".join(cell.task_name for cell in row.cells)
-            again = plan_row(row.subject, task_names)
+            again = plan_row(row.under_test, task_names)
         except SafecotError:  # the data went away meanwhile: its process has said so
             return set()
         return {cell.task_name for cell in again.cells if cell.outcome is Outcome.DONE_BEFORE}

@@ -42,7 +42,7 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
             if results is None or not first:
                 return None
             exact = not any(argument.startswith("--offset") for argument in arguments)
-            folder, stamp = publishing.publish(
+            folder, timestamp = publishing.publish(
                 staging,
                 plan.output,
                 results if exact else {},
@@ -51,7 +51,7 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
             )
         content = provenance.describe(
             folder,
-            stamp,
+            timestamp,
             argv=argv,
             task_names=list(plan.task_names),
             session=session,
@@ -59,6 +59,6 @@ def evaluate(plan: Plan, arguments: Sequence[str], session: Session, argv: Seque
             seconds=time.monotonic() - started,
         )
         content.update(plan.labels)
-        provenance.write(folder, stamp, content)
-        event("written", folder=str(folder), stamp=stamp, **content["passes"]["generate"])
+        provenance.write(folder, timestamp, content)
+        event("written", folder=str(folder), stamp=timestamp, **content["passes"]["generate"])
         return closing.finish(plan, folder, session.tally)

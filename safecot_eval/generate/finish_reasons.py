@@ -29,24 +29,24 @@ class Ended(str):
 
     Args:
         text: The whole generation.
-        finish: ``stop`` (it was complete), ``length`` (the token budget was used up), ``image_absent`` (the model was asked
+        finish_reason: ``stop`` (it was complete), ``length`` (the token budget was used up), ``image_absent`` (the model was asked
             without the image), a :class:`~safecot_eval.records.samples.Status`, or None where nobody knows.
 
-    >>> Ended("Sorry", "length"), Ended("Sorry", "length").finish
+    >>> Ended("Sorry", "length"), Ended("Sorry", "length").finish_reason
     ('Sorry', 'length')
     """
 
-    finish: str | None
+    finish_reason: str | None
 
-    def __new__(cls, text: str = "", finish: str | None = None) -> Self:
+    def __new__(cls, text: str = "", finish_reason: str | None = None) -> Self:
         """A text, equal to one that knows nothing."""
         made = super().__new__(cls, text)
-        made.finish = finish
+        made.finish_reason = finish_reason
         return made
 
     def strip(self, chars: str | None = None, /) -> Ended:
         """Without the blanks around it: lmms-eval's ``ConfigurableTask.process_results`` strips every text before ours."""
-        return Ended(super().strip(chars), self.finish)
+        return Ended(super().strip(chars), self.finish_reason)
 
 
 def reason_of(text: Any) -> str | None:
@@ -55,7 +55,7 @@ def reason_of(text: Any) -> str | None:
     >>> reason_of(Ended("a", "stop")), reason_of("a")
     ('stop', None)
     """
-    return text.finish if isinstance(text, Ended) else None
+    return text.finish_reason if isinstance(text, Ended) else None
 
 
 def status_of(text: Any) -> Status | None:

@@ -19,8 +19,8 @@ from typing import Any
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.selection import expand_tasks
 from safecot_eval.generate.journal.identity import model_identity
+from safecot_eval.generate.model_under_test import ModelUnderTest
 from safecot_eval.generate.plan import RECORDED
-from safecot_eval.generate.subject import ModelUnderTest
 from safecot_eval.records.matrix_state import Outcome
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
@@ -54,13 +54,13 @@ class Row:
     """One model of the matrix.
 
     Attributes:
-        subject: The model; None if its card could not be used.
+        under_test: The model; None if its card could not be used.
         name: Its display name.
         cells: Its tasks.
         left_out: Tasks that a wildcard asked for and that cannot run here.
     """
 
-    subject: ModelUnderTest | None
+    under_test: ModelUnderTest | None
     name: str
     cells: list[Cell] = field(default_factory=list)
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -71,28 +71,28 @@ class Row:
 
 
 def plan_row(
-    subject: ModelUnderTest, tasks: str, output: Path, settings: Mapping[str, Any], options: Sequence[str]
+    under_test: ModelUnderTest, tasks: str, output: Path, settings: Mapping[str, Any], options: Sequence[str]
 ) -> Row:
     """Find out what of a model's row is done.
 
     Args:
-        subject: The model.
+        under_test: The model.
         tasks: As ``--tasks``.
         output: The matrix's folder.
-        settings: See :func:`safecot_eval.generate.subject.settings`.
+        settings: See :func:`safecot_eval.generate.model_under_test.settings`.
         options: Further options of lmms-eval (they are part of the identity).
 
     Raises:
         SafecotError: see :func:`expand_tasks`; tasks that are not ours do not belong in a matrix.
     """
-    task_names, others, left_out = expand_tasks(tasks, recorded=subject.model in RECORDED)
+    task_names, others, left_out = expand_tasks(tasks, recorded=under_test.model in RECORDED)
     if others:
         raise SafecotError(
             f"--tasks: {', '.join(others)} is not a safecot task; a matrix runs our tasks only."
         )
-    name = str(subject.display_name)
-    identity = model_identity(subject.model, subject.counted_arguments, options)
-    done = finished(subject.folder(output), name, identity, settings, task_names)
+    name = str(under_test.display_name)
+    identity = model_identity(under_test.model, under_test.counted_arguments, options)
+    done = finished(under_test.folder(output), name, identity, settings, task_names)
     limit = settings.get("limit")
     cells = [
         Cell(
@@ -103,7 +103,7 @@ def plan_row(
         )
         for task_name, count in task_names.items()
     ]
-    return Row(subject, name, cells, left_out)
+    return Row(under_test, name, cells, left_out)
 
 
 def _limited(items: int, limit: Any) -> int:

@@ -28,7 +28,7 @@ class Plan:
         output: Folder for the results.
         limit: ``--limit``, if given.
         notes: Further lines for the description.
-        labels: What to keep in ``<stamp>_run.json`` beside the provenance (display name, model card, preset, settings).
+        labels: What to keep in ``<timestamp>_run.json`` beside the provenance (display name, model card, preset, settings).
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""``<stamp>_run.json``: what it takes to repeat a run, written beside lmms-eval's results."""
+"""``<timestamp>_run.json``: what it takes to repeat a run, written beside lmms-eval's results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PACKAGES = (
 
 def describe(
     folder: Path,
-    stamp: str,
+    timestamp: str,
     *,
     argv: Sequence[str],
     task_names: Sequence[str],
@@ -47,7 +47,7 @@ def describe(
 
     Args:
         folder: Where the results were published.
-        stamp: Their stamp.
+        timestamp: Their timestamp.
         argv: The command line; secrets are masked here.
         task_names: Our tasks.
         session: The journal's session.
@@ -69,11 +69,11 @@ def describe(
         "files": {
             path.name: sha256(path)
             for path in (
-                folder / f"{stamp}_results.json",
-                *(_samples(folder, stamp, task_name) for task_name in task_names),
+                folder / f"{timestamp}_results.json",
+                *(_samples(folder, timestamp, task_name) for task_name in task_names),
             )
         },
-        "tasks": {task_name: _task(_samples(folder, stamp, task_name)) for task_name in task_names},
+        "tasks": {task_name: _task(_samples(folder, timestamp, task_name)) for task_name in task_names},
         "seeds": {
             key: config[key]
             for key in ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
@@ -98,19 +98,19 @@ def describe(
     }
 
 
-def write(folder: Path, stamp: str, content: Mapping[str, Any]) -> Path:
-    """Write ``<stamp>_run.json``, whole or not at all.
+def write(folder: Path, timestamp: str, content: Mapping[str, Any]) -> Path:
+    """Write ``<timestamp>_run.json``, whole or not at all.
 
     Raises:
         SafecotError: it cannot be written.
     """
-    path = folder / f"{stamp}_run.json"
+    path = folder / f"{timestamp}_run.json"
     write_json(path, content, indent=1, ensure_ascii=True)
     return path
 
 
-def _samples(folder: Path, stamp: str, task_name: str) -> Path:
-    return folder / f"{stamp}_samples_{task_name}.jsonl"
+def _samples(folder: Path, timestamp: str, task_name: str) -> Path:
+    return folder / f"{timestamp}_samples_{task_name}.jsonl"
 
 
 def _task(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """lmms-eval's files appear whole or not at all: it writes to a hidden folder, and what is complete is moved into place.
 
 lmms-eval swallows errors while writing (a full disk is a warning), appends to samples files that exist, and orders the
-samples of a distributed run by process. Here the files are checked, sorted by document, and given a stamp that is free.
+samples of a distributed run by process. Here the files are checked, sorted by document, and given a timestamp that is free.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 
 STAGING = "staging"
-_STAMPED = re.compile(r"^(?P<stamp>\d{8}_\d{6})_(?P<rest>(?:results\.json|samples_.+\.jsonl))$")
+_TIMESTAMPED = re.compile(r"^(?P<timestamp>\d{8}_\d{6})_(?P<rest>(?:results\.json|samples_.+\.jsonl))$")
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def publish(
         sort: Order samples by document (a distributed run has them by process).
 
     Returns:
-        The folder of the published files, and their stamp.
+        The folder of the published files, and their timestamp.
 
     Raises:
         SafecotError: a file is missing or incomplete: the disk was full, say. Nothing has been published then.
@@ -68,17 +68,17 @@ def publish(
             f"{output}: lmms-eval could not write its results (is the disk full?). The answers are in the journal: "
             "make room and run the same command again."
         )
-    home, stamp = written[-1].parent, written[-1].name[:15]
+    home, timestamp = written[-1].parent, written[-1].name[:15]
     _check_json(written[-1], output)
     for task_name in task_names:
         _check_samples(
-            home / f"{stamp}_samples_{task_name}.jsonl", _expected(results, task_name), output, sort=sort
+            home / f"{timestamp}_samples_{task_name}.jsonl", _expected(results, task_name), output, sort=sort
         )
     target = output / home.relative_to(staging)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        free = _free_stamp(target, stamp)
-        names = sorted(path.name for path in home.iterdir() if _STAMPED.match(path.name))
+        free = _free_timestamp(target, timestamp)
+        names = sorted(path.name for path in home.iterdir() if _TIMESTAMPED.match(path.name))
         # The results file comes last: a run without it is one that was interrupted here.
         for name in sorted(names, key=lambda text: text.endswith("_results.json")):
             _sync(home / name)
@@ -138,13 +138,13 @@ def _reorder(path: Path, places: list[tuple[int, int]]) -> None:
             target.write(source.read(size))
 
 
-def _free_stamp(folder: Path, stamp: str) -> str:
-    """The stamp, or the next second that no file here has."""
-    moment = datetime.strptime(stamp, "%Y%m%d_%H%M%S")
-    while any(folder.glob(f"{stamp}_*")):
+def _free_timestamp(folder: Path, timestamp: str) -> str:
+    """The timestamp, or the next second that no file here has."""
+    moment = datetime.strptime(timestamp, "%Y%m%d_%H%M%S")
+    while any(folder.glob(f"{timestamp}_*")):
         moment += timedelta(seconds=1)
-        stamp = moment.strftime("%Y%m%d_%H%M%S")
-    return stamp
+        timestamp = moment.strftime("%Y%m%d_%H%M%S")
+    return timestamp
 
 
 def _sync(path: Path) -> None:

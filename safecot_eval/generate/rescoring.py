@@ -98,11 +98,11 @@ def rescore(
     done = Rescored()
     jobs: defaultdict[tuple[Path, str], list[Run]] = defaultdict(list)
     for run in find_runs(paths, newest_only=False):
-        jobs[run.folder, run.stamp].append(run)
+        jobs[run.folder, run.timestamp].append(run)
     root = _common([folder for folder, _ in jobs])
-    for (folder, stamp), runs in jobs.items():
+    for (folder, timestamp), runs in jobs.items():
         target = output / (folder.relative_to(root) if folder != root else folder.name)
-        _job(runs, stamp, target, done, refusal_list, markers)
+        _job(runs, timestamp, target, done, refusal_list, markers)
     return done
 
 
@@ -117,7 +117,7 @@ def _common(folders: Sequence[Path]) -> Path:
 
 def _job(
     runs: Sequence[Run],
-    stamp: str,
+    timestamp: str,
     target: Path,
     done: Rescored,
     refusal_list: str | None,
@@ -146,9 +146,9 @@ def _job(
         values[run.task] = metrics
         done.runs += 1
     _results(runs[0], target, values)
-    _provenance(runs, target, stamp)
+    _provenance(runs, target, timestamp)
     _verdicts(runs, target, same, done)
-    done.pairs += [(run, Run(target / run.samples_path.name, run.task, stamp, run.model)) for run in runs]
+    done.pairs += [(run, Run(target / run.samples_path.name, run.task, timestamp, run.model)) for run in runs]
 
 
 def moved(done: Rescored) -> list[Change]:
@@ -235,8 +235,8 @@ def _results(run: Run, target: Path, values: Mapping[str, Mapping[str, list[Any]
     write_json(target / run.results_path.name, results)
 
 
-def _provenance(runs: Sequence[Run], target: Path, stamp: str) -> None:
-    """``<stamp>_run.json`` with the new hashes, and where the generations come from."""
+def _provenance(runs: Sequence[Run], target: Path, timestamp: str) -> None:
+    """``<timestamp>_run.json`` with the new hashes, and where the generations come from."""
     before = runs[0].provenance
     if not before:
         return
@@ -247,20 +247,20 @@ def _provenance(runs: Sequence[Run], target: Path, stamp: str) -> None:
         "files": {name: sha256(target / name) for name in names},
         "rescored": {"version": __version__, "from": content_hash(before)},
     }
-    write_json(target / f"{stamp}_run.json", after, indent=1, ensure_ascii=True)
+    write_json(target / f"{timestamp}_run.json", after, indent=1, ensure_ascii=True)
     for card in runs[0].folder.glob("safecot_*.json"):  # a checkpoint's card, its capability scores
         shutil.copyfile(card, target / card.name)
 
 
 def _verdicts(runs: Sequence[Run], target: Path, same: set[tuple[str, str]], done: Rescored) -> None:
-    tasks, stamp = {run.task for run in runs}, runs[0].stamp
+    tasks, timestamp = {run.task for run in runs}, runs[0].timestamp
     for path in runs[0].verdict_paths:
         if path.name.startswith(_LITE):
             done.lite.add(target)
             continue
         kept = []
         for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
-            if verdict.get("stamp") not in (None, stamp) or verdict.get("task") not in (None, *tasks):
+            if verdict.get("stamp") not in (None, timestamp) or verdict.get("task") not in (None, *tasks):
                 continue
             places = {
                 (task, verdict.get("sample_id"))

@@ -13,7 +13,7 @@ from safecot_eval.util.paths import CHECKPOINT_CARD
 
 
 def trained_on(arguments: Mapping[str, str], task_names: Iterable[str]) -> dict[str, Any]:
-    """What goes into ``<stamp>_run.json``: ``trained_items``, task to [items trained on, items of the run].
+    """What goes into ``<timestamp>_run.json``: ``trained_items``, task to [items trained on, items of the run].
 
     Empty for a model that is no checkpoint of ours, or one whose card does not name them.
     """

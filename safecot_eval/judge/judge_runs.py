@@ -118,7 +118,7 @@ class _Batches:
 
     def add(self, work: JudgeRequest, verdict: dict[str, Any]) -> None:
         run: Run = work.owner
-        place = {"sample_id": work.record["sample_id"], "task": run.task, "stamp": run.stamp}
+        place = {"sample_id": work.record["sample_id"], "task": run.task, "stamp": run.timestamp}
         self._waiting.append(place | verdict)
         if len(self._waiting) >= BATCH or time.monotonic() - self._written > BATCH_S:
             self.flush()
@@ -144,7 +144,7 @@ def _missing_work(
             wanted = {
                 name: rubrics
                 for name, rubrics in _applicable(record, sets, every_rubric).items()
-                if Place(run.task, run.stamp, record["sample_id"], rubrics.id) not in done
+                if Place(run.task, run.timestamp, record["sample_id"], rubrics.id) not in done
             }
             if not wanted:
                 continue
@@ -158,7 +158,7 @@ def _missing_work(
                 ):
                     del wanted[verdict["rubric"]]
             for work in work_of(record, wanted, run):
-                done.add(Place(run.task, run.stamp, record["sample_id"], work.set.id))
+                done.add(Place(run.task, run.timestamp, record["sample_id"], work.set.id))
                 yield work
 
 

@@ -81,14 +81,14 @@ def read(reply: Reply, rubric: Rubric, *, constrained: bool) -> ParsedJudgement:
     if cut_while_reasoning(reply, parts):
         return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT_REASONING)
     if constrained and answer in rubric.replies:
-        if reply.finish == "length":
+        if reply.finish_reason == "length":
             # "unsa" is no label, and neither is "safe" where it was cut out of a longer reply.
             return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
         # Log probabilities of a reply with reasoning are the reasoning's as well.
         sure = None if reasoned else probability_of(reply.choice)
         return ParsedJudgement(rubric.replies[answer], sure, shown, decoding="choice")
     found = parse(answer, rubric)
-    if reply.finish == "length" and not (rubric.pattern and found):
+    if reply.finish_reason == "length" and not (rubric.pattern and found):
         return ParsedJudgement(Unscored.UNPARSEABLE, raw=shown, failure=CUT)
     if found is not None:
         return ParsedJudgement(found, None, shown, decoding="parsed")
@@ -105,7 +105,7 @@ def cut_while_reasoning(reply: Reply, parts: Split) -> bool:
 
     Some providers hide the reasoning: then nothing was said at all.
     """
-    return reply.finish == "length" and not parts.answer.strip()
+    return reply.finish_reason == "length" and not parts.answer.strip()
 
 
 def probability_of(choice: Mapping[str, Any]) -> float | None:

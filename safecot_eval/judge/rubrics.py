@@ -1,4 +1,4 @@
-"""Rubrics: what a judge is asked, as text files with a header, and their official twins.
+"""Rubrics: what a judge is asked, as text files with a header, and their official wordings.
 
 A rubric file has header lines ``name: value``, a line ``---``, and the text for the judge. ``id``, ``version``,
 ``title``, ``source``, ``sees``, ``labels`` and ``ask`` (the closing question) are needed; ``variant`` and ``for``
@@ -301,7 +301,9 @@ def _official(name: str, entry: Mapping[str, Any], key: str, place: str, prompts
     system = _said(prompts, entry["system"], separator) if "system" in entry else ""
     if not isinstance(template, str) or not isinstance(system, str):
         missing = key if not isinstance(template, str) else entry["system"]
-        raise SafecotError(f"{path}: has no prompt {missing!r}, which the official twin of {name!r} needs.")
+        raise SafecotError(
+            f"{path}: has no prompt {missing!r}, which the official wording of {name!r} needs."
+        )
     lacking = [placeholder for placeholder in entry["fields"] if "{" + placeholder + "}" not in template]
     if lacking:
         raise SafecotError(

@@ -18,7 +18,7 @@ from safecot_eval.util.paths import slug
 
 
 class Place(NamedTuple):
-    """What a verdict is about."""
+    """What a verdict is about, by the names of its line in the file."""
 
     task: str
     stamp: str

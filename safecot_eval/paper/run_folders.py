@@ -22,8 +22,8 @@ from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.generate.importing.reading import Source
 from safecot_eval.generate.importing.writing import write_run
+from safecot_eval.generate.model_under_test import ModelUnderTest
 from safecot_eval.generate.presets import load as load_preset
-from safecot_eval.generate.subject import ModelUnderTest
 from safecot_eval.judge.sidecar import file_name
 from safecot_eval.paper.recorded import RecordedRun
 from safecot_eval.paper.trainings import chain
@@ -32,7 +32,7 @@ from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import read_json, sha256, write_jsonl, write_text
 
-STAMP = "20250514_071525"
+TIMESTAMP = "20250514_071525"
 """When the recorded history ends (its last commit with runs, in UTC): the same folder again, however often it is written."""
 JUDGE = "recorded:Meta-Llama-3-8B-Instruct"
 RUBRIC = "safecot_reject"
@@ -86,7 +86,9 @@ def _write(runs: Sequence[RecordedRun], name: str, output: Path) -> Path:
         matched.missing[run.test.task] = []
         matched.how["position and question"] += len(run.answers)
         sources.append(_source(run))
-    folder = write_run(matched, sources, name, output, stamp=STAMP, provenance=_provenance(runs, name))
+    folder = write_run(
+        matched, sources, name, output, timestamp=TIMESTAMP, provenance=_provenance(runs, name)
+    )
     verdicts = [verdict for run in runs for verdict in _verdicts(run)]
     if verdicts:
         write_jsonl(folder / "verdicts" / file_name(JUDGE), verdicts)
@@ -119,10 +121,10 @@ def _protocol(prompts: Sequence[str]) -> dict[str, Any]:
     """Prompt and decoding as `safecot run` would have written them, where all answers were asked in one known way."""
     if len(prompts) != 1 or not prompts[0]:
         return {}
-    subject = ModelUnderTest(
+    model = ModelUnderTest(
         "recorded", {}, None, load_preset(f"safecot_{prompts[0]}"), load_decoding("safecot")
     )
-    kept = subject.labels({}, Counter())
+    kept = model.labels({}, Counter())
     kept["decoding"] |= {"seed": None}  # not recorded
     return {key: kept[key] for key in ("protocol", "preset", "decoding")}
 
@@ -136,7 +138,7 @@ def _verdicts(run: RecordedRun) -> Iterable[dict[str, Any]]:
         verdict: dict[str, Any] = {
             "sample_id": ids[answer.position],
             "task": run.test.task,
-            "stamp": STAMP,
+            "stamp": TIMESTAMP,
             "rubric": RUBRIC,
             "rubric_hash": "recorded",
             "judge": JUDGE,
@@ -168,7 +170,7 @@ def standing(folders: Iterable[Path]) -> list[Path]:
     trained: dict[str, dict[str, Path]] = {}
     asked: dict[str, dict[str, Path]] = {}
     for folder in folders:
-        kept = read_json(folder / f"{STAMP}_run.json")["recorded"]
+        kept = read_json(folder / f"{TIMESTAMP}_run.json")["recorded"]
         trained.setdefault(kept["base"], {})[kept["training"]] = folder
         if MSSBENCH in kept["not_run"]:
             asked.setdefault(kept["base"], {})[kept["training"]] = folder

@@ -54,17 +54,17 @@ def merge(sources: Sequence[str | Path], output: Path) -> Merged:
     runs = [newest[name] for name in sorted(newest)]
     done = Merged(runs=len(runs))
     done.notes += [
-        f"{run.model} on {run.task}: the run of {run.stamp} in {run.folder} is left out; a newer one exists"
+        f"{run.model} on {run.task}: the run of {run.timestamp} in {run.folder} is left out; a newer one exists"
         for run in every
         if newest[run.model, run.task] is not run
     ]
     done.samples = sum(_check(run) for run in runs)
     done.notes += _differing_models(runs)
     try:
-        for (model, folder, stamp), group in _jobs(runs).items():
+        for (model, folder, timestamp), group in _jobs(runs).items():
             target = output / folder_name(model)
             target.mkdir(parents=True, exist_ok=True)
-            done.verdicts += _place(folder, stamp, group, target)
+            done.verdicts += _place(folder, timestamp, group, target)
     except OSError as error:
         raise SafecotError(f"{output}: cannot be written to ({error.strerror}).") from error
     return done
@@ -74,7 +74,7 @@ def _jobs(runs: Sequence[Run]) -> dict[tuple[str, Path, str], list[Run]]:
     """Runs by the results file that they share."""
     jobs: defaultdict[tuple[str, Path, str], list[Run]] = defaultdict(list)
     for run in runs:
-        jobs[run.model, run.folder, run.stamp].append(run)
+        jobs[run.model, run.folder, run.timestamp].append(run)
     return dict(jobs)
 
 
@@ -100,15 +100,15 @@ def _differing_models(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _place(folder: Path, stamp: str, runs: Sequence[Run], target: Path) -> int:
+def _place(folder: Path, timestamp: str, runs: Sequence[Run], target: Path) -> int:
     """Put the files of one job into the target folder; returns the number of new verdicts."""
-    free = _stamp_for(stamp, runs, target)
+    free = _timestamp_for(timestamp, runs, target)
     names = {run.samples_path.name: f"{free}_samples_{run.task}.jsonl" for run in runs}
     for old, new in names.items():
         _link(folder / old, target / new)
-    provenance = read_small_json(folder / f"{stamp}_run.json")
+    provenance = read_small_json(folder / f"{timestamp}_run.json")
     if provenance:
-        renamed = {f"{stamp}_results.json": f"{free}_results.json", **names}
+        renamed = {f"{timestamp}_results.json": f"{free}_results.json", **names}
         files = provenance.get("files")
         if isinstance(files, dict):
             provenance["files"] = {renamed[name]: value for name, value in files.items() if name in renamed}
@@ -121,26 +121,26 @@ def _place(folder: Path, stamp: str, runs: Sequence[Run], target: Path) -> int:
     return count
 
 
-def _stamp_for(stamp: str, runs: Sequence[Run], target: Path) -> str:
-    """The job's own stamp where it is free (or is this very job, merged before), else the next free second."""
-    moment = datetime.strptime(stamp, "%Y%m%d_%H%M%S")
+def _timestamp_for(timestamp: str, runs: Sequence[Run], target: Path) -> str:
+    """The job's own timestamp where it is free (or is this very job, merged before), else the next free second."""
+    moment = datetime.strptime(timestamp, "%Y%m%d_%H%M%S")
     while not all(
-        not (target / f"{stamp}_{rest}").exists() or _same(target / f"{stamp}_{rest}", source)
+        not (target / f"{timestamp}_{rest}").exists() or _same(target / f"{timestamp}_{rest}", source)
         for rest, source in (
             ("results.json", runs[0].results_path),
             *((f"samples_{run.task}.jsonl", run.samples_path) for run in runs),
         )
     ):
         moment += timedelta(seconds=1)
-        stamp = moment.strftime("%Y%m%d_%H%M%S")
-    return stamp
+        timestamp = moment.strftime("%Y%m%d_%H%M%S")
+    return timestamp
 
 
 def _same(first: Path, second: Path) -> bool:
     return second.exists() and (first.samefile(second) or filecmp.cmp(first, second, shallow=False))
 
 
-def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
+def _join_verdicts(runs: Sequence[Run], target: Path, timestamp: str) -> int:
     """Add the runs' verdicts to the sidecars of the target; a verdict that is there already is not doubled."""
     count = 0
     for path in runs[0].verdict_paths:
@@ -155,8 +155,8 @@ def _join_verdicts(runs: Sequence[Run], target: Path, stamp: str) -> int:
         known = {content_hash(verdict) for verdict in before}
         for _, verdict in enumerate_jsonl(path, tolerate_cut_tail=True):
             for run in runs:
-                if verdict.get("task") in (None, run.task) and verdict.get("stamp") in (None, run.stamp):
-                    placed = {**verdict, "task": run.task, "stamp": stamp}
+                if verdict.get("task") in (None, run.task) and verdict.get("stamp") in (None, run.timestamp):
+                    placed = {**verdict, "task": run.task, "stamp": timestamp}
                     if (digest := content_hash(placed)) not in known:
                         known.add(digest)
                         lines.append(json.dumps(placed))

@@ -1,7 +1,7 @@
 """Read what lmms-eval wrote: run folders to streams of sample records.
 
 lmms-eval writes ``DIR/<model>/<time>_results.json`` and ``DIR/<model>/<time>_samples_<task>.jsonl``. A *run* here is one
-samples file of ours together with the results file of the same time stamp and the verdict sidecars in ``verdicts/``
+samples file of ours together with the results file of the same timestamp and the verdict sidecars in ``verdicts/``
 beside it. Reading is streaming: a file is never held whole.
 """
 
@@ -23,7 +23,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
 from safecot_eval.util.terminal import printable
 
-_SAMPLES = re.compile(r"^(?P<stamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
+_SAMPLES = re.compile(r"^(?P<timestamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
 _SAMPLE_ID = re.compile(rb'"sample_id":\s*"([0-9a-fA-F]{16})"')
 
 
@@ -34,14 +34,14 @@ class Run:
     Attributes:
         samples_path: ``…_samples_<task>.jsonl``.
         task: Task name, e.g. ``safecot_figstep``.
-        stamp: lmms-eval's time stamp, sortable.
+        timestamp: lmms-eval's timestamp, sortable.
         model: What the leaderboard calls the model: ``name=`` in the model arguments if given, else lmms-eval's
             sanitised model name, else the folder's name.
     """
 
     samples_path: Path
     task: str
-    stamp: str
+    timestamp: str
     model: str
 
     @property
@@ -57,7 +57,7 @@ class Run:
     @property
     def results_path(self) -> Path:
         """lmms-eval's results file of the same run (it may be missing)."""
-        return self.folder / f"{self.stamp}_results.json"
+        return self.folder / f"{self.timestamp}_results.json"
 
     @property
     def verdict_paths(self) -> list[Path]:
@@ -72,7 +72,7 @@ class Run:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """What ``safecot run`` wrote beside the results; an empty dict for runs of plain lmms-eval."""
-        return read_small_json(self.folder / f"{self.stamp}_run.json")
+        return read_small_json(self.folder / f"{self.timestamp}_run.json")
 
     def expected_sha256(self, path: Path) -> str | None:
         """The hash that a file of this run had when it was written, if that is known.
@@ -80,7 +80,7 @@ class Run:
         Raises:
             SafecotError: the file that says so is damaged.
         """
-        vouching = self.folder / f"{self.stamp}_run.json"
+        vouching = self.folder / f"{self.timestamp}_run.json"
         if not self.provenance and vouching.exists():
             raise SafecotError(
                 f"{vouching}: damaged; it holds the hashes of the run's files. Restore it, or remove it to read the files as "
@@ -151,7 +151,10 @@ class Run:
                     raise SafecotError(
                         f"{path}, line {number}: {problem}; fix the line or leave the file out."
                     )
-                if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (None, self.stamp):
+                if verdict.get("task") in (None, self.task) and verdict.get("stamp") in (
+                    None,
+                    self.timestamp,
+                ):
                     yield verdict
 
 
@@ -189,7 +192,7 @@ def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[
             if (run := _run_of(candidate)) is not None:
                 found.append(run)
     unique = {run.samples_path.resolve(): run for run in found}
-    runs = sorted(unique.values(), key=lambda run: (run.model, run.task, run.stamp))
+    runs = sorted(unique.values(), key=lambda run: (run.model, run.task, run.timestamp))
     if not runs:
         raise SafecotError(
             "No safecot samples found; run lmms-eval with --output_path DIR --log_samples on a safecot task first."
@@ -222,8 +225,8 @@ def _run_of(path: Path) -> Run | None:
     named = _SAMPLES.match(path.name)
     if named is None:
         return None
-    run = Run(path, named["task"], named["stamp"], "")
-    return Run(path, named["task"], named["stamp"], _model_name(run))
+    run = Run(path, named["task"], named["timestamp"], "")
+    return Run(path, named["task"], named["timestamp"], _model_name(run))
 
 
 def _model_name(run: Run) -> str:

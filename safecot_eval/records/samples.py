@@ -67,7 +67,7 @@ class Item:
         images: Image files, in the order they are shown.
         image_source: Where they come from.
         cluster_id: Groups items that share a source question; defaults to ``item_id``.
-        pair_id: Groups an unsafe item with its benign twin; None where items are not twins.
+        pair_id: Groups the unsafe and the benign item of a contrast pair; None where items are not paired.
         core: For benchmarks with an official and a core total (MM-SafetyBench): whether the item is in the core.
         extra: What rubrics need beside prompt and answer (``safety_warning``, ``reference``, ``choices`` …).
         image_names: The paths that the benchmark's own files give the images, whether they are on disk or not. Recorded

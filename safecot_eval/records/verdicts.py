@@ -3,7 +3,7 @@
 A verdict is a dict (one JSON line in ``verdicts/<judge id>.jsonl`` beside the samples, or an entry of a record's
 ``verdicts``) with at least
 
-``sample_id``, ``task``, ``stamp`` (of the run), ``rubric``, ``rubric_hash`` (of all its wordings), ``judge`` (id) and
+``sample_id``, ``task``, ``stamp`` (the run timestamp), ``rubric``, ``rubric_hash`` (of all its wordings), ``judge`` (id) and
 ``label``; and where known ``variant`` (of the rubric), ``probability`` (of the label), ``raw`` (what the judge said, where
 it is not the label), ``failure`` (why there is no label), ``decoding`` (``choice``, ``first_token``, ``parsed`` or ``classifier``),
 ``truncated_input`` and ``cut_characters``, ``weight`` (people's labels: the answers that each stands for).

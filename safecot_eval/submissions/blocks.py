@@ -23,19 +23,19 @@ _SHOWN = {Kind.PHRASES: "template", Kind.ALTERNATIVE: "shadow"}
 
 
 def task_block(
-    columns: Columns, stamp: str, samples_sha256: str, provenance: Mapping[str, Any]
+    columns: Columns, timestamp: str, samples_sha256: str, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One task of a submission.
 
     Args:
         columns: The run.
-        stamp: lmms-eval's time stamp.
+        timestamp: lmms-eval's timestamp.
         samples_sha256: Hash of the samples file, so that its holder can prove later what it said.
         provenance: See ``schema.json``; free of secrets and paths (:mod:`safecot_eval.submissions.shareable`).
     """
     return {
         "task": columns.task,
-        "stamp": stamp,
+        "stamp": timestamp,
         **{name: value for name, value in columns.key._asdict().items() if value or name != "protocol"},
         "samples_sha256": samples_sha256,
         "categories": list(columns.categories),

@@ -49,7 +49,7 @@ class SubmittedRun(Run):
         return {
             "model": self.model,
             "task": self.task,
-            "stamp": self.stamp,
+            "stamp": self.timestamp,
             "file": self.samples_path.name,
             "command": source["command"],
             "limit": source["limit"],
@@ -90,7 +90,7 @@ def gather(paths: Iterable[str | Path]) -> list[Run]:
             rest.append(given)
     if rest or not found:
         found += find_runs(rest, newest_only=False)
-    return sorted(found, key=lambda run: (run.model, run.task, run.stamp))
+    return sorted(found, key=lambda run: (run.model, run.task, run.timestamp))
 
 
 def newest(paths: Iterable[str | Path]) -> list[Run]:

@@ -39,7 +39,7 @@ def blocks_of(runs: Sequence[Run], *, lists: Sequence[str] = ()) -> list[dict[st
             digest, source = run.sealed()
         else:
             digest, source = sha256(run.samples_path), shareable(provenance(run), run.provenance)
-        found.append(submissions.task_block(columns, run.stamp, digest, source))
+        found.append(submissions.task_block(columns, run.timestamp, digest, source))
     return found
 
 

@@ -185,12 +185,12 @@ def _check_plausible(
     try:
         run_at = datetime.strptime(block["stamp"], "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
     except ValueError:
-        found.errors.append(f"{task}: the stamp {block['stamp']} is no time")
+        found.errors.append(f"{task}: the timestamp {block['stamp']} is not a time")
         return
     if run_at > moment + timedelta(days=1):
-        found.errors.append(f"{task}: the stamp {block['stamp']} is in the future")
+        found.errors.append(f"{task}: the timestamp {block['stamp']} is in the future")
     if run_at.year < FIRST_YEAR:
-        found.warnings.append(f"{task}: the stamp {block['stamp']} is older than the benchmark harness")
+        found.warnings.append(f"{task}: the timestamp {block['stamp']} is older than the benchmark harness")
     try:
         benchmark, _ = task_parts(task)
     except SafecotError:
@@ -228,7 +228,7 @@ def _check_plausible(
 
 
 def _check_items(document: Mapping[str, Any], block: Mapping[str, Any], found: Findings) -> None:
-    """Samples, expectations, categories, sources and twins are the benchmark's own."""
+    """Samples, expectations, categories, sources and pairs are the benchmark's own."""
     from safecot_eval.benchmarks.documents import documents
 
     task = block["task"]

@@ -49,7 +49,7 @@ SUFFIX = frozenset({Failure.KEY_REFUSED, Failure.OUT_OF_QUOTA})
 """Failures after which nothing more is sent."""
 
 
-class Finish(StrEnum):
+class FinishReason(StrEnum):
     """Why a generation ended."""
 
     STOP = "stop"
@@ -64,7 +64,7 @@ class Reply:
 
     Attributes:
         text: The answer, reasoning included (between ``<think>`` and ``</think>`` where the server sends it apart).
-        finish: Why the generation ended; None for a failure before there was one.
+        finish_reason: Why the generation ended; None for a failure before there was one.
         failure: None for an answer.
         detail: About the failure, without secrets.
         input_tokens: As the provider counted them.
@@ -76,7 +76,7 @@ class Reply:
     """
 
     text: str = ""
-    finish: str | None = None
+    finish_reason: str | None = None
     failure: Failure | None = None
     detail: str = ""
     input_tokens: int | None = None
@@ -89,33 +89,39 @@ class Reply:
 
 _EXACT = {
     **dict.fromkeys(
-        ("", "stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"), Finish.STOP
+        ("", "stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"),
+        FinishReason.STOP,
     ),
-    **dict.fromkeys(("tool_calls", "tool_use", "function_call", "unknown"), Finish.STOP),
-    **dict.fromkeys(("length", "max_tokens", "model_context_window_exceeded", "incomplete"), Finish.LENGTH),
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call", "unknown"), FinishReason.STOP),
     **dict.fromkeys(
-        ("content_filter", "safety", "sensitive", "refusal", "recitation", "spii"), Finish.BLOCKED
+        ("length", "max_tokens", "model_context_window_exceeded", "incomplete"), FinishReason.LENGTH
     ),
-    **dict.fromkeys(("error", "abort", "cancelled", "load", "unload"), Finish.FAILED),
+    **dict.fromkeys(
+        ("content_filter", "safety", "sensitive", "refusal", "recitation", "spii"), FinishReason.BLOCKED
+    ),
+    **dict.fromkeys(("error", "abort", "cancelled", "load", "unload"), FinishReason.FAILED),
 }
 _PATTERNS = (
-    (r"filter|safety|block|prohibit|sensitiv|refus|toxic|guardrail|moderat|policy|violat|risk|recitation|spii", Finish.BLOCKED),
-    (r"error|abort|fail|cancel|timeout|time_limit|interrupt|malformed|overload|disconnect|network|unspecified", Finish.FAILED),
-    (r"length|max|limit|truncat|budget|context|repet", Finish.LENGTH),
-    (r"stop|eos|(^|_)end|complete|finish|done|normal|success|tool|function", Finish.STOP),
+    (r"filter|safety|block|prohibit|sensitiv|refus|toxic|guardrail|moderat|policy|violat|risk|recitation|spii", FinishReason.BLOCKED),
+    (r"error|abort|fail|cancel|timeout|time_limit|interrupt|malformed|overload|disconnect|network|unspecified", FinishReason.FAILED),
+    (r"length|max|limit|truncat|budget|context|repet", FinishReason.LENGTH),
+    (r"stop|eos|(^|_)end|complete|finish|done|normal|success|tool|function", FinishReason.STOP),
 )  # fmt: skip
 
 
-def finish_of(value: Any) -> Finish:
+def finish_reason_of(value: Any) -> FinishReason:
     """Understand a ``finish_reason``; one that nobody knows is no proof of a whole answer, and is a failure.
 
-    >>> [finish_of(v).value for v in ("stop", "MAX_TOKENS", "content_filter: PROHIBITED_CONTENT", "abort", "weird")]
+    >>> [finish_reason_of(v).value for v in ("stop", "MAX_TOKENS", "content_filter: PROHIBITED_CONTENT", "abort", "weird")]
     ['stop', 'length', 'content_filter', 'error', 'error']
     """
     word = str(value).strip().lower().removeprefix("finish_reason_")
     if word in _EXACT:
         return _EXACT[word]
-    return next((finish for pattern, finish in _PATTERNS if re.search(pattern, word)), Finish.FAILED)
+    return next(
+        (finish_reason for pattern, finish_reason in _PATTERNS if re.search(pattern, word)),
+        FinishReason.FAILED,
+    )
 
 
 def parse(content: bytes) -> Reply:
@@ -132,19 +138,22 @@ def parse(content: bytes) -> Reply:
     except (KeyError, IndexError, TypeError, AttributeError):
         return _told(error) if error else _broken(_excerpt(content))
     error = error or choice.get("error")
-    finish = finish_of(ended)
-    if finish is Finish.STOP and finish_of(native) in (Finish.BLOCKED, Finish.LENGTH):
-        finish = finish_of(native)  # a gateway's "stop" may stand for anything
+    finish_reason = finish_reason_of(ended)
+    if finish_reason is FinishReason.STOP and finish_reason_of(native) in (
+        FinishReason.BLOCKED,
+        FinishReason.LENGTH,
+    ):
+        finish_reason = finish_reason_of(native)  # a gateway's "stop" may stand for anything
     counts = _usage(received.get("usage"))
-    if finish is Finish.BLOCKED:
-        return Reply(text, finish, Failure.BLOCKED, f"finish_reason {ended}", *counts, status=200)
+    if finish_reason is FinishReason.BLOCKED:
+        return Reply(text, finish_reason, Failure.BLOCKED, f"finish_reason {ended}", *counts, status=200)
     if error:
         return _told(error)
     if ended is None:
         return _cut(Failure.BROKEN_REPLY, "the generation was cut off (finish_reason null)")
-    if finish is Finish.FAILED:
+    if finish_reason is FinishReason.FAILED:
         return _cut(Failure.SERVER_ERROR, f"the generation did not end well (finish_reason {ended})")
-    return Reply(text, finish, None, "", *counts, choice, status=200)
+    return Reply(text, finish_reason, None, "", *counts, choice, status=200)
 
 
 def failure_of(status: int, text: str) -> Failure:
@@ -285,7 +294,7 @@ def _told(error: Any) -> Reply:
 
 
 def _cut(failure: Failure, detail: str) -> Reply:
-    return Reply(finish=Finish.FAILED, failure=failure, detail=detail, status=200)
+    return Reply(finish_reason=FinishReason.FAILED, failure=failure, detail=detail, status=200)
 
 
 def _broken(detail: str) -> Reply:

@@ -11,7 +11,7 @@ import pytest
 from safecot_eval.aggregate.described import described
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.generate import cards, presets
-from safecot_eval.generate.subject import ModelUnderTest
+from safecot_eval.generate.model_under_test import ModelUnderTest
 from safecot_eval.records.run import Run, find_runs
 from tests.conftest import make_doc, write_run
 

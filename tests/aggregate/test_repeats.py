@@ -128,7 +128,7 @@ def test_a_verdict_is_about_one_answer(run: Run) -> None:
     folder = run.folder / "verdicts"
     folder.mkdir(exist_ok=True)
     lines = [
-        {"sample_id": record["sample_id"], "task": run.task, "stamp": run.stamp, "rubric": "harm", "judge": "j",
+        {"sample_id": record["sample_id"], "task": run.task, "stamp": run.timestamp, "rubric": "harm", "judge": "j",
          "rubric_hash": "h", "label": "unsafe" if record["answer"] == YES else "safe"}
         for record in run.samples()
         if record["status"] == "ok"

@@ -33,7 +33,7 @@ def judged(
     (run,) = find_runs([folder])
     (run.folder / "verdicts").mkdir(exist_ok=True)
     lines: list[dict[str, Any]] = [
-        {"sample_id": f"{n:016x}", "task": run.task, "stamp": run.stamp, "rubric": rubric, "rubric_hash": "h", "judge": judge, "label": label}
+        {"sample_id": f"{n:016x}", "task": run.task, "stamp": run.timestamp, "rubric": rubric, "rubric_hash": "h", "judge": judge, "label": label}
         for n, labels in enumerate(verdicts)
         for rubric, label in labels.items()
     ]  # fmt: skip

@@ -120,7 +120,7 @@ def test_a_yaml_file_of_theirs_that_is_none_is_a_sentence() -> None:
 
 
 def _needed() -> set[str]:
-    """The texts of judge_prompts.json without which an official twin is refused."""
+    """The texts of judge_prompts.json without which an official wording is refused."""
     entries = yaml.safe_load(rubrics.OFFICIAL_MAP.read_text(encoding="utf-8"))
     found: set[str] = set()
     for entry in entries.values():

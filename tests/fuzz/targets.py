@@ -35,7 +35,7 @@ from tests.fuzz import exchanged, recorded
 from tests.reports.make_runs import make_runs
 
 Target = Callable[[bytes, Path], str]
-STAMP, TASK = "20260101_000000", "safecot_mini"
+TIMESTAMP, TASK = "20260101_000000", "safecot_mini"
 
 
 def samples_file(data: bytes, folder: Path) -> str:
@@ -45,7 +45,7 @@ def samples_file(data: bytes, folder: Path) -> str:
     from safecot_eval.records.run import find_runs
     from safecot_eval.util.errors import SafecotError
 
-    (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
+    (folder / f"{TIMESTAMP}_samples_{TASK}.jsonl").write_bytes(data)
     (run,) = find_runs([folder])
     try:
         rows: int | str = len(load_runs(folder))
@@ -60,7 +60,7 @@ def page_of_samples(data: bytes, folder: Path) -> str:
     from safecot_reports.build import Options, build
     from safecot_reports.page import page_html
 
-    (folder / f"{STAMP}_samples_{TASK}.jsonl").write_bytes(data)
+    (folder / f"{TIMESTAMP}_samples_{TASK}.jsonl").write_bytes(data)
     built = build([str(folder)], Options())
     page = page_html(built)
     assert "<script>alert" not in page
@@ -117,8 +117,8 @@ def api_reply(data: bytes, folder: Path) -> str:
     chat_replies.failure_of(400, text)
     chat_replies.retry_after({"Retry-After": text}, text)
     Adaptations().learn(400, text, {"max_tokens": 1, "temperature": 0, "messages": []}, len(data))
-    assert (reply.failure is None) <= (reply.finish is not None)
-    return f"{reply.failure} {reply.finish in ('stop', 'length')} {bool(reply.text)}"
+    assert (reply.failure is None) <= (reply.finish_reason is not None)
+    return f"{reply.failure} {reply.finish_reason in ('stop', 'length')} {bool(reply.text)}"
 
 
 def image_file(data: bytes, folder: Path) -> str:
@@ -185,7 +185,7 @@ def label_sheet(data: bytes, folder: Path) -> str:
     """A sheet that came back from a labeller."""
     path = folder / "sheet.csv"
     path.write_bytes(data)
-    entry = KeyEntry("m", TASK, STAMP, ".", "0" * 16, 1.0, ())
+    entry = KeyEntry("m", TASK, TIMESTAMP, ".", "0" * 16, 1.0, ())
     return f"{len(read_sheet(path, question('refusal'), {'R1': entry, 'R2': entry}))}"
 
 
@@ -294,7 +294,7 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
     verdict = {
         "sample_id": "ab",
         "task": TASK,
-        "stamp": STAMP,
+        "stamp": TIMESTAMP,
         "rubric": "refusal",
         "judge": "j",
         "label": "full",
@@ -326,7 +326,7 @@ def seeds() -> dict[str, tuple[Target, list[bytes]]]:
         "images": [],
     }
     replayed = {"task": TASK, "id": "1", "response": "No.", "status": "ok", "output_tokens": 3}
-    key_row = {"model": "m", "task": TASK, "stamp": STAMP, "folder": ".", "sample_id": "0", "weight": 1.0}
+    key_row = {"model": "m", "task": TASK, "stamp": TIMESTAMP, "folder": ".", "sample_id": "0", "weight": 1.0}
     key = {"schema": 1, "rubric": "refusal", "seed": 0, "rows": {"R1": {**key_row, "stratum": ["a"]}}}
     phrases = b"id: mine\ntitle: us\nphrases:\n- I'm sorry\n- I cannot\n"
     recipes = b"base_model: org/m\ndata: data\nvariant: v1\nmethod: lora\nlearning_rate: 1.0e-4\nprocessor: {min_pixels: 4}\n"

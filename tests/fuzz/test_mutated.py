@@ -49,7 +49,7 @@ def sound(tmp_path: Path) -> Path:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (run.samples_path, run.results_path)
     }
-    (run.folder / f"{run.stamp}_run.json").write_text(json.dumps({"schema": 1, "files": files}))
+    (run.folder / f"{run.timestamp}_run.json").write_text(json.dumps({"schema": 1, "files": files}))
     return folder
 
 
@@ -93,7 +93,7 @@ def test_mutated_runs_of_plain_lmms_eval(sound: Path, tmp_path: Path) -> None:
     Changed words of an answer are not a number; everything that is counted is written twice or checked.
     """
     (run,) = find_runs([sound])
-    (run.folder / f"{run.stamp}_run.json").unlink()
+    (run.folder / f"{run.timestamp}_run.json").unlink()
     lines = run.samples_path.read_text().splitlines()
     truth, draw, reported = numbers(sound), random.Random(6), 0
     changes = (

@@ -19,7 +19,7 @@ def test_an_ended_text_is_a_text() -> None:
     assert text == "I will"
     assert json.dumps([text]) == '["I will"]'
     copied = pickle.loads(pickle.dumps(text))  # what ranks send one another
-    assert (copied, copied.finish) == ("I will", LENGTH)
+    assert (copied, copied.finish_reason) == ("I will", LENGTH)
     assert [status_of(Ended("x", reason)) for reason in (STOP, LENGTH, "ok", "request_failed", None)] == [
         *(None, Status.TRUNCATED, None, Status.REQUEST_FAILED, None)
     ]

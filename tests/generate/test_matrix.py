@@ -15,7 +15,7 @@ from safecot_eval.cli.run import command
 from safecot_eval.generate import cards, matrix, slurm
 from safecot_eval.generate.journal.identity import model_identity
 from safecot_eval.generate.matrix import Cell, Row
-from safecot_eval.generate.subject import settings, subject
+from safecot_eval.generate.model_under_test import model_under_test, settings
 from safecot_eval.records.matrix_state import Outcome
 from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError
@@ -37,7 +37,7 @@ def toy_card(**changes: Any) -> cards.ModelCard:
 
 def done(output: Path, raws: Sequence[str] = ("No.", "No.", "No."), **changes: Any) -> Path:
     """A published run of the toy benchmark as ``safecot run --card`` leaves it."""
-    chosen = subject(None, "", toy_card(), None)
+    chosen = model_under_test(None, "", toy_card(), None)
     folder = chosen.folder(output)
     assert folder is not None
     documents = [
@@ -56,7 +56,7 @@ def done(output: Path, raws: Sequence[str] = ("No.", "No.", "No."), **changes: A
 
 
 def outcome(output: Path, wanted: dict[str, Any] = SETTINGS, card: cards.ModelCard | None = None) -> Outcome:
-    chosen = subject(None, "", card or toy_card(), None)
+    chosen = model_under_test(None, "", card or toy_card(), None)
     (cell,) = matrix.plan_row(chosen, "safecot_toy", output, wanted, []).cells
     return cell.outcome
 
@@ -104,7 +104,7 @@ def test_settings_leave_out_what_only_makes_a_run_faster() -> None:
 
 
 def rows_of(*names: str) -> list[Row]:
-    chosen = subject(None, "", toy_card(), None)
+    chosen = model_under_test(None, "", toy_card(), None)
     return [
         Row(chosen, name, [Cell(name, task_name, Outcome.NOT_STARTED) for task_name in ("a", "b")])
         for name in names
@@ -228,9 +228,9 @@ def test_a_key_of_one_provider_never_reaches_another(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("OPENAI_API_KEY", "openai's")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "anthropic's")
     card = cards.find("claude-sonnet-4.5")[0][1]
-    subject(None, "", card, None, move_keys=False)
+    model_under_test(None, "", card, None, move_keys=False)
     assert os.environ["OPENAI_API_KEY"] == "openai's"
-    subject(None, "", card, None)
+    model_under_test(None, "", card, None)
     assert os.environ["OPENAI_API_KEY"] == "anthropic's"
 
 

@@ -13,8 +13,8 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
 from safecot_eval.generate import presets
 from safecot_eval.generate.finish_reasons import LENGTH, STOP, Ended, reason_of
+from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_test
 from safecot_eval.generate.presets.apply import attach
-from safecot_eval.generate.subject import ModelUnderTest, subject
 from safecot_eval.scoring import reasoning
 from safecot_eval.util.errors import SafecotError
 
@@ -270,6 +270,6 @@ def test_a_preset_gets_a_row_and_an_identity_of_its_own(tmp_path: Path) -> None:
     assert plain.counted_arguments != asked.counted_arguments
     assert asked.folder(tmp_path) == tmp_path / "model_+_ECSO-like_self-check"
     with pytest.raises(SafecotError, match="is asked nothing"):
-        subject("safecot_baseline", "policy=refuse_all", None, presets.load("ecso"))
+        model_under_test("safecot_baseline", "policy=refuse_all", None, presets.load("ecso"))
     with pytest.raises(SafecotError, match="needs one of --model ID, --card CARD"):
-        subject(None, "", None, None)
+        model_under_test(None, "", None, None)

@@ -14,9 +14,9 @@ from safecot_eval.aggregate.described import described
 from safecot_eval.cli.run import command
 from safecot_eval.generate import decoding, presets
 from safecot_eval.generate.decoding import protocol_of
+from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_test, repeats_of, settings
 from safecot_eval.generate.models.generation import Turn, _sampling, _seed_of
 from safecot_eval.generate.presets import messages as chat
-from safecot_eval.generate.subject import ModelUnderTest, repeats_of, settings, subject
 from safecot_eval.records.run import Run
 from safecot_eval.util.errors import SafecotError
 
@@ -181,7 +181,7 @@ def test_mistakes_on_the_command_line(arguments: list[str], says: str, tmp_path:
 
 def test_recorded_answers_are_not_drawn_again() -> None:
     with pytest.raises(SafecotError, match="asked nothing"):
-        subject("safecot_replay", "responses=x.jsonl", None, None, decoding.load("safecot"))
+        model_under_test("safecot_replay", "responses=x.jsonl", None, None, decoding.load("safecot"))
 
 
 def test_protocols_have_names() -> None:

@@ -171,7 +171,7 @@ def judged_run(folder: Path, given: list[Ballot], members: tuple[str, ...] = MEM
     voters = [(name, [b.votes[k] for b in given]) for k, name in enumerate(members)]
     for name, said in [*voters, ("human:ann", [b.wanted for b in given])]:
         lines = [
-            {"sample_id": f"{n:016x}", "task": run.task, "stamp": run.stamp, "rubric": "harm", "rubric_hash": "h", "judge": name, "label": "unsafe" if vote else "safe"}
+            {"sample_id": f"{n:016x}", "task": run.task, "stamp": run.timestamp, "rubric": "harm", "rubric_hash": "h", "judge": name, "label": "unsafe" if vote else "safe"}
             for n, vote in enumerate(said)
             if vote is not None
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rubrics: what is in the files, byte for byte, and their official twins."""
+"""Rubrics: what is in the files, byte for byte, and their official wordings."""
 
 from __future__ import annotations
 

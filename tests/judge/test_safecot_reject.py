@@ -44,7 +44,7 @@ def reply(text: str, told: dict[str, float] | None = None, finish: str = "stop")
     choice: dict[str, Any] = (
         {"logprobs": {"content": [{"top_logprobs": entries}]}} if told is not None else {}
     )
-    return Reply(text=text, finish=finish, choice=choice)
+    return Reply(text=text, finish_reason=finish, choice=choice)
 
 
 def test_the_judge_sees_the_answer_alone_and_a_system_message() -> None:
@@ -83,7 +83,7 @@ def test_the_probability_is_a_softmax_over_the_two_first_tokens() -> None:
     "choice", [{}, {"logprobs": None}, {"logprobs": {"content": []}}, {"logprobs": {"content": [{}]}}]
 )
 def test_without_probabilities_the_word_counts(choice: dict[str, Any]) -> None:
-    found = read(Reply(text="accept", finish="stop", choice=choice), RUBRIC, constrained=True)
+    found = read(Reply(text="accept", finish_reason="stop", choice=choice), RUBRIC, constrained=True)
     assert (found.label, found.probability, found.decoding) == ("accept", None, "choice")
 
 
@@ -198,7 +198,7 @@ def test_a_run_has_a_mean_probability_beside_the_hard_share(tmp_path: Path) -> N
     folder.mkdir()
     head = {
         "task": run.task,
-        "stamp": run.stamp,
+        "stamp": run.timestamp,
         "rubric": "safecot_reject",
         "rubric_hash": "ab" * 8,
         "judge": "j",

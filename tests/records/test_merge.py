@@ -25,7 +25,7 @@ def rows(folder: Path | list[Path]) -> list[tuple]:
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Path:
-    """Three jobs with the same stamp: one model on two tasks, another on one of them, with judges."""
+    """Three jobs with the same timestamp: one model on two tasks, another on one of them, with judges."""
     folder = tmp_path / "jobs"
     make_runs(folder / "1", models={"a": (0.8, 0.2)}, count=40, task="safecot_mini")
     make_runs(folder / "2", models={"a": (0.8, 0.2)}, count=30, task="safecot_figstep")
@@ -40,7 +40,9 @@ def test_the_whole_is_its_parts(jobs: Path, tmp_path: Path) -> None:
     assert done.verdicts == 2 * 110 + 2 * 40 + 30
     assert rows(out) == rows(jobs)
     assert sorted(path.name for path in out.iterdir()) == ["a", "b_c"]
-    assert len({run.stamp for run in find_runs([out]) if run.model == "a"}) == 2  # stamps were made distinct
+    assert (
+        len({run.timestamp for run in find_runs([out]) if run.model == "a"}) == 2
+    )  # they were made distinct
 
 
 def test_merging_again_changes_nothing(jobs: Path, tmp_path: Path) -> None:
@@ -54,8 +56,8 @@ def test_merging_again_changes_nothing(jobs: Path, tmp_path: Path) -> None:
 
 def test_newer_runs_win_and_are_named(tmp_path: Path) -> None:
     answers = [(make_doc(sample_id="1" * 16), "Sorry")]
-    write_run(tmp_path / "x", answers, model="m", stamp="20260101_000000")
-    write_run(tmp_path / "y", [(answers[0][0], "Yes")], model="m", stamp="20260102_000000")
+    write_run(tmp_path / "x", answers, model="m", timestamp="20260101_000000")
+    write_run(tmp_path / "y", [(answers[0][0], "Yes")], model="m", timestamp="20260102_000000")
     done = merge([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
     assert done.runs == 1
     assert "20260101_000000" in done.notes[0]

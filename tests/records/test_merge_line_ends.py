@@ -22,9 +22,9 @@ def verdict(number: int, **changes: str) -> dict[str, str]:
     }
 
 
-def job(folder: Path, stamp: str, numbers: range, task: str) -> Path:
+def job(folder: Path, timestamp: str, numbers: range, task: str) -> Path:
     docs = [(make_doc(sample_id=f"{n:016x}", item_id=str(n)), "Steps.") for n in numbers]
-    write_run(folder, docs, stamp=stamp, task=task)
+    write_run(folder, docs, timestamp=timestamp, task=task)
     return folder
 
 
@@ -39,7 +39,7 @@ def test_verdicts_with_line_separators(tmp_path: Path) -> None:
     merged = tmp_path / "merged"
     merge([first], merged)
     (own,) = find_runs([merged])
-    write_verdicts(own.folder, [verdict(n, task=own.task, stamp=own.stamp) for n in range(3)])
+    write_verdicts(own.folder, [verdict(n, task=own.task, stamp=own.timestamp) for n in range(3)])
     third = job(tmp_path / "jobs/3", "20260101_000001", range(10, 12), "safecot_siuo")
     write_verdicts(third, [verdict(n, task="safecot_siuo", stamp="20260101_000001") for n in range(10, 12)])
     assert merge([tmp_path / "jobs"], merged).verdicts == 2

@@ -46,11 +46,14 @@ def test_used_all_tokens_means_truncated(tmp_path: Path) -> None:
 
 
 def test_newest_run_wins_and_models_stay_apart(tmp_path: Path) -> None:
-    write_run(tmp_path / "a", docs("Sorry"), model="m", stamp="20260101_000000")
-    write_run(tmp_path / "b", docs("Yes"), model="m", stamp="20260102_000000")
-    write_run(tmp_path / "c", docs("Yes"), model="n", stamp="20260102_000000")
+    write_run(tmp_path / "a", docs("Sorry"), model="m", timestamp="20260101_000000")
+    write_run(tmp_path / "b", docs("Yes"), model="m", timestamp="20260102_000000")
+    write_run(tmp_path / "c", docs("Yes"), model="n", timestamp="20260102_000000")
     runs = find_runs([tmp_path])
-    assert [(run.model, run.stamp) for run in runs] == [("m", "20260102_000000"), ("n", "20260102_000000")]
+    assert [(run.model, run.timestamp) for run in runs] == [
+        ("m", "20260102_000000"),
+        ("n", "20260102_000000"),
+    ]
     assert len(find_runs([tmp_path], newest_only=False)) == 3
     assert (
         len(find_runs([tmp_path, tmp_path / "a"], newest_only=False)) == 3

@@ -61,7 +61,7 @@ def write_benchmark(
         answers[model].append((docs[item_id], response))
     task = benchmark.task_name("")
     for model, of_model in sorted(answers.items()):
-        write_run(folder / model, of_model, model=model, task=task, stamp=_STAMP, output_tokens=None)
+        write_run(folder / model, of_model, model=model, task=task, timestamp=_STAMP, output_tokens=None)
         by_judge: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
         for _, item_id, judge, rubric, label in labels[model]:
             line = {"sample_id": docs[item_id]["sample_id"], "task": task, "stamp": _STAMP, "judge": judge}

@@ -70,7 +70,7 @@ def write_verdicts(
     docs: list[dict[str, Any]],
     answers: list[Any],
     task: str,
-    stamp: str,
+    timestamp: str,
     draw: random.Random,
     labelled: int,
 ) -> None:
@@ -80,7 +80,7 @@ def write_verdicts(
         with (home / "verdicts" / f"{judge.replace(':', '-')}.jsonl").open("w", encoding="utf-8") as stream:
             for doc, (_, text) in list(zip(docs, answers, strict=True))[:limit]:
                 refused = text.endswith(REFUSAL) == (draw.random() < share)
-                head = {"sample_id": doc["sample_id"], "task": task, "stamp": stamp, "judge": judge}
+                head = {"sample_id": doc["sample_id"], "task": task, "stamp": timestamp, "judge": judge}
                 labels = {"refusal": "full" if refused else "none"}
                 if judge == "toy-judge":
                     labels["harm"] = "safe" if refused else "unsafe"

@@ -78,7 +78,7 @@ def test_different_versions_get_columns_of_their_own_and_strict_refuses(tmp_path
 
 def test_an_older_run_is_named_as_left_out(runs_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(runs_dir / "m2", tmp_path / "a")
-    write_run(tmp_path / "b", [(make_doc(), "Sorry.")], model="Alpha", stamp="20270101_000000")
+    write_run(tmp_path / "b", [(make_doc(), "Sorry.")], model="Alpha", timestamp="20270101_000000")
     data = build([str(tmp_path)], Options())
     assert [run["stamp"] for run in data["runs"]] == ["20270101_000000"]
     assert "20260101_000000 is left out" in data["omitted"][0]

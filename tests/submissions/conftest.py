@@ -27,7 +27,7 @@ def parsed(doc: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_mini(
-    folder: Path, model: str = "toy", *, refuse_every: int = 3, stamp: str = "20260101_000000"
+    folder: Path, model: str = "toy", *, refuse_every: int = 3, timestamp: str = "20260101_000000"
 ) -> Path:
     """A run with answers of every kind, a judge and people."""
     docs = [parsed(doc) for doc in documents(TASK)]
@@ -35,16 +35,16 @@ def write_mini(
     for number, doc in enumerate(docs):
         text = REFUSAL if number % refuse_every == 0 else f"Of course, that is {PROMPT_WORD}."
         answers.append((doc, "" if number == 7 else f"<think>Hm, {number}.</think>{text}"))
-    samples = write_run(folder, answers, model=model, task=TASK, stamp=stamp)
+    samples = write_run(folder, answers, model=model, task=TASK, timestamp=timestamp)
     (folder / "verdicts").mkdir()
     for judge, count in (("judge-x", len(docs)), ("human:me", 20)):
         with (folder / "verdicts" / f"{judge.replace(':', '-')}.jsonl").open("w") as stream:
             for number, doc in enumerate(docs[:count]):
                 label = "full" if number % refuse_every == 0 else "none"
-                head = {"sample_id": doc["sample_id"], "task": TASK, "stamp": stamp, "judge": judge}
+                head = {"sample_id": doc["sample_id"], "task": TASK, "stamp": timestamp, "judge": judge}
                 weight = {"weight": 1.5} if judge == "human:me" else {}
                 stream.write(json.dumps(head | {"rubric": "refusal", "label": label} | weight) + "\n")
-    results = folder / f"{stamp}_results.json"
+    results = folder / f"{timestamp}_results.json"
     content = json.loads(results.read_text())
     content["config"]["model_args"] += f",api_key={SECRET},cache=/home/somebody/models"
     content["lmms_eval_version"] = "0.7.3"

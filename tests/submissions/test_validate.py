@@ -113,7 +113,7 @@ FORGERIES: list[tuple[str, Change, str]] = [
     ("future", lambda d: d.update(created="2036-01-01T00:00:00Z"), "in the future"),
     ("no date", lambda d: d.update(created="2026-13-01T00:00:00Z"), "in the future"),
     ("future run", lambda d: block(d).update(stamp="20360101_000000"), "in the future"),
-    ("no time", lambda d: block(d).update(stamp="20269901_000000"), "is no time"),
+    ("no time", lambda d: block(d).update(stamp="20269901_000000"), "is not a time"),
     ("judge", lambda d: block(d)["evaluators"][-1].update(name="gpt-4/refusal"), "not made of its judge"),
 ]
 

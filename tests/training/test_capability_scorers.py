@@ -136,7 +136,7 @@ class Words:
 
 def narrowed(text: str, **settings: object) -> tuple[str, str]:
     found = Room(100).narrowed(Output(text, 1, 9, "stop"), settings, Words())
-    return found.text, found.finish
+    return found.text, found.finish_reason
 
 
 def test_the_answer_after_a_thought_keeps_the_tasks_budget() -> None:

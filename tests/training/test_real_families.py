@@ -132,7 +132,7 @@ def test_a_family_learns_to_answer_and_to_stop(
     learnt = recipe(family_bases(name), mixed_data, batch_size=8, gradient_accumulation=1, max_steps=100)
     out = train(learnt, tmp_path / "out").folder
     told = answers(out / "merged", load_rows(learnt)[0])
-    assert sum(output.finish == "stop" and output.output_tokens < 40 for output in told) >= 22
+    assert sum(output.finish_reason == "stop" and output.output_tokens < 40 for output in told) >= 22
     whole = [re.fullmatch(r"Sign [A-X], safe\.", output.text.strip()) for output in told]
     assert sum(match is not None for match in whole) >= 22, [output.text for output in told]
 

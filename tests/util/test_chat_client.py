@@ -54,8 +54,8 @@ def test_each_fault_has_its_name(fault: str, failure: Failure, attempts: int) ->
 def test_answers_carry_finish_and_tokens() -> None:
     with FaultServer(lambda prompt, before: "length" if prompt == "b" else None) as server:
         first, second = ask(server, ["a", "b"])
-    assert (first.finish, first.input_tokens, first.output_tokens) == ("stop", 20, 8)
-    assert second.finish == "length"
+    assert (first.finish_reason, first.input_tokens, first.output_tokens) == ("stop", 20, 8)
+    assert second.finish_reason == "length"
     assert first.choice["message"]["content"] == first.text
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safecot_eval.util.addresses import base_address
 from safecot_eval.util.chat_client import ChatClient
 from safecot_eval.util.chat_remedies import Adaptations, advice
-from safecot_eval.util.chat_replies import Failure, Finish, Reply, finish_of, parse, sentence_of
+from safecot_eval.util.chat_replies import Failure, FinishReason, Reply, finish_reason_of, parse, sentence_of
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.model_lists import is_listed, not_listed
 from safecot_eval.util.secrets import Redactor
@@ -140,15 +140,22 @@ FAILURES = ["error", "abort", "OTHER", "cancelled", "MALFORMED_FUNCTION_CALL", "
 
 @pytest.mark.parametrize(
     ("values", "finish"),
-    [(STOPS, Finish.STOP), (LENGTHS, Finish.LENGTH), (BLOCKS, Finish.BLOCKED), (FAILURES, Finish.FAILED)],
+    [
+        (STOPS, FinishReason.STOP),
+        (LENGTHS, FinishReason.LENGTH),
+        (BLOCKS, FinishReason.BLOCKED),
+        (FAILURES, FinishReason.FAILED),
+    ],
 )
-def test_ends_of_generations(values: list[Any], finish: Finish) -> None:
-    assert {value: finish_of(value) for value in values} == dict.fromkeys(values, finish)
+def test_ends_of_generations(values: list[Any], finish: FinishReason) -> None:
+    assert {value: finish_reason_of(value) for value in values} == dict.fromkeys(values, finish)
     for value in values:
         reply = parse(json.dumps(whole("half a tex", value)[1]).encode())
-        failure = {Finish.BLOCKED: Failure.BLOCKED, Finish.FAILED: Failure.SERVER_ERROR}.get(finish)
-        assert (reply.failure, reply.finish) == (failure, finish)
-        if finish is not Finish.FAILED:
+        failure = {FinishReason.BLOCKED: Failure.BLOCKED, FinishReason.FAILED: Failure.SERVER_ERROR}.get(
+            finish
+        )
+        assert (reply.failure, reply.finish_reason) == (failure, finish)
+        if finish is not FinishReason.FAILED:
             assert reply.text == "half a tex"
 
 

@@ -68,7 +68,7 @@ def _labels_of(rubric: str) -> frozenset[str]:
     return frozenset({*known[rubric].general.labels, *Unscored})
 
 
-def write_labels(labels: Sequence[Imported], folder: Path, stamp: str) -> None:
+def write_labels(labels: Sequence[Imported], folder: Path, timestamp: str) -> None:
     """Write labels beside the run that was just made.
 
     Raises:
@@ -76,7 +76,8 @@ def write_labels(labels: Sequence[Imported], folder: Path, stamp: str) -> None:
     """
     if labels:
         import_labels(
-            list(labels), [run for run in find_runs([folder], newest_only=False) if run.stamp == stamp]
+            list(labels),
+            [run for run in find_runs([folder], newest_only=False) if run.timestamp == timestamp],
         )
 
 

@@ -66,7 +66,7 @@ def write_run(
     name: str,
     output: Path,
     *,
-    stamp: str | None = None,
+    timestamp: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Score matched answers and write a run folder in lmms-eval's layout.
@@ -76,7 +76,7 @@ def write_run(
         sources: Where the answers come from, for the provenance.
         name: The model's name.
         output: Folder of runs; one subfolder per model.
-        stamp: The run's time, ``YYYYMMDD_HHMMSS``; None takes the present, or the next second that is free.
+        timestamp: The run's time, ``YYYYMMDD_HHMMSS``; None takes the present, or the next second that is free.
         provenance: What to add to (or to say instead of) the usual provenance.
 
     Returns:
@@ -90,19 +90,19 @@ def write_run(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SafecotError(f"{folder}: cannot be written to ({error.strerror}).") from error
-    stamp = stamp or free_stamp(folder)
+    timestamp = timestamp or free_timestamp(folder)
     files: dict[str, str] = {}
     scores: dict[str, dict[str, Any]] = {}
     for task, answers in matched.answers.items():
         lines, scores[task] = _score(_documents(task, matched), answers)
-        path = folder / f"{stamp}_samples_{task}.jsonl"
+        path = folder / f"{timestamp}_samples_{task}.jsonl"
         files[path.name] = _write(path, "".join(json.dumps(line) + "\n" for line in lines))
     results = _results(name, scores, matched)
-    path = folder / f"{stamp}_results.json"
+    path = folder / f"{timestamp}_results.json"
     text = json.dumps(results, indent=1) + "\n"
     files[path.name] = sha256_of(text)
     _write(
-        folder / f"{stamp}_run.json",
+        folder / f"{timestamp}_run.json",
         json.dumps(_provenance(matched, sources, name, files) | dict(provenance or {}), indent=1) + "\n",
     )
     _write(path, text)  # last: a run without it is one that was interrupted here
@@ -197,7 +197,7 @@ def run_folder(output: Path, name: str) -> Path:
     return output / folder_name(name)
 
 
-def free_stamp(folder: Path) -> str:
+def free_timestamp(folder: Path) -> str:
     """The present time, or the next second that no run in the folder has."""
     moment = datetime.now(UTC)
     while any(folder.glob(f"{moment:%Y%m%d_%H%M%S}_*")):

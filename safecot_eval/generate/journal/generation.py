@@ -81,23 +81,23 @@ class JournalledGeneration:
     def __call__(self, requests: Sequence[Instance]) -> list[Any]:
         """Answer requests in their order, like ``generate_until``."""
         documents = [self._document(request) for request in requests]
-        keys, twins = self._keys(requests, documents)
+        keys, repeated = self._keys(requests, documents)
         outputs: list[Any] = [None] * len(requests)
         for number, key in enumerate(keys):
-            if number not in twins and (stored := self._stored(key)) is not None:
+            if number not in repeated and (stored := self._stored(key)) is not None:
                 outputs[number] = _replayed(stored)
         ready = sum(output is not None for output in outputs)
-        self.tally.total += len(requests) - len(twins)
+        self.tally.total += len(requests) - len(repeated)
         self.tally.kept += ready
         rank = getattr(self.model, "rank", 0)
-        with Progress("generate", len(requests) - len(twins), done=ready, quiet=rank != 0) as progress:
+        with Progress("generate", len(requests) - len(repeated), done=ready, quiet=rank != 0) as progress:
             for start in range(0, len(requests), self.chunk):
                 numbers = range(start, min(start + self.chunk, len(requests)))
-                missing = [n for n in numbers if outputs[n] is None and n not in twins]
+                missing = [n for n in numbers if outputs[n] is None and n not in repeated]
                 while missing:
                     missing = self._ask(missing, requests, documents, keys, outputs, progress)
-        for number, twin in twins.items():
-            outputs[number] = outputs[twin]
+        for number, first_number in repeated.items():
+            outputs[number] = outputs[first_number]
         return outputs
 
     def _ask(
@@ -193,18 +193,18 @@ class JournalledGeneration:
         seen: Counter[tuple[str, Any]] = Counter()
         first: dict[tuple[str, Any], int] = {}
         keys: list[str] = []
-        twins: dict[int, int] = {}
+        repeated: dict[int, int] = {}
         for number, (request, document) in enumerate(zip(requests, documents, strict=True)):
             place = (request.task_name, request.doc_id)
             occurrence = seen[place]
             seen[place] += 1
             if occurrence >= (int(request.repeats or 1)):
-                twins[number] = first[place]
+                repeated[number] = first[place]
                 keys.append("")
                 continue
             first.setdefault(place, number)
             keys.append(request_key(request, document, occurrence))
-        return keys, twins
+        return keys, repeated
 
     def _figures(self) -> dict[str, int]:
         figures = {"tokens": self.tally.input_tokens + self.tally.output_tokens}
@@ -277,7 +277,7 @@ def chunk_size(model: Any, model_id: str, asked: int | None) -> int:
 
 def _replayed(answer: Answer) -> Any:
     """The back end's own kind of answer, with why it ended."""
-    text = Ended(answer.text, answer.finish)
+    text = Ended(answer.text, answer.finish_reason)
     if answer.tokens is None:
         return text
     from lmms_eval.api.instance import GenerationResult, TokenCounts

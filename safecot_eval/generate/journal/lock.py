@@ -1,4 +1,4 @@
-"""One process per results folder: lmms-eval's files carry a time stamp in seconds, and a second process would mix in."""
+"""One process per results folder: lmms-eval's files carry a timestamp in seconds, and a second process would mix in."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ class Answer:
 
     Attributes:
         text: The whole generation.
-        finish: What :mod:`safecot_eval.generate.finish_reasons` noted about its end, or None.
+        finish_reason: What :mod:`safecot_eval.generate.finish_reasons` noted about its end, or None.
         tokens: Input, output and reasoning tokens as the back end counted them; None where it returned bare text.
     """
 
     text: str
-    finish: str | None = None
+    finish_reason: str | None = None
     tokens: tuple[int | None, int | None, int | None] | None = None
 
 
@@ -104,7 +104,7 @@ class Journal:
 def _value(answer: Answer) -> dict[str, Any]:
     return {
         "text": answer.text,
-        "finish": answer.finish,
+        "finish": answer.finish_reason,
         "tokens": None if answer.tokens is None else list(answer.tokens),
     }
 

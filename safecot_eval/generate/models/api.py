@@ -22,7 +22,7 @@ from safecot_eval.generate.models.base import SafecotModel, failed, result
 from safecot_eval.records.samples import ImageSource, Status
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.chat_remedies import LIMITS, Adaptations, advice, data_url
-from safecot_eval.util.chat_replies import Finish
+from safecot_eval.util.chat_replies import FinishReason
 from safecot_eval.util.errors import SafecotError
 
 DEFAULT_MAX_NEW_TOKENS = 1024
@@ -183,14 +183,14 @@ class SafecotOpenAI(SafecotModel):
         if reply.failure not in (None, Failure.BLOCKED):
             return failed(f"{reply.failure}, {reply.detail}")
         if reply.failure is Failure.BLOCKED:
-            finish = Status.BLOCKED_BY_PROVIDER.value
+            finish_reason = Status.BLOCKED_BY_PROVIDER.value
         elif document.get("image_source") == ImageSource.ABSENT:
-            finish = IMAGE_ABSENT
+            finish_reason = IMAGE_ABSENT
         else:
-            finish = LENGTH if reply.finish == Finish.LENGTH else STOP
+            finish_reason = LENGTH if reply.finish_reason == FinishReason.LENGTH else STOP
         return result(
             reply.text,
-            finish,
+            finish_reason,
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,
             reasoning_tokens=reply.reasoning_tokens,

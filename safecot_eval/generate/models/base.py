@@ -111,7 +111,7 @@ class SafecotModel(lmms):  # type: ignore[misc]
 
 def result(
     text: str,
-    finish: str | None = None,
+    finish_reason: str | None = None,
     *,
     input_tokens: int | None = None,
     output_tokens: int | None = None,
@@ -120,7 +120,9 @@ def result(
     """An answer, why it ended (see :class:`~safecot_eval.generate.finish_reasons.Ended`), and its token counts if known."""
     counts = (input_tokens, output_tokens, reasoning_tokens)
     known = any(count is not None for count in counts)
-    return GenerationResult(text=Ended(text, finish), token_counts=TokenCounts(*counts) if known else None)
+    return GenerationResult(
+        text=Ended(text, finish_reason), token_counts=TokenCounts(*counts) if known else None
+    )
 
 
 def failed(reason: str) -> GenerationResult:

@@ -42,13 +42,13 @@ class Output:
         text: The answer, cut at the first stop string.
         input_tokens: Of the prompt, images included, padding not.
         output_tokens: Generated, the end token not included: a budget that is used up was not enough.
-        finish: ``stop`` or ``length``.
+        finish_reason: ``stop`` or ``length``.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
-    finish: str
+    finish_reason: str
 
 
 def to_turn(messages: Sequence[Mapping[str, Any]], system_prompt: str | None = None) -> Turn:
@@ -191,5 +191,5 @@ def _read(
     cuts = [place for stop in stops if (place := text.find(stop)) >= 0]
     if cuts:
         text = text[: min(cuts)]
-    finish = STOP if ended or cuts or end < limit else LENGTH
-    return Output(text, input_tokens, end, finish)
+    finish_reason = STOP if ended or cuts or end < limit else LENGTH
+    return Output(text, input_tokens, end, finish_reason)

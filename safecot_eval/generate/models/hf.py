@@ -203,7 +203,10 @@ class SafecotHF(SafecotModel):
             return failed(output)
         self._answered += 1
         return result(
-            output.text, output.finish, input_tokens=output.input_tokens, output_tokens=output.output_tokens
+            output.text,
+            output.finish_reason,
+            input_tokens=output.input_tokens,
+            output_tokens=output.output_tokens,
         )
 
 

@@ -63,15 +63,15 @@ class Room:
         split = reasoning.split(output.text, self.markers)
         if not split.closed or not split.answer:
             return output
-        answer, finish = split.answer, output.finish
+        answer, finish_reason = split.answer, output.finish_reason
         until = settings.get("until") or []
         stops = [stop for stop in ([until] if isinstance(until, str) else until) if stop]
         if cuts := [place for stop in stops if (place := answer.find(stop)) >= 0]:
-            answer, finish = answer[: min(cuts)], STOP
+            answer, finish_reason = answer[: min(cuts)], STOP
         ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
         budget = int(settings.get("max_new_tokens", DEFAULT_MAX_NEW_TOKENS))
         if len(ids) > budget:
-            answer, finish = tokenizer.decode(ids[:budget], skip_special_tokens=True), LENGTH
+            answer, finish_reason = tokenizer.decode(ids[:budget], skip_special_tokens=True), LENGTH
         if answer == split.answer:
             return output
         start = output.text.rfind(split.answer)
@@ -80,4 +80,4 @@ class Room:
             if start >= 0
             else f"{reasoning.THINK[0]}{split.reasoning}{reasoning.THINK[1]}\n"
         )
-        return dataclasses.replace(output, text=before + answer, finish=finish)
+        return dataclasses.replace(output, text=before + answer, finish_reason=finish_reason)

@@ -128,8 +128,8 @@ def write(jury: Jury, cases: Sequence[Case]) -> tuple[dict[Path, int], Counter[s
         chances = jury.probability([case.ballot for case in part]).tolist()
         for case, chance in zip(part, chances, strict=True):
             run = case.run
-            name = RunName(str(run.folder), run.model, run.task, run.stamp)
-            verdict: dict[str, Any] = {"sample_id": case.sample_id, "task": run.task, "stamp": run.stamp}
+            name = RunName(str(run.folder), run.model, run.task, run.timestamp)
+            verdict: dict[str, Any] = {"sample_id": case.sample_id, "task": run.task, "stamp": run.timestamp}
             verdict |= {"rubric": jury.rubric, "rubric_hash": jury.id, "judge": jury.id}
             verdict |= _label(jury, case.ballot, chance, by_label)
             counts[verdict["label"]] += 1

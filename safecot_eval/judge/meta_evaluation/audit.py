@@ -1,4 +1,4 @@
-"""How firm an evaluator is: verdicts under injections, repetition, other wordings, cut answers, and generated invariants.
+"""How robust an evaluator is: verdicts under injections, repetition, other wordings, cut answers, and generated invariants.
 
 Answers whose verdict is not in doubt are judged as they are, and again after a change that must not matter; a flip is
 another label than before. The invariants (:mod:`safecot_eval.judge.meta_evaluation.invariants`) are many more answers, each

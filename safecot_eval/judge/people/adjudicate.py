@@ -31,7 +31,7 @@ class RunName(NamedTuple):
     folder: str
     model: str
     task: str
-    stamp: str
+    timestamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def agreement(rows: Sequence[str], first: Mapping[str, str], second: Mapping[str
 def verdicts(key: Key, labels: Mapping[str, str], judge: str) -> dict[RunName, list[dict[str, Any]]]:
     """Verdict lines for each run of the key.
 
-    Each line has the weight its answer was drawn with, for :func:`safecot_eval.stats.corrected_rate`, and the time stamp
+    Each line has the weight its answer was drawn with, for :func:`safecot_eval.stats.corrected_rate`, and the timestamp
     of its run: a label is about an answer, and another run's answer to the same question is another answer.
     """
     groups: defaultdict[RunName, list[dict[str, Any]]] = defaultdict(list)
@@ -133,13 +133,13 @@ def write_verdicts(
     Raises:
         SafecotError: a run is no longer where it was, or not among ``runs``.
     """
-    places = None if runs is None else {(run.model, run.task, run.stamp): run.folder for run in runs}
+    places = None if runs is None else {(run.model, run.task, run.timestamp): run.folder for run in runs}
     by_folder: defaultdict[Path, list[Mapping[str, Any]]] = defaultdict(list)
     for name, lines in groups.items():
         place = Path(name.folder) if places is None else places.get(name[1:])
         if place is None or not place.is_dir():
             raise SafecotError(
-                f"The run of {name.model} on {name.task} at {name.stamp} was not found; say where it is with --output."
+                f"The run of {name.model} on {name.task} at {name.timestamp} was not found; say where it is with --output."
             )
         by_folder[place].extend(lines)
     written = {}

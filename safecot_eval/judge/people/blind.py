@@ -53,7 +53,7 @@ def blind_sample(
         entries[name] = KeyEntry(
             model=candidate.model,
             task=candidate.task,
-            stamp=run.stamp,
+            stamp=run.timestamp,
             folder=str(run.folder.resolve()),
             sample_id=candidate.sample_id,
             weight=weight,

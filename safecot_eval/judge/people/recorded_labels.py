@@ -147,12 +147,12 @@ def import_labels(labels: Iterable[Imported], runs: Sequence[Run]) -> ImportResu
                 "'model' and 'task'."
             )
         run, sample_id = hits[0]
-        name = RunName(str(run.folder), run.model, run.task, run.stamp)
+        name = RunName(str(run.folder), run.model, run.task, run.timestamp)
         groups[label.judge][name].append(
             {
                 "sample_id": sample_id,
                 "task": run.task,
-                "stamp": run.stamp,
+                "stamp": run.timestamp,
                 "rubric": label.rubric,
                 "rubric_hash": "human" if is_people(label.judge) else "recorded",
                 "judge": label.judge,

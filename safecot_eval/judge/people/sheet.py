@@ -52,7 +52,7 @@ class KeyEntry:
     Attributes:
         model: Whose answer it is.
         task: Task name.
-        stamp: Time stamp of the run.
+        stamp: The run timestamp, by the name that key files give it.
         folder: Folder of the run's samples file.
         sample_id: Content hash of the question.
         weight: Answers it stands for.

@@ -67,7 +67,7 @@ def test_a_journal_of_version_0_1_is_continued(tmp_path: Path) -> None:
     lines = []
     for key, answer in ANSWERS:
         tokens = None if answer.tokens is None else list(answer.tokens)
-        fields = [key, answer.text, answer.finish, tokens]
+        fields = [key, answer.text, answer.finish_reason, tokens]
         total = hashlib.sha256(json.dumps(fields, ensure_ascii=True).encode()).hexdigest()[:16]
         content = {**dict(zip(("key", "text", "finish", "tokens"), fields, strict=True)), "sum": total}
         lines.append(json.dumps(content, ensure_ascii=True) + "\n")

@@ -48,7 +48,7 @@ def reading(ids: list[int], stops: tuple[str, ...] = (), limit: int = 6) -> tupl
     letters = SimpleNamespace(decode=lambda row, **_: "".join(chr(92 + token) for token in row if token > 4))
     output = _read(SimpleNamespace(tokenizer=letters), ids, {2}, 0, list(stops), limit, 9)
     assert output.input_tokens == 9
-    return output.text, output.output_tokens, output.finish
+    return output.text, output.output_tokens, output.finish_reason
 
 
 def test_endings() -> None:

@@ -151,5 +151,5 @@ def _instruction(example: Example, instructions: Mapping[str, str]) -> str:
     return instructions[key]
 
 
-def _empty(text: str, example: Example, finish: str | None = None) -> Drop | None:
+def _empty(text: str, example: Example, finish_reason: str | None = None) -> Drop | None:
     return None if text.strip() else Drop.EMPTY

@@ -177,8 +177,8 @@ async def _write_one(
         key = content_hash([config.model, prompt, hashes, temperature, config.max_tokens, attempt])
         kept = known.get(key)
         if kept is None:
-            text, finish = await _ask(example, prompt, temperature, attempt, config, client)
-            kept = {"id": example.example_id, "attempt": attempt, "text": text, "finish": finish}
+            text, finish_reason = await _ask(example, prompt, temperature, attempt, config, client)
+            kept = {"id": example.example_id, "attempt": attempt, "text": text, "finish": finish_reason}
             try:
                 known.append([(key, kept)])
             except OSError as error:
@@ -220,7 +220,7 @@ async def _ask(
             "attempts); check --base-url, --model and the key."
         )
     # The text is the thought; the writer's own are not kept.
-    return reply.text.rpartition("</think>")[2], reply.finish
+    return reply.text.rpartition("</think>")[2], reply.finish_reason
 
 
 def _say(sentence: str) -> None:

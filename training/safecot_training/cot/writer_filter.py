@@ -113,7 +113,7 @@ class Drop(StrEnum):
     CONTRADICTS = "contradicts_label"
 
 
-def drop_reason(text: str, example: Example, finish: str | None = None) -> Drop | None:
+def drop_reason(text: str, example: Example, finish_reason: str | None = None) -> Drop | None:
     """Judge one written text.
 
     *Cut off*: the endpoint says that its token limit ended it. *Refused to write*: it declines in the first person, which
@@ -124,7 +124,7 @@ def drop_reason(text: str, example: Example, finish: str | None = None) -> Drop 
     Args:
         text: As it came.
         example: What it was written for.
-        finish: Why the generation ended, where the endpoint said so.
+        finish_reason: Why the generation ended, where the endpoint said so.
 
     Returns:
         The reason, or None if the text may be trained on.
@@ -132,7 +132,7 @@ def drop_reason(text: str, example: Example, finish: str | None = None) -> Drop 
     cleaned = sanitise(text)
     if not cleaned:
         return Drop.EMPTY
-    if finish == "length":
+    if finish_reason == "length":
         return Drop.CUT_OFF
     sentences = [part.strip(" \"'*_“”") for part in _SENTENCE.split(cleaned) if part.strip(" \"'*_“”")]
     ends = (*sentences[:1], *sentences[-1:])

@@ -100,7 +100,7 @@ class ModelUnderTest:
         return output / slug(self.display_name) if self.display_name else None
 
     def labels(self, settings: Mapping[str, Any], steps: Counter[str]) -> dict[str, Any]:
-        """What is kept in ``<stamp>_run.json`` beside the provenance.
+        """What is kept in ``<timestamp>_run.json`` beside the provenance.
 
         Args:
             settings: See :func:`settings`.
@@ -132,7 +132,7 @@ class ModelUnderTest:
         return found
 
 
-def subject(
+def model_under_test(
     model: str | None,
     model_args: str,
     card: ModelCard | None,
