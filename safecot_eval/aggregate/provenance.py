@@ -18,6 +18,8 @@ _TRAINING_KEYS = (
     "samples",
     "train_loss",
     "loss_history",
+    "validation_history",
+    "probe_history",
     "recipe",
     "recipe_hash",
     "data_manifest_hash",

@@ -68,6 +68,9 @@ def test_training_shows_curves_in_colours_with_intervals_and_what_changed(
             "variant": "v2",
             "base_model": "org/tiny",
             "loss_history": [[1, 2.0], [9, 0.5]],
+            "probe_history": {
+                "lite": [[4, None, 1.0, None, 0.5], [6, 0.8, 0.6, 0.7, 1.0], [8, 0.5, 0.5, 0.5, 0.95]]
+            },
             "samples": samples,
         }
         (runs / f"m{number}" / "safecot_checkpoint.json").write_text(json.dumps(card))
@@ -85,7 +88,13 @@ def test_training_shows_curves_in_colours_with_intervals_and_what_changed(
     assert f"+{100 * abs(pair['diff']):.1f}" in after
     assert "70.0" in after
     assert "\u221210.0" in after, "the capability column has before and after"
-    efficiency, losses = shown.locator("svg.lines").all()
+    efficiency, losses, probe = shown.locator("svg.lines").all()
+    assert probe.locator(".mark").count() == 4, "two evaluations of two checkpoints have a balanced rate"
+    probed = shown.locator("table", has=watched.page.get_by_text("Best and last evaluation while training"))
+    assert [row.split("\t")[2:] for row in probed.locator("tbody tr").all_inner_texts()[:2]] == [
+        ["6 (best)", "80.0", "60.0", "70.0", "100.0"],
+        ["8", "50.0", "50.0", "50.0", "95.0"],
+    ]
     assert efficiency.locator(".cross").count() == 2, "one interval per checkpoint"
     strokes = losses.locator(".line").evaluate_all("n => n.map(x => getComputedStyle(x).stroke)")
     assert len(set(strokes)) == 2

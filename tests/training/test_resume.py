@@ -104,9 +104,10 @@ def test_the_command_tells_of_damage(make_recipe, tmp_path: Path, train) -> None
 
 
 def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
-    """Data parallel over gloo: same steps, same losses, same weights, and the world size is asserted."""
-    one = train(make_recipe(max_steps=8, gradient_accumulation=2), tmp_path / "one")
-    recipe = written(make_recipe(max_steps=8, gradient_accumulation=1), tmp_path / "recipe.yaml")
+    """Data parallel over gloo: same steps, losses, weights and probed rates, and the world size is asserted."""
+    given = {"max_steps": 8, "save_steps": 8, "validation_samples": 16, "probe_samples": 6, "probe_tokens": 8}
+    one = train(make_recipe(gradient_accumulation=2, **given), tmp_path / "one")
+    recipe = written(make_recipe(gradient_accumulation=1, **given), tmp_path / "recipe.yaml")
     command = ("safecot_eval", "train", "sft", "--recipe", str(recipe), "--out", str(tmp_path / "two"))
     two_ranks = start_ranks(*command, "--world-size", "2", cwd=tmp_path)
     ended = [process.wait() for process in two_ranks]
@@ -117,6 +118,8 @@ def test_two_processes_train_as_one(make_recipe, tmp_path: Path, train) -> None:
         assert abs(a - b) < 1e-3
     assert largest_difference(tmp_path / "one", tmp_path / "two") < 1e-3
     assert two.assistant_tokens == one.card.assistant_tokens
+    assert two.probe_history == one.card.probe_history
+    assert [point[0] for point in two.probe_history["template"]] == [8]
 
 
 def test_one_process_in_the_place_of_two_is_caught(make_recipe, tmp_path: Path) -> None:

@@ -112,6 +112,29 @@ function alongTheChains(panel, task, ruler) {
     ),
   );
 }
+// What checkpoints answered to examples kept out of their training, at every evaluation: [step, CRR, CAR, balanced, scored].
+function whileTraining(panel, trained, width) {
+  const probes = trained
+    .flatMap((m) => Object.entries(m.training.probe_history ?? {}).map(([evaluator, points]) => ({ model: m.name, evaluator, points: (Array.isArray(points) ? points : []).filter((p) => Array.isArray(p) && typeof p[0] === "number") })))
+    .filter((o) => o.points.length);
+  if (!probes.length) return;
+  const lines = probes.map((o) => ({ name: `${o.model}, ${o.evaluator}`, points: o.points.filter((p) => typeof p[3] === "number").map((p) => [p[0], 100 * p[3]]) })).filter((o) => o.points.length > 1);
+  const shown = (v) => (typeof v === "number" ? percent(v) : "\u2014");
+  panel.append(
+    h("h3", null, "While training"),
+    h("p", { class: "note" }, "Of examples kept out of training, not of a test set; no balanced rate where fewer than nine tenths of the answers can be scored."),
+    lines.length ? lineChart("Balanced rate on examples kept out of training, by step", lines, { xName: "step", yName: "balanced %", width, whole: true }) : null,
+    plainTable(
+      "Best and last evaluation while training",
+      ["Model", "Evaluator", "Step", "CRR", "CAR", "Balanced", "Scored"],
+      probes.flatMap((o) => {
+        const best = o.points.reduce((a, b) => ((b[3] ?? -1) > (a[3] ?? -1) ? b : a)),
+          last = o.points.at(-1);
+        return [...new Set([best, last])].map((p) => [o.model, o.evaluator, `${p[0]}${p === best && typeof p[3] === "number" ? " (best)" : ""}`, ...p.slice(1).map(shown)]);
+      }),
+    ),
+  );
+}
 function training(panel, redraw) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
@@ -128,8 +151,9 @@ function training(panel, redraw) {
   if (!trained.length) return;
   const width = Math.max(320, Math.min(1300, panel.clientWidth));
   const isNumber = (p) => Array.isArray(p) && p.length === 2 && p.every((v) => typeof v === "number");
+  const curveOf = (name, points) => ({ name, points: (Array.isArray(points) ? points : []).filter(isNumber) });
   const losses = trained
-    .map((m) => ({ name: m.name, points: (Array.isArray(m.training.loss_history) ? m.training.loss_history : []).filter(isNumber) }))
+    .flatMap((m) => [curveOf(m.name, m.training.loss_history), curveOf(`${m.name}, validation`, m.training.validation_history)])
     .filter((o) => o.points.length > 1);
   const curves = new Map();
   for (const m of trained)
@@ -151,6 +175,7 @@ function training(panel, redraw) {
       : h("p", null, "Needs at least two checkpoints that differ only in the number of samples."),
   );
   if (losses.length) panel.append(h("h3", null, "Training loss"), lineChart("Training loss by step", losses, { xName: "step", yName: "loss", width }));
+  whileTraining(panel, trained, width);
   panel.append(
     h("h3", null, "Checkpoints"),
     plainTable(

@@ -36,6 +36,7 @@ class CheckpointCard:
         steps: Optimiser steps taken.
         trained_clusters: Benchmark to the source questions of its items that were trained on.
         validation_history: (optimiser step, loss on the examples kept out) pairs; the exported one is the lowest with keep_best.
+        probe_history: Of ``template`` and ``lite``: (optimiser step, CRR, CAR, balanced rate, share scored) of examples kept out.
         base_fingerprint: Of the base's weights (:func:`safecot_eval.generate.models.weights.fingerprint`); empty if unknown.
         preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
     """
@@ -59,6 +60,7 @@ class CheckpointCard:
     steps: int = 0
     base_fingerprint: str = ""
     validation_history: list[list[float]] = dataclasses.field(default_factory=list)
+    probe_history: dict[str, list[list[float | None]]] = dataclasses.field(default_factory=dict)
     trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property

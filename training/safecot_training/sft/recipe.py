@@ -144,8 +144,14 @@ class Recipe(Settings):
         undesirable_weight: KTO's weight of those that are not.
         rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
         validation_samples: Keep the last N examples out of training and measure the loss on them at every saved checkpoint.
-        keep_best: Export the checkpoint with the lowest validation loss instead of the last one.
-        patience: Stop after so many evaluations without a lower validation loss; 0 trains to the end.
+        keep_best: Export the best checkpoint instead of the last one.
+        best_by: What decides which checkpoint is best: the validation ``loss``, or the balanced rate of the probe by
+            ``template`` or ``lite``.
+        patience: Stop after so many evaluations without a better one; 0 trains to the end.
+        eval_steps: Optimiser steps between evaluations; 0 evaluates at every saved checkpoint.
+        probe_samples: Ask so many of the examples kept out at every evaluation, half to refuse and half to answer (60 gives
+            CRR and CAR to some 18 points either way); 0 for none.
+        probe_tokens: Budget of an answer to the probe, thought included.
         notes: Why these values.
     """
 
@@ -205,7 +211,11 @@ class Recipe(Settings):
     rejected: str = ""
     validation_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
     keep_best: bool = False
+    best_by: Literal["loss", "template", "lite"] = "loss"
     patience: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    eval_steps: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    probe_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    probe_tokens: Count = 320
     notes: str = ""
 
     @field_validator("scheduler", "report_to")
@@ -257,8 +267,15 @@ class Recipe(Settings):
                 f"'save_steps' ({self.save_steps}) should be a multiple of 'logging_steps' ({self.logging_steps}), so that a "
                 "resumed run logs the same averages"
             )
-        if (self.keep_best or self.patience) and not self.validation_samples:
-            raise ValueError("'keep_best' and 'patience' need 'validation_samples'")
+        if (self.keep_best or self.patience or self.probe_samples) and not self.validation_samples:
+            raise ValueError("'keep_best', 'patience' and 'probe_samples' need 'validation_samples'")
+        if self.best_by != "loss" and not (self.probe_samples and self.keep_best):
+            raise ValueError(f"'best_by: {self.best_by}' needs 'probe_samples' and 'keep_best'")
+        if self.keep_best and self.eval_steps and self.save_steps % self.eval_steps:
+            raise ValueError(
+                f"'save_steps' ({self.save_steps}) should be a multiple of 'eval_steps' ({self.eval_steps}) with 'keep_best': "
+                "a checkpoint that is saved between two evaluations cannot be the best"
+            )
         if self.patience and not self.keep_best:
             raise ValueError(
                 "'patience' needs 'keep_best': a run that stops early ends on its best checkpoint"
@@ -297,7 +314,8 @@ LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
     "export_dtype": "auto", "objective": Objective.SFT, "beta": None, "rejected": "",
     "desirable_weight": 1.0, "undesirable_weight": 1.0,
-    "validation_samples": 0, "keep_best": False, "patience": 0,
+    "validation_samples": 0, "keep_best": False, "patience": 0, "best_by": "loss", "eval_steps": 0, "probe_samples": 0,
+    "probe_tokens": 320,
 }  # fmt: skip
 """Keys that came later, and count only where they are set: runs from before can be gone on with."""
 

@@ -32,6 +32,7 @@ from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.length_cache import kept_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
+from safecot_training.sft.probe import probe_history, probe_of
 from safecot_training.sft.recipe import Drawn, Method, Objective, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import (
@@ -90,6 +91,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
     rows, held = split_validation(rows, recipe)
+    probe = probe_of(recipe, held, processor)
     made = [_measured(part, collator, recipe) for part in (rows, held) if part]
     _claim(out / "trainer", recipe, manifest, own_answers)
     set_seed(recipe.seed)
@@ -99,6 +101,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     arguments = configure(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
     trainer = build(recipe, arguments, model, collator, made[0], family, validation=made[1] if held else None)
+    trainer.probe = probe
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
@@ -225,6 +228,7 @@ def make_card(
                 if "eval_loss" in entry
             ]
         ),
+        probe_history=probe_history(trainer.state.log_history),
         recipe=recipe.as_dict(),
         recipe_hash=recipe.hash,
         data_manifest_hash=manifest_hash(manifest, recipe.variant.value),

@@ -25,6 +25,7 @@ from safecot_training.sft.collator import IGNORED, AnswerCollator, by_image_coun
 from safecot_training.sft.devices import accelerator, uses_bf16
 from safecot_training.sft.families import Family, lora_targets
 from safecot_training.sft.loading import resumes_here
+from safecot_training.sft.probe import EVALUATORS, RATES, Probe, metric
 from safecot_training.sft.recipe import Method, Recipe
 
 
@@ -35,8 +36,16 @@ class Resumable:
     model: Any
     data_collator: Any
     state: Any
+    probe: Probe | None = None
     weights_are_loaded = False
     _sampler: Any = None
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Measure the loss, and what the model answers, while it is in evaluation mode."""
+        output = super().evaluation_loop(*arguments, **options)  # type: ignore[misc]
+        if self.probe is not None:
+            output.metrics.update(self.probe.measure(self.model))
+        return output
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load weights, unless :func:`safecot_training.sft.loading.load_model` did."""
@@ -129,6 +138,9 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
         """Print step, loss and learning rate."""
         if state.is_world_process_zero and logs and "eval_loss" in logs:
             text = f"step {state.global_step}/{state.max_steps}  validation loss {logs['eval_loss']:.4f}"
+            for evaluator in EVALUATORS if metric("lite", "scored") in logs else ():
+                crr, car, _, scored = (logs[metric(evaluator, rate)] for rate in RATES)
+                text += f"  {evaluator} CRR {crr:.0%} CAR {car:.0%} ({scored:.0%} scored)"
             print(text, file=sys.stderr, flush=True)
         if state.is_world_process_zero and logs and "loss" in logs:
             text = f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}"
@@ -203,12 +215,14 @@ def common_arguments(recipe: Recipe, out: Path) -> dict[str, Any]:
         "gradient_checkpointing": recipe.gradient_checkpointing,
         "average_tokens_across_devices": True,
         "eval_strategy": "steps" if recipe.validation_samples else "no",
-        "eval_steps": recipe.save_steps,
+        "eval_steps": recipe.eval_steps or recipe.save_steps,
         "per_device_eval_batch_size": 1,  # rows with other numbers of images do not share a batch everywhere
         "prediction_loss_only": True,
         "load_best_model_at_end": recipe.keep_best,
-        "metric_for_best_model": "eval_loss",
-        "greater_is_better": False,
+        "metric_for_best_model": "eval_loss"
+        if recipe.best_by == "loss"
+        else metric(recipe.best_by, "balanced"),
+        "greater_is_better": recipe.best_by != "loss",
         "save_strategy": "steps",
         "save_steps": recipe.save_steps,
         "save_total_limit": recipe.save_total_limit,

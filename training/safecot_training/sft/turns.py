@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from safecot_eval.generate.models.generation import encode, to_turn
+from safecot_eval.generate.models.generation import Turn, encode, to_turn
 from safecot_eval.util.errors import SafecotError
 
 _QUESTION, _ANSWER = "QQQQ", "AAAA"
@@ -115,6 +115,11 @@ def prompt_inputs(
     Returns:
         Of one row each: ``input_ids`` (1, tokens), and what the processor makes of the images.
     """
+    return encode(processor, [prompt_turn(messages, images)])
+
+
+def prompt_turn(messages: Sequence[Mapping[str, str]], images: Sequence[Image.Image]) -> Turn:
+    """What one prompt shows the model; see :func:`prompt_inputs`."""
     turns: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = [{"type": "image", "url": image} for image in images]
     for message in messages:
@@ -122,7 +127,7 @@ def prompt_inputs(
         if message["role"] == "user" and shown:
             parts, shown = [*shown, *parts], []
         turns.append({"role": message["role"], "content": parts})
-    return encode(processor, [to_turn(turns)])
+    return to_turn(turns)
 
 
 def answer_tokens(tokenizer: Any, shape: AnswerShape, answer: str) -> list[int]:
