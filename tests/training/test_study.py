@@ -33,13 +33,6 @@ def test_every_mark_of_a_held_out_category_is_seen_on_other_objects():
     assert len(plan.SEEN_CATEGORIES) + len(plan.HELD_OUT_CATEGORIES) == 13
 
 
-def test_runs_have_distinct_names_and_the_full_size_comes_first():
-    runs = plan.LONG.runs()
-    assert len({run.name for run in runs}) == len(runs) == 3 * 3 * (4 + 2)
-    assert [run.size for run in runs] == sorted((run.size for run in runs), reverse=True)
-    assert {run.mixture for run in runs[:18]} == set(Mixture)
-
-
 def test_safety_half_holds_only_what_fine_tuning_may_see(tmp_path: Path):
     unsafe = safety.safety_examples(90, tmp_path, Mixture.UNSAFE, seed=0)
     both = safety.safety_examples(180, tmp_path, Mixture.TWINS, seed=0)
@@ -164,7 +157,7 @@ def test_claims_need_the_whole_interval():
 
 def _world(v0: float, v1: float, v2: float, crr: tuple[float, float, float] = (1.0, 1.0, 0.95)):
     """A lookup whose variants answer near misses with these probabilities, alike everywhere."""
-    groups = np.array(["unsafe", "near miss"] * 300)
+    groups = np.array(["bad mark", "near miss"] * 300)
     slices = np.repeat([part.value for part in Slice], 200)
     items = Items(tuple(map(str, range(600))), np.array([f"t{i // 2}" for i in range(600)]), slices, groups)
     answering, refusing = dict(zip(Variant, (v0, v1, v2), strict=True)), dict(zip(Variant, crr, strict=True))
@@ -173,7 +166,7 @@ def _world(v0: float, v1: float, v2: float, crr: tuple[float, float, float] = (1
         found = []
         for seed in range(3):
             rng = np.random.default_rng([seed, list(Variant).index(variant)])
-            share = np.where(groups == "unsafe", refusing[variant], 1 - answering[variant])
+            share = np.where(groups == "bad mark", refusing[variant], 1 - answering[variant])
             refused = (rng.random(600) < share).astype(float)
             found.append(Answers(items, dict.fromkeys(Evaluator, refused), 1.0, 10.0, refused, 1.0))
         return found

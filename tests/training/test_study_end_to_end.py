@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from safecot_training.study import plan, report, study
 out = Path(sys.argv[1])
-small = replace(plan.LONG, sizes=(40,), seeds=(0,), mixtures=(plan.Mixture.TWINS,), eye_steps=6, general=96, steps=3,
-                base_epochs=1.0, task="safecot_mini_tiny")
+less = plan.Factor("b", "wordings", (plan.Level("1-wording", "1 wording", (("wordings", 1),)),), plan.V2_ONLY)
+small = replace(plan.LONG, shipped=plan.Setting(size=40, steps=3), factors=(less,), extra=(), seeds=(0,),
+                mixtures=(plan.Mixture.TWINS,), eye_steps=6, general=96, base_epochs=1.0, task="safecot_mini_tiny", trained=4)
 report.FEW = 40
 study.run(small, out, out / "runs")
 report.write(small, out, out / "runs", out / "docs" / "study.md")
@@ -42,7 +43,8 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_every_run_is_evaluated_by_lmms_eval_with_both_tasks(studied: tuple[Path, str]):
     out, _ = studied
     names = {path.name for path in (out / "runs").iterdir()}
-    assert names == {"mini-base", *(f"mini-{variant}-twins-40-s0" for variant in ("v0", "v1", "v2"))}
+    shipped = {f"mini-{variant}-twins-40-s0" for variant in ("v0", "v1", "v2")}
+    assert names == {"mini-base", *shipped, "mini-v2-twins-40-s0-1-wording"}
     for name in names:
         (samples,) = (out / "runs" / name).glob("*_samples_safecot_mini_tiny.jsonl")
         assert len(samples.read_text(encoding="utf-8").splitlines()) == 52
@@ -69,7 +71,7 @@ def test_report_and_figures_are_written(studied: tuple[Path, str]):
     text = (out / "docs" / "study.md").read_text(encoding="utf-8")
     assert "## The six directions" in text
     assert text.count("\n| v0 | ") == text.count("\n| v1 | ") == 2
-    for figure in ("study-plane", "study-car", "study-crr", "study-slices-twins"):
+    for figure in ("study-plane", "study-factor-b", "study-slices-twins"):
         assert f"img/{figure}.svg" in text
         assert (out / "docs" / "img" / f"{figure}.svg").stat().st_size > 1000
     assert list(out.glob("report-*.md"))
@@ -80,5 +82,6 @@ def test_a_second_start_repeats_nothing(studied: tuple[Path, str]):
     out, _ = studied
     before = {path: path.stat().st_mtime_ns for path in (out / "checkpoints").rglob("*.safetensors")}
     told = _study(out)
-    assert "(1 of 3)" not in told
+    assert "(1 of 4)" not in told
+    assert "4 are finished" in told
     assert {path: path.stat().st_mtime_ns for path in before} == before

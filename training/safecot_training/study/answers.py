@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from safecot_eval.benchmarks.mini.twins import TwinKind
 from safecot_eval.judge import lite
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import SCORED, Expectation
 from safecot_training.study.evaluation import CAPABILITY_TASK
 from safecot_training.study.plan import HELD_OUT_CATEGORIES, HELD_OUT_STYLE
 from safecot_training.study.thoughts import argues_for_refusal
+from safecot_training.study.trained import TASK as TRAINED_TASK
+from safecot_training.study.trained import Asked
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -42,10 +45,15 @@ class Slice(StrEnum):
 class Group(StrEnum):
     """Which items a rate is about."""
 
-    UNSAFE = "unsafe"  # to be refused: CRR
+    UNSAFE = "unsafe"  # to be refused: CRR; the two that follow
+    BAD_MARK = "bad mark"  # use of an object with an unsafe mark: the words of a near miss
+    BY_WORDS = "by words"  # the harm is in the words, whatever the mark
     NEAR_MISS = "near miss"  # benign use of an object: the words of an unsafe request, another mark
     ASK = "ask"  # benign questions about the picture of an unsafe request
     BENIGN = "benign"  # both: CAR
+
+
+_PARTS = {Group.UNSAFE: (Group.BAD_MARK, Group.BY_WORDS), Group.BENIGN: (Group.NEAR_MISS, Group.ASK)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Items:
         ids: Sample ids.
         pairs: Twin of each item.
         slices: Slice of each item; empty if it is new in category and style.
-        groups: ``unsafe``, ``near miss`` or ``ask``.
+        groups: ``bad mark``, ``by words``, ``near miss`` or ``ask``.
     """
 
     ids: tuple[str, ...]
@@ -66,7 +74,7 @@ class Items:
 
     def where(self, group: Group, part: Slice | None) -> Mask:
         """Items of a group in a slice; None takes all."""
-        chosen = np.isin(self.groups, ("near miss", "ask")) if group is Group.BENIGN else self.groups == group
+        chosen = np.isin(self.groups, _PARTS.get(group, (group,)))
         return chosen if part is None else chosen & (self.slices == part)
 
 
@@ -81,6 +89,7 @@ class Answers:
         words: Mean number of words per generation.
         unsafe_thoughts: 1 where the thought argues for refusing, 0 if for answering, NaN otherwise; shape (items,).
         capability: Exact match on held-out general questions, NaN if not asked.
+        trained: Share of training requests that are refused, per kind that was asked.
     """
 
     items: Items
@@ -89,6 +98,7 @@ class Answers:
     words: float
     unsafe_thoughts: Array
     capability: float
+    trained: Mapping[Asked, float] = field(default_factory=dict)
 
 
 def read_answers(folder: Path, task: str) -> Answers:
@@ -116,7 +126,10 @@ def read_answers(folder: Path, task: str) -> Answers:
         ok=float(ok.mean()),
         words=float(np.mean([len(record["raw"].split()) for record in records])),
         unsafe_thoughts=np.array([argues_for_refusal(str(record["reasoning"])) for record in records]),
-        capability=_capability(folder),
+        capability=_scores(folder, CAPABILITY_TASK).get("exact_match", float("nan")),
+        trained={
+            kind: share for kind in Asked if (share := _scores(folder, TRAINED_TASK).get(kind)) is not None
+        },
     )
 
 
@@ -128,18 +141,12 @@ def _described(record: dict[str, Any]) -> tuple[str, str, str, str]:
         if new_category and new_style
         else (Slice.NEW_CATEGORIES if new_category else Slice.NEW_STYLE if new_style else Slice.SEEN)
     )
+    kind = record["extra"]["twin"]
     if record["expectation"] == Expectation.REFUSE:
-        group = Group.UNSAFE
+        group = Group.BY_WORDS if kind == TwinKind.HARM_OR_USE else Group.BAD_MARK
     else:
-        group = Group.ASK if record["extra"]["twin"] == mini_same_picture() else Group.NEAR_MISS
+        group = Group.ASK if kind == TwinKind.SAME_PICTURE else Group.NEAR_MISS
     return str(record["sample_id"]), str(record["pair_id"]), str(part), str(group)
-
-
-def mini_same_picture() -> str:
-    """The kind of twin whose benign half is a question about the picture."""
-    from safecot_eval.benchmarks.mini import TwinKind
-
-    return TwinKind.SAME_PICTURE.value
 
 
 @lru_cache(maxsize=4)
@@ -155,10 +162,14 @@ def _by_lite(answers: Sequence[str], ok: Mask) -> Array:
     return refused
 
 
-def _capability(folder: Path) -> float:
+def _scores(folder: Path, task: str) -> dict[str, float]:
+    """Metrics of a task whose results are in the folder."""
     for path in sorted(folder.rglob("*_results.json"), reverse=True):
-        scores = json.loads(path.read_text(encoding="utf-8")).get("results", {}).get(CAPABILITY_TASK, {})
-        for key, value in scores.items():
-            if key.startswith("exact_match,"):
-                return float(value)
-    return float("nan")
+        scores = json.loads(path.read_text(encoding="utf-8")).get("results", {}).get(task)
+        if scores:
+            return {
+                key.partition(",")[0]: float(value)
+                for key, value in scores.items()
+                if isinstance(value, int | float) and "stderr" not in key
+            }
+    return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_training.cot.targets import Variant
 from safecot_training.study.answers import Answers, read_answers
 from safecot_training.study.evaluation import finished
-from safecot_training.study.plan import Mixture, Plan, Run
+from safecot_training.study.plan import SHIPPED, Level, Mixture, Plan, Run
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,13 @@ class Gathered:
     Attributes:
         plan: What was planned.
         runs: Folder of the evaluated runs.
-        seeds: Per mixture the seeds with which all variants are evaluated at full size.
-        sizes: Per mixture the sizes at which all variants are evaluated with all these seeds.
+        seeds: Per mixture the seeds with which all variants are evaluated as shipped.
         missing: Planned runs that are still to come.
     """
 
     plan: Plan
     runs: Path
     seeds: dict[Mixture, tuple[int, ...]]
-    sizes: dict[Mixture, tuple[int, ...]]
     missing: tuple[Run, ...]
 
     @property
@@ -37,10 +35,30 @@ class Gathered:
         """Mixtures with at least one seed."""
         return tuple(mixture for mixture, seeds in self.seeds.items() if seeds)
 
-    def answers(self, variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
-        """The answers of all seeds."""
-        names = (Run(variant, mixture, size, seed).name for seed in self.seeds[mixture])
+    def seeds_of(self, variant: Variant, mixture: Mixture, level: Level) -> tuple[int, ...]:
+        """The seeds with which a level is evaluated, of those with which the shipped setting is."""
+        runs = {seed: self.plan.run(variant, mixture, seed, level) for seed in self.seeds[mixture]}
+        return tuple(seed for seed, run in runs.items() if finished(self.runs / run.name, self.plan.task))
+
+    def of_level(
+        self, variant: Variant, mixture: Mixture, level: Level = SHIPPED, seeds: Sequence[int] | None = None
+    ) -> Sequence[Answers]:
+        """The answers of a level, by all seeds or the ones that are named."""
+        chosen = self.seeds[mixture] if seeds is None else seeds
+        names = (self.plan.run(variant, mixture, seed, level).name for seed in chosen)
         return [_read(self.runs / name, self.plan.task) for name in names]
+
+    def answers(self, variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
+        """The answers of all seeds with the shipped setting, at a size."""
+        setting = replace(self.plan.shipped, size=size)
+        names = (Run(variant, mixture, setting, seed).name for seed in self.seeds[mixture])
+        return [_read(self.runs / name, self.plan.task) for name in names]
+
+    def has_size(self, mixture: Mixture, size: int) -> bool:
+        """Whether all variants are evaluated at a size with the seeds that the full size has."""
+        setting = replace(self.plan.shipped, size=size)
+        runs = [Run(v, mixture, setting, seed) for v in Variant for seed in self.seeds[mixture]]
+        return all(finished(self.runs / run.name, self.plan.task) for run in runs)
 
     def base(self) -> Answers:
         """The base's answers."""
@@ -51,20 +69,19 @@ def gather(plan: Plan, runs: Path) -> Gathered:
     """Find what is evaluated.
 
     Raises:
-        SafecotError: no mixture is evaluated at full size with any seed.
+        SafecotError: no mixture is evaluated as shipped with any seed.
     """
     missing = tuple(run for run in plan.runs() if not finished(runs / run.name, plan.task))
 
-    def whole(mixture: Mixture, size: int, seeds: tuple[int, ...]) -> bool:
-        return not any(Run(v, mixture, size, seed) in missing for v in Variant for seed in seeds)
+    def whole(mixture: Mixture, seed: int) -> bool:
+        return not any(plan.run(variant, mixture, seed) in missing for variant in Variant)
 
-    seeds = {m: tuple(seed for seed in plan.seeds if whole(m, plan.full, (seed,))) for m in plan.mixtures}
+    seeds = {m: tuple(seed for seed in plan.seeds if whole(m, seed)) for m in plan.mixtures}
     if not any(seeds.values()):
         raise SafecotError(
-            f"{runs}: no mixture is evaluated at full size yet; `make study` goes on where it stopped."
+            f"{runs}: no mixture is evaluated with the shipped setting yet; `make study` goes on where it stopped."
         )
-    sizes = {m: tuple(size for size in plan.sizes_of(m) if whole(m, size, seeds[m])) for m in plan.mixtures}
-    return Gathered(plan, runs, seeds, sizes, missing)
+    return Gathered(plan, runs, seeds, missing)
 
 
 @cache

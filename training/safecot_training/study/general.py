@@ -99,6 +99,7 @@ def general_examples(
     seed: int,
     styles: Sequence[mini.Style] = tuple(mini.Style),
     instructions: bool = True,
+    categories: Sequence[str] | None = None,
     split: mini.Split = mini.Split.TRAIN,
 ) -> list[Example]:
     """Draw general examples.
@@ -110,11 +111,12 @@ def general_examples(
         styles: Styles of the pictures.
         instructions: Also helpful answers to instructions and sentences to continue (the base's diet); otherwise
             captions and questions only (the general half of a fine-tuning mixture).
+        categories: Whose objects the pictures show; all by default.
         split: Whose scenes.
     """
     rng = random.Random(f"general/{seed}/{split}")
     world = mini.world()
-    categories = list(world.categories.values())
+    shown = [world.categories[name] for name in categories or world.categories]
     marks = [*world.unsafe_marks, *world.benign_marks]
     continuations, refusals, sentences = (
         (_continuations(), _refusals(), _whole_sentences()) if instructions else ([], [], [])
@@ -127,7 +129,7 @@ def general_examples(
             question, answer = rng.choice(pool)
             found.append(_example(number, question, answer, ()))
             continue
-        category = rng.choice(categories)
+        category = rng.choice(shown)
         scene = random_scene(rng, category.object, rng.choice(marks), split, styles)
         if instructions and draw < 0.4:
             wordings = rng.choice((category.use.train, category.use.train, category.harm.train))

@@ -1,21 +1,23 @@
-"""What the study runs; the report prints it, and its *Reading* tells what was changed after earlier runs.
+"""What the study runs: one shipped setting, and factors that change one thing of it each.
 
 *Mixtures.* The paper's sources are collections of unsafe requests (MM-SafetyBench, MultiTrust) and general data
 (ShareGPT4V). The ``unsafe`` mixture copies that: its safety half holds unsafe requests only. Other safety sets also hold
 benign requests that look alike (VLGuard: 1,023 unsafe and 977 safe pictures); the ``twins`` mixture copies those: half of its
 safety half are near-miss benign twins. Both are 1:1 safety:general.
 
-*Held out of fine-tuning.* Every third category (no triplet of it; its objects do occur in general data), and the style
-``label``, which shows object and mark as words (no picture of it in either half).
+*Held out of fine-tuning.* Every third category (no triplet of it; its objects do occur in general data, unless a factor
+takes them out), and the style ``label``, which shows object and mark as words (no picture of it in either half).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from safecot_eval.benchmarks import mini
-from safecot_training.cot.targets import Variant
+from safecot_training.cot.targets import Reasons, Variant
+from safecot_training.sft.recipe import Drawn
 
 
 class Mixture(StrEnum):
@@ -25,10 +27,101 @@ class Mixture(StrEnum):
     TWINS = "twins"  # every unsafe request with its near-miss benign twin
 
 
+class Objects(StrEnum):
+    """Which objects the general half of fine-tuning shows."""
+
+    ALL = "all"
+    SEEN = "seen"  # those of the seen categories only
+
+
 HELD_OUT_CATEGORIES = tuple(mini.world().categories)[2::3]
 SEEN_CATEGORIES = tuple(name for name in mini.world().categories if name not in HELD_OUT_CATEGORIES)
 HELD_OUT_STYLE = mini.Style.LABEL
 SEEN_STYLES = tuple(style for style in mini.Style if style is not HELD_OUT_STYLE)
+V1_AND_V2 = (Variant.V1, Variant.V2)
+V1_ONLY = (Variant.V1,)
+V2_ONLY = (Variant.V2,)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a checkpoint is trained, apart from variant, mixture and seed; the defaults are the shipped setting.
+
+    Attributes:
+        size: Training examples, both halves together.
+        steps: Optimiser steps: sizes differ in data, not in compute.
+        drawn: When the wordings of templates and refusals are drawn.
+        wordings: Templates per category, and refusals, that are drawn from; None for all (10 and 25).
+        reasons: Which examples think.
+        objects: What the general half shows.
+        harm_by_words: Share of the unsafe requests that are unsafe by their words, whatever the picture shows.
+    """
+
+    size: int = 1600
+    steps: int = 200
+    drawn: Drawn = Drawn.EACH_EPOCH
+    wordings: int | None = None
+    reasons: Reasons = Reasons.ALL
+    objects: Objects = Objects.ALL
+    harm_by_words: float = 0.25
+
+    def differs_from(self, other: Setting) -> tuple[str, ...]:
+        """Names of what is set differently."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One value of a factor.
+
+    Attributes:
+        slug: In the names of its runs.
+        text: In tables.
+        changes: What it changes of the shipped setting.
+        only: Whose runs, if not those of all variants of the factor.
+    """
+
+    slug: str
+    text: str
+    changes: tuple[tuple[str, Any], ...] = ()
+    only: tuple[Variant, ...] | None = None
+
+    def of(self, shipped: Setting) -> Setting:
+        """The setting."""
+        return replace(shipped, **dict(self.changes))
+
+
+SHIPPED = Level("", "shipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What is changed, and for whom.
+
+    Attributes:
+        letter: As the factors are called in tables.
+        text: What it is.
+        levels: Its values beside the shipped one.
+        variants: Whose runs.
+        mixtures: In which data.
+        seeds: With which seeds, of the plan's.
+    """
+
+    letter: str
+    text: str
+    levels: tuple[Level, ...]
+    variants: tuple[Variant, ...] = V1_AND_V2
+    mixtures: tuple[Mixture, ...] = tuple(Mixture)
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    def cells(self) -> list[tuple[Level, Variant, Mixture]]:
+        """What is run with each seed."""
+        return [
+            (level, variant, mixture)
+            for level in self.levels
+            for mixture in self.mixtures
+            for variant in level.only or self.variants
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +131,76 @@ class Run:
     Attributes:
         variant: v0, v1 or v2.
         mixture: Which data.
-        size: Training examples, both halves together.
+        setting: How it is trained.
         seed: Of the data drawn, their order, and training.
+        slug: Of its level; empty for the shipped setting.
     """
 
     variant: Variant
     mixture: Mixture
-    size: int
+    setting: Setting
     seed: int
+    slug: str = ""
 
     @property
     def name(self) -> str:
         """Folder and model name."""
-        return f"mini-{self.variant}-{self.mixture}-{self.size}-s{self.seed}"
+        name = f"mini-{self.variant}-{self.mixture}-{self.setting.size}-s{self.seed}"
+        return f"{name}-{self.slug}" if self.slug else name
+
+
+FACTORS = (
+    Factor(
+        "a",
+        "steps, wordings drawn anew each epoch",
+        (
+            Level("600-steps", "600 steps", (("steps", 600),)),
+            Level("1000-steps", "1,000 steps", (("steps", 1000),), V1_ONLY),
+        ),
+        mixtures=(Mixture.TWINS,),
+    ),
+    Factor(
+        "b",
+        "wordings to draw from",
+        (
+            Level("1-wording", "1 wording", (("wordings", 1),)),
+            Level("3-wordings", "3 wordings", (("wordings", 3),), V1_ONLY),
+        ),
+        seeds=(0, 1),
+    ),
+    Factor(
+        "c",
+        "objects of held-out categories in the general half",
+        (Level("seen-objects", "taken out", (("objects", Objects.SEEN),)),),
+        V2_ONLY,
+    ),
+    Factor(
+        "d",
+        "who thinks",
+        (
+            Level("reasons-safety", "safety half", (("reasons", Reasons.SAFETY),)),
+            Level("reasons-refusals", "refusals", (("reasons", Reasons.REFUSALS),)),
+        ),
+        seeds=(0, 1),
+    ),
+    Factor(
+        "e",
+        "unsafe requests whose harm is in the words",
+        (Level("half-by-words", "a half", (("harm_by_words", 0.5),)),),
+        V2_ONLY,
+        seeds=(0, 1),
+    ),
+)
+"""Each changes one thing of the shipped setting, which is the level that all of them share."""
+PAIR = Factor(
+    "a+b",
+    "both together, as was seen before",
+    (Level("1-wording-1000-steps", "1 wording, 1,000 steps", (("wordings", 1), ("steps", 1000))),),
+    V1_ONLY,
+    (Mixture.TWINS,),
+    (0, 1),
+)
+"""The one cell that changes two things: what was seen before the study was registered, to be seen again or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +208,55 @@ class Plan:
     """Sizes of everything.
 
     Attributes:
-        sizes: Nested data sizes; the last is the full set.
+        shipped: The setting that factors change.
+        factors: What is changed, one at a time.
+        extra: Cells that change more than one thing.
         seeds: Seeds of the fine-tuning runs. The base is one model, as in the paper.
-        mixtures: The first is run at all sizes, the others at the two largest.
-        steps: Optimiser steps of every run: the sizes differ in data, not in compute.
+        mixtures: Which data.
         batch_size: Examples per step.
         eye_steps: Steps of 64 pictures for the vision encoder.
         general: General examples for the base.
         base_epochs: Passes of the base over them.
         task: The lmms-eval task.
+        trained: Training requests of each kind that a checkpoint is also asked; 0 for none.
     """
 
-    sizes: tuple[int, ...] = (100, 200, 500, 1600)
+    shipped: Setting = field(default_factory=Setting)
+    factors: tuple[Factor, ...] = FACTORS
+    extra: tuple[Factor, ...] = (PAIR,)
     seeds: tuple[int, ...] = (0, 1, 2)
     mixtures: tuple[Mixture, ...] = (Mixture.UNSAFE, Mixture.TWINS)
-    steps: int = 200
     batch_size: int = 16
     eye_steps: int = 1800
     general: int = 10000
     base_epochs: float = 2.5
     task: str = "safecot_mini"
+    trained: int = 40
 
-    @property
-    def full(self) -> int:
-        """The full size."""
-        return self.sizes[-1]
-
-    def sizes_of(self, mixture: Mixture) -> tuple[int, ...]:
-        """Sizes at which a mixture is run."""
-        return self.sizes if mixture is self.mixtures[0] else self.sizes[-2:]
+    def run(self, variant: Variant, mixture: Mixture, seed: int, level: Level = SHIPPED) -> Run:
+        """One run of a level."""
+        return Run(variant, mixture, level.of(self.shipped), seed, level.slug)
 
     def runs(self) -> list[Run]:
-        """All runs, from large to small, one seed after the other: what is interrupted can be reported."""
-        cells = [(m, size, seed) for m in self.mixtures for size in self.sizes_of(m) for seed in self.seeds]
-        cells.sort(key=lambda cell: (-cell[1], cell[2]))
-        return [Run(variant, mixture, size, seed) for mixture, size, seed in cells for variant in Variant]
+        """All runs, the shared cells first, one seed after the other: what is interrupted can be reported."""
+        found = []
+        for seed in self.seeds:
+            found += [self.run(v, mixture, seed) for mixture in self.mixtures for v in Variant]
+            for factor in (*self.factors, *self.extra):
+                if seed in factor.seeds:
+                    cells = factor.cells()
+                    found += [self.run(v, m, seed, level) for level, v, m in cells if m in self.mixtures]
+        return found
 
 
 LONG = Plan()
-SHORT = Plan(sizes=(1000,), seeds=(0,), mixtures=(Mixture.TWINS,), eye_steps=1500, base_epochs=2.0)
+SHORT = Plan(
+    shipped=Setting(size=1000),
+    factors=(),
+    extra=(),
+    seeds=(0,),
+    mixtures=(Mixture.TWINS,),
+    eye_steps=1500,
+    base_epochs=2.0,
+    trained=0,
+)

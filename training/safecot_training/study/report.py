@@ -14,11 +14,12 @@ from safecot_eval.util.files import write_text
 from safecot_training.cot.targets import Variant
 from safecot_training.data import dataset
 from safecot_training.sft.card import read_card
-from safecot_training.study import figures, scene_writer
+from safecot_training.study import factor_tables, figures, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice
 from safecot_training.study.directions import Direction, View, check
 from safecot_training.study.gathered import Gathered, gather
 from safecot_training.study.intervals import Interval
+from safecot_training.study.journal import Journal
 from safecot_training.study.plan import (
     HELD_OUT_CATEGORIES,
     HELD_OUT_STYLE,
@@ -26,8 +27,19 @@ from safecot_training.study.plan import (
     Mixture,
     Plan,
 )
+from safecot_training.study.trained import Asked
 
 READING = Path(__file__).parent / "reading.md"
+REGISTRATION = Path(__file__).parent / "registration.md"
+TITLE = (
+    "# The mini study",
+    "",
+    "Do SafeCoT's findings appear in a world small enough for a CPU, and what do they hang on? A small VLM is trained from "
+    "nothing, fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`; then factors are changed one at a "
+    "time. `make study` does all of it again and rewrites this page; *Registered before the run* was written before it, "
+    "*Reading* after it, both by hand.",
+    "",
+)
 FEW = 500
 _HALVES = {
     Mixture.UNSAFE: "unsafe requests only (as the paper's sources)",
@@ -52,7 +64,9 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
     """
     found = gather(plan, runs)
     directions = {
-        mixture: check(found.answers, mixture, plan.full, FEW, few_is_run=FEW in found.sizes[mixture])
+        mixture: check(
+            found.answers, mixture, plan.shipped.size, FEW, few_is_run=found.has_size(mixture, FEW)
+        )
         for mixture in found.mixtures
     }
     drawn = _figures(found)
@@ -62,6 +76,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
             *_head(found, out),
             *_directions(directions),
             *_tables(found),
+            *factor_tables.sections(found),
             *_design(found, out),
             *_details(directions),
         ]
@@ -75,81 +90,65 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
 
 
 def _figures(found: Gathered) -> dict[str, str]:
-    plan = found.plan
+    size = found.plan.shipped.size
 
     def only_base(variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
         return [found.base()]
 
-    def view(mixture: Mixture, size: int, part: Slice = Slice.SEEN) -> View:
+    def view(mixture: Mixture, part: Slice = Slice.SEEN) -> View:
         return View(found.answers, mixture, size, part)
 
-    titles = {mixture: f"mixture: {mixture}" for mixture in found.mixtures}
     plane = {}
-    for mixture, title in titles.items():
+    for mixture in found.mixtures:
         of_base = View(only_base, mixture, 0)
         points = {"base": tuple(of_base.rate(Variant.V0, group) for group in (Group.UNSAFE, Group.NEAR_MISS))}
         for variant in Variant:
-            seen = view(mixture, plan.full)
+            seen = view(mixture)
             points[variant.value] = (seen.rate(variant, Group.UNSAFE), seen.rate(variant, Group.NEAR_MISS))
-        plane[title] = points
-
-    def by_size(group: Group) -> dict[str, dict[str, dict[int, Interval]]]:
-        return {
-            title: {
-                v.value: {size: view(mixture, size).rate(v, group) for size in found.sizes[mixture]}
-                for v in Variant
-            }
-            for mixture, title in titles.items()
-        }
+        plane[f"mixture: {mixture}"] = points
 
     def by_slice(mixture: Mixture, group: Group) -> dict[str, dict[str, Interval]]:
-        return {
-            part.value: {v.value: view(mixture, plan.full, part).rate(v, group) for v in Variant}
-            for part in Slice
-        }
+        return {part.value: {v.value: view(mixture, part).rate(v, group) for v in Variant} for part in Slice}
 
-    drawn = {
-        "study-plane.svg": figures.plane(plane),  # type: ignore[arg-type]
-        "study-car.svg": figures.curves(by_size(Group.NEAR_MISS), "near-miss CAR"),
-        "study-crr.svg": figures.curves(by_size(Group.UNSAFE), "CRR"),
-    }
+    drawn = {"study-plane.svg": figures.plane(plane)}  # type: ignore[arg-type]
     for mixture in found.mixtures:
         drawn[f"study-slices-{mixture}.svg"] = figures.slices(
             {"CRR": by_slice(mixture, Group.UNSAFE), "near-miss CAR": by_slice(mixture, Group.NEAR_MISS)},
             "rate",
         )
-    return drawn
+    return drawn | factor_tables.drawn(found)
 
 
 def _head(found: Gathered, out: Path) -> list[str]:
     plan = found.plan
-    spent = sum(json.loads(path.read_text())["cpu_minutes"] for path in (out / "spending").glob("*.json"))
+    rows = Journal(out).rows()
+    spent = sum(row["data_s"] + row["train_s"] + row["evaluate_s"] for row in rows) / 60
     started = json.loads((out / "started.json").read_text(encoding="utf-8"))
-    sizes = ", ".join(str(size) for size in plan.sizes)
-    planned = len(plan.runs())
+    planned = plan.runs()
     in_all = [f"{', '.join(map(str, found.seeds[mixture]))} (`{mixture}`)" for mixture in found.mixtures]
     incomplete = (
-        f" **{len(found.missing)} of the {planned} runs are still to come**; `make study` goes on where it "
-        "stopped. What lacks a seed or a variant is left out below."
+        f" **{len(found.missing)} of the {len(planned)} runs were not finished**: "
+        f"{', '.join(f'`{run.name}`' for run in found.missing)}. What lacks seeds says so; `make study` goes on where it stopped."
         if found.missing
         else ""
     )
     if any(len(seeds) == 1 for seeds in found.seeds.values()):
         incomplete += " With one seed an interval knows how items vary and not how training runs do."
     return [
-        "# The mini study",
-        "",
-        "Do SafeCoT's findings appear in a world small enough for a CPU? A small VLM is trained from nothing, "
-        "fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`. `make study` does all of "
-        "it again and rewrites this page; only *Reading* is written by hand.",
-        "",
+        *TITLE,
         f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {' and '.join(in_all)}; "
-        f"sizes {sizes} (nested); {planned} fine-tuning runs of {plan.steps} steps with {plan.batch_size} "
-        f"examples each; {spent:.0f} CPU minutes.{incomplete}",
+        f"{len(planned) - len(found.missing)} fine-tuning runs with {plan.batch_size} examples per step; {spent:.0f} CPU minutes "
+        f"beside the base's.{incomplete}",
         "",
-        *(READING.read_text(encoding="utf-8").rstrip().splitlines() if READING.is_file() else []),
+        *_text(READING),
+        "",
+        *_text(REGISTRATION),
         "",
     ]
+
+
+def _text(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").rstrip().splitlines() if path.is_file() else []
 
 
 def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
@@ -171,9 +170,12 @@ def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
 
 def _tables(found: Gathered) -> list[str]:
     plan = found.plan
-    lines = ["## Results at full size", ""]
+    lines = ["## Results with the shipped setting", ""]
     for mixture in found.mixtures:
-        models = {"base": [found.base()], **{v.value: found.answers(v, mixture, plan.full) for v in Variant}}
+        models = {
+            "base": [found.base()],
+            **{v.value: found.answers(v, mixture, plan.shipped.size) for v in Variant},
+        }
         lines += [f"**Mixture `{mixture}`**: safety half of {_HALVES[mixture]}.", ""]
         for columns in (_IN_DISTRIBUTION, _ELSEWHERE):
             lines.append("| | " + " | ".join(columns) + " |")
@@ -186,14 +188,12 @@ def _tables(found: Gathered) -> list[str]:
         "*CRR* and *CAR* by templates unless lite is named; in distribution unless another slice is. *Ask*: questions "
         "about the picture of an unsafe request. *General*: exact match on 140 held-out questions (`mini_general`), "
         "the cost of safety tuning. *Thought right*: share of the thoughts that argue for the right side, of those that "
-        "argue for one in words that were taught; the decision, apart from how the answer is worded. *Usable*: share of usable answers; the others are in no rate. *Words*: per "
+        "argue for one in words that were taught; the decision, apart from how the answer is worded. *Trained*: "
+        f"refusals of the checkpoint's own training requests ({plan.trained} of each kind, mean of the seeds; `unsafe` has no benign ones "
+        "in its safety half). *Usable*: share of usable answers; the others are in no rate. *Words*: per "
         "generation.",
         "",
         "![CRR against near-miss CAR](img/study-plane.svg)",
-        "",
-        "![Near-miss CAR by size](img/study-car.svg)",
-        "",
-        "![CRR by size](img/study-crr.svg)",
         "",
         *(f"![Slices, mixture {mixture}](img/study-slices-{mixture}.svg)\n" for mixture in found.mixtures),
     ]
@@ -215,7 +215,7 @@ Cell = Callable[[Sequence[Answers]], str]
 def _told(group: Group, part: Slice = Slice.SEEN, evaluator: Evaluator = Evaluator.TEMPLATE) -> Cell:
     def cell(runs: Sequence[Answers]) -> str:
         view = View(lambda variant, mixture, size: runs, Mixture.UNSAFE, 0, part, evaluator)
-        return _percent(view.rate(Variant.V0, group))
+        return factor_tables.percent(view.rate(Variant.V0, group))
 
     return cell
 
@@ -229,6 +229,9 @@ _IN_DISTRIBUTION: dict[str, Cell] = {
     "thought right, unsafe": lambda runs: _right_thoughts(runs, Group.UNSAFE),
     "thought right, near miss": lambda runs: _right_thoughts(runs, Group.NEAR_MISS),
     "general": lambda runs: _mean([run.capability for run in runs]),
+    "trained: unsafe refused": lambda runs: factor_tables.trained(runs, Asked.UNSAFE),
+    "trained: benign refused": lambda runs: factor_tables.trained(runs, Asked.BENIGN),
+    "trained: general refused": lambda runs: factor_tables.trained(runs, Asked.GENERAL),
     "usable": lambda runs: _mean([run.ok for run in runs]),
     "words": lambda runs: f"{sum(run.words for run in runs) / len(runs):.0f}",
 }
@@ -241,12 +244,6 @@ _ELSEWHERE: dict[str, Cell] = {
 
 def _mean(shares: Sequence[float]) -> str:
     return f"{100 * sum(shares) / len(shares):.0f} %"
-
-
-def _percent(interval: Interval) -> str:
-    if np.isnan(interval.value):
-        return "—"
-    return f"{100 * interval.value:.0f} % [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
 
 
 def _design(found: Gathered, out: Path) -> list[str]:
@@ -266,7 +263,7 @@ def _design(found: Gathered, out: Path) -> list[str]:
     return [
         "## Design",
         "",
-        "In `training/safecot_training/study/plan.py`; what was changed after earlier runs is told under *Reading*.",
+        "In `training/safecot_training/study/plan.py`.",
         "",
         f"- **Base.** Idefics3 from its configuration, {eyes['parameters'] / 1e6:.2f} million parameters, own tokenizer. "
         f"The vision encoder learnt to name what a picture shows ({plan.eye_steps} steps of 64 pictures; on unseen "

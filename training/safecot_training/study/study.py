@@ -10,13 +10,16 @@ import resource
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from safecot_eval.util.files import write_json
-from safecot_training.study import base, evaluation, runs
-from safecot_training.study.plan import Plan
+from safecot_eval.util.files import locked, write_json
+from safecot_training.data.contamination import EvalSet
+from safecot_training.study import base, cost, evaluation, runs
+from safecot_training.study import trained as asked
+from safecot_training.study.journal import Journal
+from safecot_training.study.plan import Plan, Run
 
 
 class Progress:
@@ -47,32 +50,74 @@ def cpu_minutes() -> float:
 def run(plan: Plan, out: Path, answers: Path) -> None:
     """Train and evaluate everything of a plan that is not there yet.
 
+    The same command goes on after an interruption, and may be given in several processes at once: each takes the next run
+    that is neither finished nor in another's hands, until none is left.
+
     Args:
         plan: What to run.
         out: Study folder: data, checkpoints, logs.
         answers: Folder of the evaluated runs.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    (out / "locks").mkdir(parents=True, exist_ok=True)
+    journal = Journal(out)
+    tell = Progress()
+    tell(cost.told(plan, journal, answers))
     if not (out / "started.json").is_file():
         write_json(out / "started.json", {"commit": commit(), "date": _today()})
-    tell = Progress()
-    evaluation_set = cache(lambda: base.evaluation_set(plan))
-    tasks = f"{plan.task},{evaluation.CAPABILITY_TASK}"
-    log = out / "logs" / "lmms-eval.log"
     with _quiet_libraries():
-        trained = base.train_base(plan, out, tell)
-        tell("base: evaluating through lmms-eval")
-        evaluation.evaluate(trained, "mini-base", tasks, answers, log)
+        trained = _base(plan, out, answers, tell)
+        evaluation_set = cache(lambda: base.evaluation_set(plan))
         todo = plan.runs()
         for number, each in enumerate(todo, start=1):
-            if evaluation.finished(answers / each.name, tasks):
+            if _is_finished(plan, each, journal, answers):
                 continue
-            data = runs.build_data(plan, each.mixture, each.seed, out, evaluation_set)
-            tell(f"{each.name} ({number} of {len(todo)})")
-            checkpoint = runs.fine_tune(plan, each, trained, data, out)
-            evaluation.evaluate(checkpoint, each.name, tasks, answers, log)
-            _add_spending(out)
-    tell("all runs are trained and evaluated")
+            try:
+                with locked(out / "locks" / f"{each.name}.lock"):
+                    if not _is_finished(plan, each, journal, answers):
+                        tell(f"{each.name} ({number} of {len(todo)})")
+                        journal.add(each, **_one(plan, each, trained, out, answers, evaluation_set))
+            except BlockingIOError:
+                continue  # another process has it
+    tell("no run is left to begin")
+
+
+def _base(plan: Plan, out: Path, answers: Path, tell: Progress) -> Path:
+    with locked(out / "locks" / "base.lock", wait_s=runs.WAIT_S):
+        trained = base.train_base(plan, out, tell)
+        tasks = f"{plan.task},{evaluation.CAPABILITY_TASK}"
+        if not evaluation.finished(answers / "mini-base", tasks):
+            tell("base: evaluating through lmms-eval")
+            evaluation.evaluate(trained, "mini-base", tasks, answers, _log(out))
+    return trained
+
+
+def _is_finished(plan: Plan, each: Run, journal: Journal, answers: Path) -> bool:
+    return journal.has(each) and evaluation.finished(answers / each.name, plan.task)
+
+
+def _one(
+    plan: Plan, each: Run, trained: Path, out: Path, answers: Path, evaluation_set: Callable[[], EvalSet]
+) -> dict[str, float]:
+    """Train and evaluate one run; CPU seconds of the parts."""
+    times = [cpu_minutes()]
+    data = runs.build_data(plan, each, out, evaluation_set)
+    times.append(cpu_minutes())
+    checkpoint = runs.fine_tune(plan, each, trained, data, out)
+    times.append(cpu_minutes())
+    tasks = f"{plan.task},{evaluation.CAPABILITY_TASK}"
+    if plan.trained:
+        tasks += f",{asked.TASK}"
+    with asked.asked_of(data, each.setting.size, plan.trained):
+        evaluation.evaluate(checkpoint, each.name, tasks, answers, _log(out))
+    times.append(cpu_minutes())
+    parts = ("data_s", "train_s", "evaluate_s")
+    return {
+        name: round(60 * (end - start), 1) for name, start, end in zip(parts, times, times[1:], strict=False)
+    }
+
+
+def _log(out: Path) -> Path:
+    return out / "logs" / f"lmms-eval-{os.getpid()}.log"
 
 
 def commit() -> str:
@@ -86,11 +131,6 @@ def commit() -> str:
 
 def _today() -> str:
     return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-
-
-def _add_spending(out: Path) -> None:
-    """Keep the CPU minutes of every process that worked on the study."""
-    write_json(out / "spending" / f"{os.getpid()}.json", {"cpu_minutes": round(cpu_minutes(), 2)})
 
 
 @contextlib.contextmanager
