@@ -13,6 +13,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.comparisons import pair_views
+from safecot_eval.aggregate.dialogues import dialogue_views
 from safecot_eval.aggregate.evaluators import evaluators, judge_views
 from safecot_eval.aggregate.leaderboard import (
     category_cells,
@@ -162,6 +163,7 @@ def build(paths: Sequence[str], options: Options) -> dict[str, Any]:
         **judge_views(tables),
         "thoughts": thought_views(tables),
         "repeats": repeat_views(tables, of_tasks),
+        "dialogues": dialogue_views(tables),
         "scorecards": _scorecards(tables),
         "labels": [row for table in tables for row in label_counts(table)],
         "samples": samples,

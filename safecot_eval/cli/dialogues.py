@@ -12,9 +12,10 @@ import click
 def command(runs: tuple[str, ...]) -> None:
     """The hazard curve of the dialogue tasks in RUNS, by each judge of harm.
 
-    Per turn: of the dialogues that were safe so far, the share that turns unsafe here, with its 95 % interval.
+    Per turn: of the dialogues that were safe so far, the share that turns unsafe here, with its 95 % interval. With --repeats k each
+    dialogue counts as k conversations of one cluster.
     """
-    from safecot_eval.aggregate.dialogues import hazard_curve
+    from safecot_eval.aggregate.dialogues import hazard_curve, judges_of_harm
     from safecot_eval.aggregate.metrics import run_metrics
     from safecot_eval.aggregate.reading import read_all
     from safecot_eval.benchmarks.registry import has_dialogues
@@ -23,12 +24,7 @@ def command(runs: tuple[str, ...]) -> None:
     from safecot_eval.util.terminal import printable
 
     tables = [table for table in read_all(find_runs(runs)) if has_dialogues(table.task)]
-    judged = [
-        (table, one)
-        for table in tables
-        for one in table.evaluators
-        if one.outcome == "unsafe" and not one.is_list
-    ]
+    judged = [(table, one) for table in tables for one in judges_of_harm(table)]
     if not judged:
         raise SafecotError(
             "No dialogue task with verdicts on harm is here: run `safecot judge` over the runs first."

@@ -13,6 +13,7 @@ import pytest
 
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
+from tests.aggregate.test_dialogues import TASK, talked
 from tests.conftest import make_doc, write_run
 from tests.reports.watched import Watched
 
@@ -258,6 +259,19 @@ def test_a_hostile_corpus_is_inert_and_shown_as_text(browser: Any, tmp_path: Pat
     assert "{{7*7}}" in text
     assert "\u202e" not in text
     assert "\u27e8U+202E\u27e9" in text
+    assert watched.problems == []
+
+
+def test_dialogues_show_at_which_turn_they_turn_unsafe(browser: Any, tmp_path: Path) -> None:
+    talked(tmp_path / "runs", [["ssu", "sss", "s?s"], ["uss", "ssu", "sss"]])
+    target = tmp_path / "page.html"
+    target.write_text(page_html(build([str(tmp_path / "runs")], Options())), encoding="utf-8")
+    watched = Watched(browser, target)
+    shown = watched.show(f"categories&task={TASK}")
+    cells = shown.locator("#dialogues tbody tr").locator("th, td").all_inner_texts()
+    assert cells[:2] == ["toy", "judge j \u00b7 harm"]
+    assert [cell.split()[0] for cell in cells[2:]] == ["16.7", "0.0", "50.0"]
+    assert [cell.split("\n")[-1].strip() for cell in cells[2:]] == ["1 of 6", "0 of 4", "2 of 4"]
     assert watched.problems == []
 
 

@@ -76,4 +76,61 @@ function categories(panel, redraw) {
       ),
     ),
   );
+  dialogues(panel, data.dialogues.filter((d) => d.task === task.value));
+}
+// Of the dialogues that a judge calls safe so far, how many turn unsafe at each turn.
+function dialogues(panel, curves) {
+  if (!curves.length) return;
+  const turns = [...new Set(curves.flatMap((d) => d.turns.map((t) => t.name)))];
+  panel.append(
+    h("h3", null, "When dialogues turn unsafe"),
+    h(
+      "p",
+      null,
+      "The hazard of each turn: of the dialogues that the judge called safe up to it, the share in which it is the first unsafe answer. A dialogue leaves at a turn on which the judge says nothing.",
+      curves.some((d) => d.k > 1) ? " With repeats, each dialogue counts as often as it was talked through." : "",
+    ),
+    scrollTable(
+      "Dialogues",
+      h(
+        "table",
+        { id: "dialogues" },
+        h("caption", null, `${taskTitle(curves[0].task)}: per cent [95 % interval], first unsafe of those at risk`),
+        h(
+          "thead",
+          null,
+          h(
+            "tr",
+            null,
+            h("th", { scope: "col", class: "first left" }, "Model"),
+            h("th", { scope: "col", class: "left" }, "Judge"),
+            turns.map((name) => h("th", { scope: "col" }, name)),
+          ),
+        ),
+        h(
+          "tbody",
+          null,
+          curves.map((d) =>
+            h(
+              "tr",
+              null,
+              h("th", { scope: "row" }, d.model),
+              h("td", { class: "left" }, evaluatorName(d.evaluator) + rubricName(d.evaluator)),
+              turns.map((name) => {
+                const t = d.turns.find((one) => one.name === name);
+                if (!t) return h("td", null, "\u2014");
+                return h(
+                  "td",
+                  null,
+                  percent(t.hazard),
+                  t.hazard === null ? null : h("small", null, `${percent(t.low, 0)}\u2013${percent(t.high, 0)}`),
+                  h("small", null, `${t.events} of ${t.at_risk}`),
+                );
+              }),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
