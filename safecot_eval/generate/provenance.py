@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safecot_eval import __version__
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.files import sha256, write_json
 from safecot_eval.util.secrets import secret_free
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PACKAGES = (
-    "safecot-eval",
     "lmms-eval",
     "torch",
     "transformers",
@@ -63,7 +63,9 @@ def describe(
         "schema": SCHEMA,
         "command": ["safecot", *secret_free(argv)],
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        # Ours as the code says it: an editable install keeps the version that it was installed with.
+        "packages": {"safecot-eval": __version__}
+        | {name: found for name in PACKAGES if (found := _version(name))},
         "git": git_state(Path(__file__).parent),
         "model_identity": session.identity,
         "files": {

@@ -101,7 +101,7 @@ def rescore(
         jobs[run.folder, run.timestamp].append(run)
     root = _common([folder for folder, _ in jobs])
     for (folder, timestamp), runs in jobs.items():
-        target = output / (folder.relative_to(root) if folder != root else folder.name)
+        target = output / folder.resolve().relative_to(root)
         _job(runs, timestamp, target, done, refusal_list, markers)
     return done
 

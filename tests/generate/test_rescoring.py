@@ -111,6 +111,18 @@ def test_another_list(old: Path, tmp_path: Path) -> None:
     assert {record["refusal"]["list"].split("@")[0] for record in run.samples()} == {"gcg29"}
 
 
+def test_folders_may_be_named_from_where_one_stands(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_0_1_0(write_run(old / "deeper" / "other", docs(), model="other"))
+    monkeypatch.chdir(old / "toy")
+    for given, names in (("..", ["deeper/other", "toy"]), (".", ["toy"])):
+        output = Path("../../new") / given.replace(".", "x")
+        assert rescore([given], output).runs == len(names)
+        folders = sorted(str(run.folder.relative_to(output)) for run in find_runs([output]))
+        assert folders == names
+
+
 def test_bad_input(old: Path, tmp_path: Path) -> None:
     with pytest.raises(SafecotError, match="name a folder outside"):
         rescore([old], old / "inside")
