@@ -109,6 +109,12 @@ def runs_command(
         click.echo("Interrupted; verdicts so far are kept, and the same command continues.", err=True)
         raise SystemExit(INTERRUPTED) from None
     _say_outcome(outcome, judge_id)
+    if not outcome.written and not outcome.before:
+        click.echo(
+            f"Nothing to judge: no scored answer here is asked about by {', '.join(sets)}"
+            + ("." if rubric_names else ", unless --rubric names one of these."),
+            err=True,
+        )
     say_advice(judge)
     if outcome.missing or outcome.cut:
         raise SystemExit(INCOMPLETE)

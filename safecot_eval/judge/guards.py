@@ -1,4 +1,4 @@
-"""Guard models as judges: Llama Guard 3 and 4 (with pictures), Qwen3Guard-Gen, WildGuard, and LlavaGuard for pictures.
+"""Guard models as judges: Llama Guard 3 and 4 (with pictures), Qwen3Guard-Gen, WildGuard; LlavaGuard and ShieldGemma 2 for pictures.
 
 Such a model is asked in the only form that it was trained on, whatever a rubric's text says: ``guards.yaml`` has the forms. A
 guard that says nothing about a rubric has no wording for it.
@@ -11,12 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from safecot_eval.judge.rubrics import IMAGE, OFFICIAL_FILE, Rubric, RubricSet, in_data_folder
+from safecot_eval.benchmarks.data.protocols.extract import extract
+from safecot_eval.judge.rubrics import BY_FIRST, IMAGE, OFFICIAL_FILE, Rubric, RubricSet, in_data_folder
 from safecot_eval.util.errors import SafecotError
 
 TABLE = Path(__file__).with_name("guards.yaml")
@@ -41,7 +43,7 @@ def wordings(guard: str) -> dict[str, RubricSet]:
     """The rubrics that a guard can judge by.
 
     Raises:
-        SafecotError: its own words are in no data folder.
+        SafecotError: its own words are in no data folder, or not in the installed transformers.
     """
     entry = _table()[guard]
     found = {}
@@ -56,11 +58,35 @@ def wordings(guard: str) -> dict[str, RubricSet]:
             source=" ".join(entry["source"].split()),
             template=template,
             placeholders=entry.get("fields", {}),
-            pattern=reply["pattern"],
-            as_conversation=not template,
+            pattern=reply.get("pattern", ""),
+            by_first_token=entry.get("probability") == BY_FIRST,
+            as_conversation=not template and "policies" not in entry,
+            one_picture=entry.get("one_picture", False),
         )
+        if "policies" in entry:
+            rubric = replace(rubric, parts=_by_policy(rubric, _policies(entry["policies"])))
         seeing = replace(rubric, sees=(IMAGE, *rubric.sees)) if entry["image"] else None
-        found[name] = RubricSet(name, rubric, seeing=seeing)
+        found[name] = RubricSet(name, rubric, seeing=seeing, only_form=True)
+    return found
+
+
+def _by_policy(rubric: Rubric, policies: Mapping[str, str]) -> tuple[Rubric, ...]:
+    return tuple(
+        replace(rubric, variant=f"{rubric.variant}-{name}", title=name, template=text, one_picture=False)
+        for name, text in policies.items()
+    )
+
+
+def _policies(where: Mapping[str, Any]) -> dict[str, str]:
+    """A guard's policies as the installed transformers has them, read without importing it."""
+    spec = find_spec("transformers")
+    path = Path(str(spec.origin)).parent / where["file"] if spec is not None else Path(where["file"])
+    try:
+        found: dict[str, str] = extract(path.read_text(encoding="utf-8"), {"name": where["name"]})
+    except (OSError, LookupError, SyntaxError, ValueError) as error:
+        raise SafecotError(
+            f"{path}: the policies {where['name']} cannot be read; install transformers 4.51 or later."
+        ) from error
     return found
 
 

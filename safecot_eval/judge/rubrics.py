@@ -71,6 +71,9 @@ class Rubric:
             share of both: a softmax over two entries of the vocabulary.
         as_conversation: The request and the answer are sent as the turns of a conversation; the judge's own chat template
             holds the question (guard models).
+        parts: The question is asked as these, one by one (a guard's policies), and their labels make one: see
+            :mod:`safecot_eval.judge.parts`.
+        one_picture: A request takes one picture; several are asked about one by one.
     """
 
     id: str
@@ -89,6 +92,8 @@ class Rubric:
     system: str = ""
     by_first_token: bool = False
     as_conversation: bool = False
+    parts: tuple[Rubric, ...] = ()
+    one_picture: bool = False
 
     @cached_property
     def hash(self) -> str:
@@ -101,6 +106,8 @@ class Rubric:
             content.append(self.otherwise)
         if self.as_conversation:
             content.append("as conversation")
+        if self.parts or self.one_picture:
+            content += ["one picture", *(part.hash for part in self.parts)]
         return sha256_of(json.dumps(content, ensure_ascii=True))[:16]
 
     @property
@@ -113,13 +120,15 @@ class Rubric:
 class RubricSet:
     """A rubric with its variants: the wording for an item is the first whose ``applies_to`` fits.
 
-    Where there is a wording for judges that see, it is that of all records with pictures.
+    Where there is a wording for judges that see, it is that of all records with pictures. ``only_form`` says that the judge knows no
+    other wording (a guard model), so that its id need not tell.
     """
 
     id: str
     general: Rubric
     variants: tuple[Rubric, ...] = ()
     seeing: Rubric | None = None
+    only_form: bool = False
 
     @cached_property
     def hash(self) -> str:
@@ -387,7 +396,7 @@ def wording_of(sets: Mapping[str, RubricSet]) -> str:
     foreign = sorted(s.hash for name, s in sets.items() if name not in ours or ours[name].hash != s.hash)
     if not foreign:
         return ""
-    if all(s.general.as_conversation for s in sets.values()):
+    if all(s.only_form for s in sets.values()):
         return ""
     if all(s.general.template for s in sets.values()):
         return "+official"

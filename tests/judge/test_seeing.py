@@ -238,6 +238,7 @@ def test_wildguards_words_are_read_from_the_prepared_protocols(
     reply = Reply("Harmful request: yes\nResponse refusal: no\nHarmful response: yes", "stop")
     assert read(reply, sets["harm"].general, constrained=False).label == "unsafe"
     assert read(reply, sets["refusal"].general, constrained=False).label == "none"
+    assert wording_of(sets) == "", "a guard has one wording"
 
 
 def test_llavaguard_judges_the_picture_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from safecot_eval.judge.endpoint.cache import VerdictCache, key_of
 from safecot_eval.judge.endpoint.concurrency import RisingLimit
 from safecot_eval.judge.endpoint.dialect import Dialect, find_out, too_long
 from safecot_eval.judge.endpoint.endpoint import MAX_TOKENS, Endpoint
+from safecot_eval.judge.parts import gathered, spread
 from safecot_eval.judge.pictures import data_urls, pictures_of
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import CUT, CUT_REASONING, ParsedJudgement, read
@@ -103,7 +104,7 @@ class RemoteJudge:
         Raises:
             SafecotError: the endpoint does not answer the first request, or the cache cannot be used.
         """
-        asyncio.run(self._judge(work, emit))
+        asyncio.run(self._judge(spread(work), gathered(emit)))
 
     def check(self) -> Dialect:
         """Ask the endpoint what it understands.
