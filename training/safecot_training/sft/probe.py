@@ -155,7 +155,7 @@ def readings(answers: Sequence[tuple[Mapping[str, Any], Output]]) -> dict[str, l
     parts = [reasoning.split(output.text) for _, output in answers]
     statuses = [
         response_status(
-            output.text, part.answer, truncated=output.finish == LENGTH, unfinished=not part.closed
+            output.text, part.answer, truncated=output.finish_reason == LENGTH, unfinished=not part.closed
         )
         for (_, output), part in zip(answers, parts, strict=True)
     ]
