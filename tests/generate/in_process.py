@@ -10,6 +10,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from safecot_eval.records.run import find_runs
+from tests.generate.fault_server import FaultServer
 
 
 def safecot_run(*arguments: str | Path) -> Result:
@@ -22,6 +23,20 @@ def safecot_run(*arguments: str | Path) -> Result:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def asked_twice(output: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Run against a stand-in endpoint, and again: all that was sent, which is nothing the second time."""
+    with FaultServer() as server:
+        model = f"model=served,base_url={server.url},api_key=sk-test,num_concurrent=4"
+        command = ("--model", "safecot_openai", "--model_args", model, "--output_path", output, *arguments)
+        sent = []
+        for _ in range(2):
+            done = safecot_run(*command)
+            assert done.exit_code == 0, done.output
+            sent.append(len(server.bodies))
+        assert sent[0] == sent[1], "every answer came from the journal"
+        return list(server.bodies)
 
 
 def records_of(folder: Path) -> dict[str, dict[str, Any]]:

@@ -20,8 +20,7 @@ from safecot_eval.generate.task import doc_to_messages
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Expectation
 from tests.conftest import make_doc, write_run
-from tests.generate.fault_server import FaultServer
-from tests.generate.in_process import safecot_run
+from tests.generate.in_process import asked_twice, safecot_run
 
 TASK = "safecot_mini_dialogues"
 
@@ -148,18 +147,8 @@ def test_forty_dialogues_of_our_own() -> None:
 @pytest.mark.slow
 @pytest.mark.xdist_group("lmms_eval_in_process")
 def test_through_lmms_eval_to_the_curve_and_again_from_the_journal(tmp_path: Path) -> None:
-    with FaultServer() as server:
-        arguments = f"model=served,base_url={server.url},api_key=sk-test,num_concurrent=4"
-        command = (
-            *("--model", "safecot_openai", "--model_args", arguments, "--tasks", TASK),
-            *("--limit", "12", "--output_path", tmp_path),
-        )
-        done = safecot_run(*command)
-        assert done.exit_code == 0, done.output
-        bodies = list(server.bodies)
-        again = safecot_run(*command)
-        assert again.exit_code == 0, again.output
-        assert len(server.bodies) == len(bodies) == 12, "every turn came from the journal"
+    bodies = asked_twice(tmp_path, "--tasks", TASK, "--limit", "12")
+    assert len(bodies) == 12
     roles = sorted("".join(message["role"][0] for message in body["messages"]) for body in bodies)
     assert roles == ["u"] * 4 + ["uau"] * 4 + ["uauau"] * 4
     for body in bodies:

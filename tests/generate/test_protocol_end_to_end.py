@@ -9,26 +9,18 @@ import pytest
 from safecot_eval.benchmarks import catalogue
 from safecot_eval.generate import presets
 from safecot_eval.records.run import find_runs
-from tests.generate.fault_server import FaultServer
-from tests.generate.in_process import safecot_run
+from tests.generate.in_process import asked_twice
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lmms_eval_in_process")]
 
 
 def test_an_endpoint_gets_the_recorded_prompt_and_decoding(tmp_path: Path) -> None:
-    with FaultServer() as server:
-        arguments = f"model=served,base_url={server.url},api_key=sk-test,num_concurrent=4"
-        command = (
-            *("--model", "safecot_openai", "--model_args", arguments, "--tasks", "safecot_mini_tiny"),
-            *("--limit", "6", "--output_path", tmp_path, "--preset", "safecot_plain"),
-            *("--decoding", "safecot", "--repeats", "2", "--seed", "7"),
-        )
-        done = safecot_run(*command)
-        assert done.exit_code == 0, done.output
-        bodies = list(server.bodies)
-        again = safecot_run(*command)
-        assert again.exit_code == 0, again.output
-        assert len(server.bodies) == len(bodies) == 12, "all answers of both repeats came from their journals"
+    bodies = asked_twice(
+        tmp_path,
+        *("--tasks", "safecot_mini_tiny", "--limit", "6", "--preset", "safecot_plain"),
+        *("--decoding", "safecot", "--repeats", "2", "--seed", "7"),
+    )
+    assert len(bodies) == 12
     wording = presets.load("safecot_plain").texts["prompt"]
     prompts = {item.item_id: item.prompt for item in catalogue.items_of("safecot_mini_tiny")[:6]}
     asked = []
