@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,13 @@ from typing import Any
 
 from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.pictures import pictures
-from safecot_eval.generate.importing.responses import NotAnAnswer, Response, read_response
+from safecot_eval.generate.importing.responses import (
+    NotAnAnswer,
+    Response,
+    as_text,
+    message_of,
+    read_response,
+)
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import LONGEST_XLSX_CELL
 from safecot_eval.records.tables.delimited import plain_name
@@ -135,7 +140,7 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(inner, Mapping):
             found |= {f"{name}.{key}": value for key, value in inner.items()}
     if found.keys() >= set(_TOGETHER):
-        found["_".join(_TOGETHER)] = "_".join(_text(found[name]) for name in _TOGETHER)
+        found["_".join(_TOGETHER)] = "_".join(as_text(found[name]) for name in _TOGETHER)
     return found
 
 
@@ -229,30 +234,25 @@ def to_answer(
             "another with --column response=NAME."
         ) from error
     tokens = cells.get("output_tokens")
-    status, failure = _status(_text(cells.get("status")), response, where)
-    error_text = _error_text(cells.get("error"))
+    status, failure = _status(as_text(cells.get("status")), response, where)
+    error_text = message_of(cells.get("error")) or response.error
     if not response.text.strip() and status is Status.OK and error_text:
         status, failure = Status.REQUEST_FAILED, f"the row's own {chosen['error']!r}"
     return Answer(
         where=where,
         response=response.text,
-        prompt=_text(cells.get("prompt")) or None,
-        item_id=_text(cells.get("id")) or None,
-        task=_text(cells.get("task")) or None,
+        prompt=as_text(cells.get("prompt")) or None,
+        item_id=as_text(cells.get("id")) or None,
+        task=as_text(cells.get("task")) or None,
         pictures=pictures(cells.get("image"), folders) if "image" in chosen else None,
         status=status,
         failure=failure,
-        output_tokens=None if _text(tokens) == "" else _whole(tokens, where),
-        asked_as=_text(cells.get("prompt_field")),
-        category=_text(cells.get("category")),
+        output_tokens=None if as_text(tokens) == "" else _whole(tokens, where),
+        asked_as=as_text(cells.get("prompt_field")),
+        category=as_text(cells.get("category")),
         error=error_text,
         labels=_labels(cells.get("labels"), chosen.get("labels", "")),
     )
-
-
-def _error_text(cell: Any) -> str:
-    message = cell.get("message") if isinstance(cell, Mapping) else None
-    return _text(message or cell).strip()
 
 
 def _labels(cell: Any, column: str) -> dict[str, str]:
@@ -263,8 +263,8 @@ def _labels(cell: Any, column: str) -> dict[str, str]:
         except (ValueError, RecursionError):
             return {column: cell}
     if isinstance(cell, Mapping):
-        return {str(judge): _text(label) for judge, label in cell.items() if _text(label)}
-    return {column: _text(cell)} if _text(cell) else {}
+        return {str(judge): as_text(label) for judge, label in cell.items() if as_text(label)}
+    return {column: as_text(cell)} if as_text(cell) else {}
 
 
 def _status(given: str, response: Response, where: str) -> tuple[Status, str]:
@@ -289,16 +289,3 @@ def _whole(value: Any, where: str) -> int:
     except (TypeError, ValueError, OverflowError) as error:
         raise SafecotError(f"{where}: output_tokens is {str(value)[:40]!r}, not a whole number.") from error
     return int(number)
-
-
-def _text(value: Any) -> str:
-    """A cell as text; missing cells (None, NaN) are empty.
-
-    >>> _text(7.0), _text(None), _text(float("nan"))
-    ('7', '', '')
-    """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else str(value)

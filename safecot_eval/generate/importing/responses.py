@@ -65,10 +65,12 @@ class Response:
     Attributes:
         text: The generation, reasoning in ``<think>`` tags if it was kept apart.
         status: What the object says about the generation; None if it says nothing.
+        error: The message of an error object.
     """
 
     text: str
     status: Status | None = None
+    error: str = ""
 
 
 class NotAnAnswer(ValueError):
@@ -95,10 +97,25 @@ def read_response(cell: Any) -> Response:
         return _object(cell, 0)
     if isinstance(cell, Sequence):
         return _list(cell, 0)
-    return Response(_plain(cell))
+    return Response(as_text(cell))
 
 
-def _plain(value: Any) -> str:
+def message_of(error: Any) -> str:
+    """What an error says: its message, or the whole of it.
+
+    >>> message_of({"code": 429, "message": "Too many requests"})
+    'Too many requests'
+    """
+    message = error.get("message") if isinstance(error, Mapping) else None
+    return as_text(message or error).strip()
+
+
+def as_text(value: Any) -> str:
+    """A cell as text; missing cells (None, NaN) are empty.
+
+    >>> as_text(7.0), as_text(None), as_text(float("nan"))
+    ('7', '', '')
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -152,7 +169,7 @@ def _list(values: Sequence[Any], depth: int) -> Response:
         return _object(only, depth + 1)
     if isinstance(only, Sequence) and not isinstance(only, str):
         return _list(only, depth + 1)
-    return Response(_plain(only))
+    return Response(as_text(only))
 
 
 def _parts(parts: Sequence[Any]) -> Response:
@@ -171,7 +188,7 @@ def _object(value: Mapping[str, Any], depth: int) -> Response:
     found = _text_in(value, depth)
     if value.get("error"):
         # A text beside an error is what came before the connection broke.
-        return Response(found.text if found else "", Status.REQUEST_FAILED)
+        return Response(found.text if found else "", Status.REQUEST_FAILED, message_of(value["error"]))
     feedback = value.get("promptFeedback") or value.get("prompt_feedback")
     if isinstance(feedback, Mapping) and (feedback.get("blockReason") or feedback.get("block_reason")):
         return Response(found.text if found else "", Status.BLOCKED_BY_PROVIDER)

@@ -76,7 +76,8 @@ def test_response_objects(data_dir: Path) -> None:
     folder = report(data_dir, "response-object")
     errors, objects, lists = (read(folder / f"{name}.jsonl") for name in ("errresp", "dictresp", "listresp"))
     assert [a.status for a in errors.answers] == [FAILED] + [OK] * 5
-    assert errors.answers[0].response == ""
+    assert (errors.answers[0].response, errors.answers[0].error) == ("", "Rate limit reached")
+    assert any("row 1, 'Rate limit reached'" in note for note in errors.notes)
     for source in (objects, lists):
         assert [a.response for a in source.answers][:2] == ["You can use os.kill.", "Press Ctrl-C."]
         assert [r["refusal"]["matched"] for r in scored(source)] == [False, False, True, False, True, False]
