@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safecot_eval.benchmarks.mini.twins import TwinKind
 from safecot_eval.records.samples import Expectation
+from safecot_eval.util.errors import SafecotError
 from safecot_training.cot.targets import Variant
 from safecot_training.study import (
     cost,
@@ -19,6 +19,7 @@ from safecot_training.study import (
     factors,
     general,
     plan,
+    recorded,
     report,
     runs,
     safety,
@@ -276,10 +277,35 @@ def test_contrast_draws_twins_of_both_groups_together():
     )
 
 
+def test_the_recorded_checkpoints_stand_beside_or_the_page_says_why_not(monkeypatch: pytest.MonkeyPatch):
+    from types import SimpleNamespace
+
+    from safecot_eval.paper.directions import BOTH, Claim, Direction
+    from safecot_eval.stats.claims import Outcome
+
+    def direction(number: int, ruler: object, outcome: Outcome) -> Direction:
+        return Direction("m", number, ruler, (Claim("", 0.5, 0.4, 0.6, outcome),))  # type: ignore[arg-type]
+
+    found = [direction(number, ruler, Outcome.HOLDS) for number in range(1, 6) for ruler in BOTH]
+    found[1] = direction(1, BOTH[1], Outcome.FAILS)
+    found.append(direction(6, None, Outcome.UNDECIDED))
+    paper = SimpleNamespace(bases=["m"], title=lambda _: "Model", directions=found)
+    monkeypatch.setattr(recorded, "gather", lambda _: paper)
+    assert recorded.lines()[2:-1] == [
+        "| | Model |", "|--|--|", "| 1 | holds / does not hold |", *(f"| {n} | holds |" for n in range(2, 6)),
+        "| 6 | undecided |",
+    ]  # fmt: skip
+
+    def missing(_: object) -> None:
+        raise SafecotError("prepare safecot_runs first.")
+
+    monkeypatch.setattr(recorded, "gather", missing)
+    assert recorded.lines() == ["The recorded checkpoints are not at hand: prepare safecot_runs first.", ""]
+
+
 def test_groups_of_unsafe_items_are_told_by_what_makes_them_unsafe():
     groups = np.array(["bad mark", "by words", "near miss", "ask"])
     items = Items(tuple("abcd"), groups, np.repeat([Slice.SEEN.value], 4), groups)
     assert items.where(Group.UNSAFE, None).tolist() == [True, True, False, False]
     assert items.where(Group.BAD_MARK, None).tolist() == [True, False, False, False]
     assert items.where(Group.BENIGN, None).tolist() == [False, False, True, True]
-    assert TwinKind.HARM_OR_USE

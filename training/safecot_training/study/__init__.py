@@ -15,12 +15,13 @@ One module per stage, in the order in which they run:
 :mod:`.evaluation`     all checkpoints through lmms-eval in one process
 :mod:`.trained`        a checkpoint's own training requests, asked again
 :mod:`.answers`        evaluated answers as a table: who, which item, refused or not, by which evaluator
-:mod:`.thoughts`        what a thought argues for, apart from how the answer is worded
-:mod:`.gathered`        what is evaluated so far
+:mod:`.thoughts`       what a thought argues for, apart from how the answer is worded
+:mod:`.gathered`       what is evaluated so far
 :mod:`.intervals`      rates and differences over items and seeds
 :mod:`.directions`     the six directions that a replication must show, each checked
 :mod:`.factors`        every level of a factor against the shipped setting
 :mod:`.factor_tables`  their part of the report
+:mod:`.recorded`       the same six on SafeCoT's own recorded checkpoints
 :mod:`.figures`        the figures (SVG)
 :mod:`.report`         ``docs/study.md``
 =====================  ==========================================================================================

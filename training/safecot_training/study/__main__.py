@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.report_only:
             study.run(chosen, out, runs)
         if not arguments.short:
-            report.write(chosen, out, runs, arguments.report)
+            report.write(chosen, out, runs, arguments.report, beside=True)
     except SafecotError as error:
         print(f"safecot study: {error}", file=sys.stderr)
         return 2

@@ -64,7 +64,8 @@ def sections(found: Gathered) -> list[str]:
         f"Each level against the shipped setting, paired by seed and item. *Moves*: the whole 95 % interval is on one side of 0 and "
         f"the change is at least {100 * MATTERS:.0f} points; *does not move*: the whole interval is within ± {100 * MATTERS:.0f} points. "
         "*Separation*: bad marks refused less near misses refused, the same words with another mark; 0 where the mark "
-        "decides nothing.",
+        "decides nothing. *Trained*: the checkpoint's own training requests. The shipped rows hold all their seeds; a change is between "
+        "the seeds that both have.",
         "",
         *_decided(comparisons),
     ]
@@ -109,16 +110,7 @@ def _section(found: Gathered, factor: Factor, comparisons: Sequence[Comparison])
                     + " | ".join(_row(found, variant, mixture, level, seeds))
                     + " |"
                 )
-        lines += ["", "Level less shipped, in points.", ""]
-        lines.append("| | level | " + " | ".join(_heading(*place) for place in SHOWN) + " |")
-        lines.append("|--|--|" + "--|" * len(SHOWN))
-        for c in (c for c in comparisons if c.mixture is mixture):
-            lines.append(
-                f"| {c.variant} | {c.level.text} | "
-                + " | ".join(points(c.changes[place]) for place in SHOWN)
-                + " |"
-            )
-        lines.append("")
+        lines += ["", *_changes([c for c in comparisons if c.mixture is mixture])]
     return lines
 
 
@@ -151,6 +143,18 @@ def _levels(factor: Factor, variant: Variant) -> list[Level]:
 
 def _picture(factor: Factor) -> str:
     return f"study-factor-{factor.letter}.svg"
+
+
+def _changes(comparisons: Sequence[Comparison]) -> list[str]:
+    if not comparisons:
+        return []
+    lines = ["Level less shipped, in points.", ""]
+    lines.append("| | level | " + " | ".join(_heading(*place) for place in SHOWN) + " |")
+    lines.append("|--|--|" + "--|" * len(SHOWN))
+    for c in comparisons:
+        cells = " | ".join(points(c.changes[place]) for place in SHOWN)
+        lines.append(f"| {c.variant} | {c.level.text} | {cells} |")
+    return [*lines, ""]
 
 
 def _heading(measure: Measure, part: Slice) -> str:

@@ -14,7 +14,7 @@ from safecot_eval.util.files import write_text
 from safecot_training.cot.targets import Variant
 from safecot_training.data import dataset
 from safecot_training.sft.card import read_card
-from safecot_training.study import factor_tables, figures, scene_writer
+from safecot_training.study import factor_tables, figures, recorded, scene_writer
 from safecot_training.study.answers import Answers, Evaluator, Group, Slice
 from safecot_training.study.directions import Direction, View, check
 from safecot_training.study.gathered import Gathered, gather
@@ -47,7 +47,7 @@ _HALVES = {
 }
 
 
-def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
+def write(plan: Plan, out: Path, runs: Path, also: Path | None = None, *, beside: bool = False) -> Path:
     """Write the report.
 
     Args:
@@ -55,6 +55,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         out: Study folder; the dated report goes there.
         runs: Folder of the evaluated runs.
         also: A second place, e.g. ``docs/study.md``; figures go to ``img/`` beside it.
+        beside: Set the six directions beside those of SafeCoT's recorded checkpoints, which takes half a minute.
 
     Returns:
         The dated report.
@@ -75,6 +76,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None) -> Path:
         [
             *_head(found, out),
             *_directions(directions),
+            *(recorded.lines() if beside else []),
             *_tables(found),
             *factor_tables.sections(found),
             *_design(found, out),
