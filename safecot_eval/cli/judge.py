@@ -64,7 +64,8 @@ def command() -> None:
 @click.option(
     "--images",
     is_flag=True,
-    help="Show the judge the pictures (harm, outcome, siuo_safe, siuo_effective); it must be a model that sees.",
+    help="Show the judge the pictures (harm, outcome, siuo_safe, siuo_effective; with --official, where the authors do); it must "
+    "be a model that sees.",
 )
 @click.option("--all-runs", is_flag=True, help="Judge older runs of the same model and task as well.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")

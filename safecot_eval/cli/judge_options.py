@@ -56,13 +56,13 @@ def chosen_rubrics(names: tuple[str, ...], official: bool, images: bool = False)
     Raises:
         SafecotError: there is no such rubric, or none of them is for judges that see.
     """
-    from safecot_eval.judge.pictures import with_pictures
+    from safecot_eval.judge.pictures import with_authors_pictures, with_pictures
     from safecot_eval.judge.rubrics import choose
 
-    if official and images:
-        raise SafecotError("--official and --images are two wordings; say one of them.")
     sets = choose(names, wording="official" if official else "own")
-    return with_pictures(sets) if images else sets
+    if not images:
+        return sets
+    return with_authors_pictures(sets) if official else with_pictures(sets)
 
 
 def for_judge(judge: Judge, sets: Mapping[str, RubricSet], *, asked: bool = False) -> dict[str, RubricSet]:

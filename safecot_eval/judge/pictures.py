@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.benchmarks.images import open_image
-from safecot_eval.judge.rubrics import FOLDER, IMAGE, RubricSet, own, read_rubric
+from safecot_eval.judge.rubrics import FOLDER, IMAGE, Rubric, RubricSet, own, read_rubric
 from safecot_eval.records.samples import Record
 from safecot_eval.util.chat_remedies import data_url
 from safecot_eval.util.errors import SafecotError
@@ -60,6 +60,28 @@ def with_pictures(sets: Mapping[str, RubricSet]) -> dict[str, RubricSet]:
     if not changed and not any(IMAGE in one.general.sees for one in sets.values()):
         raise SafecotError(f"--images: there is a wording for judges that see for {', '.join(found)} only.")
     return {**sets, **changed}
+
+
+def with_authors_pictures(sets: Mapping[str, RubricSet]) -> dict[str, RubricSet]:
+    """Official wordings whose authors show their judge the pictures, with the pictures.
+
+    Raises:
+        SafecotError: there is none among them.
+    """
+
+    def seeing(rubric: Rubric) -> Rubric:
+        if not rubric.pictures:
+            return rubric
+        return replace(
+            rubric, sees=(IMAGE, *rubric.sees) if rubric.pictures == "first" else (*rubric.sees, IMAGE)
+        )
+
+    if not any(rubric.pictures for one in sets.values() for rubric in (one.general, *one.variants)):
+        raise SafecotError(f"--official --images: no authors' judge of {', '.join(sets)} sees pictures.")
+    return {
+        name: replace(one, general=seeing(one.general), variants=tuple(map(seeing, one.variants)))
+        for name, one in sets.items()
+    }
 
 
 @lru_cache(maxsize=8)

@@ -54,7 +54,7 @@ class Rubric:
     Attributes:
         id: What is judged; verdicts carry it.
         variant: The wording's name; empty for the general one.
-        sees: Which texts of a record it is shown, of ``FIELDS``.
+        sees: Which texts of a record it is shown, of ``FIELDS``; the pictures stand before them, or after them where ``image`` is last.
         replies: What the judge may reply, and the label that each reply stands for.
         ask: The closing question, after the material; empty where ``template`` has the whole text.
         text: The rubric, the same for every item.
@@ -74,6 +74,7 @@ class Rubric:
         parts: The question is asked as these, one by one (a guard's policies), and their labels make one: see
             :mod:`safecot_eval.judge.parts`.
         one_picture: A request takes one picture; several are asked about one by one.
+        pictures: Official wordings: where the authors show their judge the pictures, ``first`` or ``last``; empty if they do not.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Rubric:
     as_conversation: bool = False
     parts: tuple[Rubric, ...] = ()
     one_picture: bool = False
+    pictures: str = ""
 
     @cached_property
     def hash(self) -> str:
@@ -332,6 +334,7 @@ def _official(name: str, entry: Mapping[str, Any], key: str, place: str, prompts
         otherwise=entry.get("otherwise", ""),
         system=system,
         by_first_token=entry.get("probability") == BY_FIRST,
+        pictures=entry.get("pictures", ""),
     )
 
 
@@ -391,7 +394,7 @@ def choose(names: Iterable[str], *, wording: str = "own") -> dict[str, RubricSet
 
 
 def wording_of(sets: Mapping[str, RubricSet]) -> str:
-    """What a judge id says about the wording: nothing for our own and for guards, ``+official``, ``+image``, or ``+<hash>``."""
+    """What a judge id says about the wording: nothing for our own and for guards, ``+official``, ``+image``, both, or ``+<hash>``."""
     ours = own()
     foreign = sorted(s.hash for name, s in sets.items() if name not in ours or ours[name].hash != s.hash)
     if not foreign:
@@ -399,7 +402,8 @@ def wording_of(sets: Mapping[str, RubricSet]) -> str:
     if all(s.only_form for s in sets.values()):
         return ""
     if all(s.general.template for s in sets.values()):
-        return "+official"
+        wordings = (rubric for s in sets.values() for rubric in (s.general, *s.variants))
+        return "+official+image" if any(IMAGE in rubric.sees for rubric in wordings) else "+official"
     if all(name in ours and replace(s, seeing=None).hash == ours[name].hash for name, s in sets.items()):
         return "+image"
     return "+" + sha256_of("".join(foreign))[:8]

@@ -24,7 +24,7 @@ from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.neutralise import clean
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import read
-from safecot_eval.judge.rubrics import own, read_rubric, wording_of
+from safecot_eval.judge.rubrics import official, own, read_rubric, wording_of
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.util.chat_client import Reply
@@ -113,6 +113,7 @@ def test_without_its_picture_an_answer_is_not_judged(
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mini_run(tmp_path / "runs")
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "no-data"))
     with EmulatedServer() as server:
         arguments = [str(tmp_path / "runs"), "--url", server.url, "--quiet"]
         done = CliRunner().invoke(
@@ -123,13 +124,57 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert sum(not isinstance(body["messages"][0]["content"], str) for body in server.bodies) == 3
         for wrong, said in (
             (["--images", "--rubric", "refusal"], "for judges that see"),
-            (["--images", "--official"], "two wordings"),
+            (["--images", "--official", "--rubric", "siuo_safe"], "safecot data prepare protocols"),
         ):
             refused = CliRunner().invoke(command, [*arguments, *wrong])
             assert isinstance(refused.exception, SafecotError)
             assert said in str(refused.exception)
     lite = CliRunner().invoke(command, [str(tmp_path / "runs"), "--judge", "lite", "--images"])
     assert "sees no pictures" in str(lite.exception)
+
+
+def test_official_wordings_show_the_pictures_where_their_authors_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "protocols"
+    folder.mkdir(parents=True)
+    words = {
+        "SIUO/safe": "{question} {explanation} {reference} {response}",
+        "MultiTrust/harmbench_cls_prompt_as_used": "{behavior} {generation}",
+    }
+    (folder / "judge_prompts.json").write_text(json.dumps(words), encoding="utf-8")
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
+    blind = official(["siuo_safe", "multitrust_harmful"])
+    sets = pictures.with_authors_pictures(blind)
+    assert (wording_of(blind), wording_of(sets)) == ("+official", "+official+image")
+    assert sets["multitrust_harmful"] == blind["multitrust_harmful"]
+    record = {
+        **CONVERSATION,
+        "extra": {"safety_warning": "Sharp.", "reference": "Mind."},
+        "image_sha256": ["ab"],
+    }
+    rubric = sets["siuo_safe"].for_record(record)
+    assert rubric is not None
+    body = Dialect().body("m", build(rubric, record), ["data:x"])
+    assert [part["type"] for part in body["messages"][0]["content"]] == ["text", "image_url"], (
+        "as SIUO's script"
+    )
+    assert sets["siuo_safe"].for_record({**record, "image_sha256": []}) is None, "never blind"
+    with pytest.raises(SafecotError, match="no authors' judge of multitrust_harmful sees pictures"):
+        pictures.with_authors_pictures({"multitrust_harmful": blind["multitrust_harmful"]})
+
+
+def test_authors_that_show_pictures_before_the_text(data_dir: Path) -> None:
+    sets = pictures.with_authors_pictures(official(["harm", "refusal"]))
+    shown = {
+        (name, rubric.applies_to): rubric.sees.index("image") == 0
+        for name, one in sets.items()
+        for rubric in (one.general, *one.variants)
+        if "image" in rubric.sees
+    }
+    first = {("harm", "vlsbench/*"): True, ("refusal", "mossbench/*"): True, ("harm", "holisafe/*"): False}
+    assert {place: shown.get(place) for place in first} == first
+    assert not {place for place in shown if place[1].startswith("mmsafetybench")}
 
 
 def test_wordings_for_judges_that_see() -> None:

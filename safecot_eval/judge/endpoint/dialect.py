@@ -13,7 +13,7 @@ from typing import Any
 
 from safecot_eval.judge.prompts import Request
 from safecot_eval.judge.replies import cut_while_reasoning
-from safecot_eval.judge.rubrics import Rubric
+from safecot_eval.judge.rubrics import IMAGE, Rubric
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError
@@ -71,7 +71,7 @@ class Dialect:
         Args:
             model: The served name.
             request: What is asked.
-            images: Addresses of the pictures, in order; they stand before the text.
+            images: Addresses of the pictures, in order; they stand before the text, or after it where the rubric says so.
         """
         rubric = request.rubric
         free = bool(rubric.pattern) or not self.constrained
@@ -82,7 +82,9 @@ class Dialect:
             for turn in body["messages"]:
                 turn["content"] = [{"type": "text", "text": turn["content"]}]
             pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-            body["messages"][0]["content"][:0] = pictures
+            content = body["messages"][0]["content"]
+            last = rubric.sees[-1] == IMAGE and len(rubric.sees) > 1
+            body["messages"][0]["content"] = [*content, *pictures] if last else [*pictures, *content]
         if rubric.system:
             body["messages"].insert(0, {"role": "system", "content": rubric.system})
         if rubric.by_first_token and self.logprobs:
