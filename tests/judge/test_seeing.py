@@ -113,7 +113,8 @@ def test_without_its_picture_an_answer_is_not_judged(
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mini_run(tmp_path / "runs")
-    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "no-data"))
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "data"))
     with EmulatedServer() as server:
         arguments = [str(tmp_path / "runs"), "--url", server.url, "--quiet"]
         done = CliRunner().invoke(
