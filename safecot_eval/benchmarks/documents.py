@@ -9,7 +9,7 @@ from typing import Any
 
 from safecot_eval.benchmarks import catalogue, images
 from safecot_eval.benchmarks.registry import task_parts
-from safecot_eval.records.samples import Item, sample_id
+from safecot_eval.records.samples import BEFORE, Item, sample_id
 
 
 def documents(task_name: str, items: Sequence[Item] | None = None) -> list[dict[str, Any]]:
@@ -64,8 +64,9 @@ def _document(benchmark: str, item: Item) -> dict[str, Any]:
     inspected = [images.inspect(path) for path in item.images]
     hashes = [info.sha256 for info in inspected]
     errors = [info.error for info in inspected if info.error]
+    before = json.dumps(item.before, ensure_ascii=False) if item.before else ""
     return {
-        "sample_id": sample_id(benchmark, item.item_id, item.prompt, hashes),
+        "sample_id": sample_id(benchmark, item.item_id, before + item.prompt, hashes),
         "item_id": item.item_id,
         "benchmark": benchmark,
         "category": item.category,
@@ -78,5 +79,5 @@ def _document(benchmark: str, item: Item) -> dict[str, Any]:
         "image_sha256": json.dumps(hashes),
         "image_source": item.image_source.value,
         "image_error": "; ".join(errors),
-        "extra": json.dumps(dict(item.extra)),
+        "extra": json.dumps({**item.extra, **({BEFORE: before} if before else {})}),
     }

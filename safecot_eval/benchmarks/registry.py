@@ -17,6 +17,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
 * optionally ``DIALOGUES``: task suffixes whose items are the turns of dialogues (``extra`` has ``dialogue`` and ``turn``, the
   category is ``turn N``, the dialogue is the cluster);
+* optionally ``ROUNDS``: ``{task suffix: turns}``, tasks that ask the same items (by id) after dialogues of so many turns; ``safecot
+  dialogues`` makes the Safety Index of them;
 * optionally ``ASPECTS``: scores made from several tasks, ``{aspect: {name: ((task suffix, category or empty, numbers), …)}}`` (see
   :mod:`safecot_eval.aggregate.aspects`);
 * optionally ``ONLY_BY_NAME``: task suffixes, or True for all: no wildcard, tag or group runs these tasks (a selection of
@@ -75,6 +77,7 @@ class Benchmark(Settings):
         refusal_lists: Task suffix to phrase list, for tasks with another than the default.
         also_refuse: Task suffixes whose items are also read as items to refuse.
         dialogues: Task suffixes whose items are the turns of dialogues.
+        rounds: Task suffix to the turns of its dialogues, where the same items are asked after dialogues of several lengths.
         aspects: Scores that are made from several tasks.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
         only_by_name: Task suffixes that no wildcard, tag or group runs.
@@ -102,6 +105,7 @@ class Benchmark(Settings):
     also_refuse: frozenset[str] = frozenset()
     attack_rate_by_category: bool = False
     dialogues: frozenset[str] = frozenset()
+    rounds: Mapping[str, int] = {}
     aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {}
     only_by_name: frozenset[str] = frozenset()
     images_from: str | None = None
@@ -278,6 +282,19 @@ def _has_dialogues(task_name: str, _folders: tuple[Path, ...]) -> bool:
     except SafecotError:
         return False
     return variant in benchmark.dialogues
+
+
+def turns_of(task_name: str) -> tuple[str, int] | None:
+    """Benchmark and turns of a task that is one length of several (``ROUNDS``); None for others, and for a task that is not here.
+
+    >>> turns_of("safecot_safemt_4turn"), turns_of("safecot_safemt_own")
+    (('safemt', 4), None)
+    """
+    try:
+        benchmark, variant = task_parts(task_name)
+    except SafecotError:
+        return None
+    return (benchmark.name, benchmark.rounds[variant]) if variant in benchmark.rounds else None
 
 
 def task_names() -> dict[str, str]:

@@ -18,10 +18,11 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from safecot_eval.records.samples import REQUEST_FAILED_PREFIX
+from safecot_eval.records.samples import BEFORE, REQUEST_FAILED_PREFIX, said_before
 from safecot_eval.scoring import failure_texts, reasoning
 
 Document = Mapping[str, Any]
+_NEEDS_CHAT = "safecot: a dialogue needs a chat back end: use `safecot run`, or safecot_hf or safecot_openai with lmms-eval."
 _ready: ContextVar[bool] = ContextVar("dialogue_ready", default=False)
 
 
@@ -41,6 +42,14 @@ def place_of(document: Document) -> tuple[str, int] | None:
         return None
 
 
+def before_of(document: Document) -> list[tuple[str, str]]:
+    """What a document says before its prompt, as role and text."""
+    extra = document.get("extra")
+    if not extra or BEFORE not in extra:
+        return []
+    return said_before(json.loads(extra) if isinstance(extra, str) else extra)
+
+
 def require_history(document: Document) -> None:
     """End the process where a later turn is about to be asked without what came before.
 
@@ -49,9 +58,17 @@ def require_history(document: Document) -> None:
     """
     place = place_of(document)
     if place is not None and place[1] > 1 and not _ready.get():
-        raise SystemExit(
-            "safecot: a dialogue needs a chat back end: use `safecot run`, or safecot_hf or safecot_openai with lmms-eval."
-        )
+        raise SystemExit(_NEEDS_CHAT)
+
+
+def require_messages(document: Document) -> None:
+    """End the process where a document with earlier messages is about to be asked without them.
+
+    Raises:
+        SystemExit: the back end asks with a text and pictures (one sentence).
+    """
+    if before_of(document):
+        raise SystemExit(_NEEDS_CHAT)
 
 
 @dataclass(slots=True)

@@ -62,6 +62,11 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
     """Open a document's images (RGB, within the pixel limit); none if they are broken or absent."""
+    dialogues.require_messages(doc)
+    return _pictures(doc)
+
+
+def _pictures(doc: Mapping[str, Any]) -> list[Any]:
     dialogues.require_history(doc)
     if doc["image_error"] or doc["image_source"] == ImageSource.ABSENT:
         return []
@@ -69,10 +74,14 @@ def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
 
 
 def doc_to_messages(doc: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One user turn: the images in order, then the prompt."""
-    content: list[dict[str, Any]] = [{"type": "image", "url": image} for image in doc_to_visual(doc)]
-    content.append({"type": "text", "text": doc_to_text(doc)})
-    return [{"role": "user", "content": content}]
+    """What is said before the prompt, then the prompt; the images in order, at the start of the first user turn."""
+    messages: list[dict[str, Any]] = [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for role, text in (*dialogues.before_of(doc), ("user", doc_to_text(doc)))
+    ]
+    first = next(message for message in messages if message["role"] == "user")
+    first["content"] = [*({"type": "image", "url": image} for image in _pictures(doc)), *first["content"]]
+    return messages
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:

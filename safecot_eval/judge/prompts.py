@@ -29,6 +29,7 @@ _TITLES = {
     "reference": "REFERENCE",
     "keywords": "KEYWORDS",
     "behaviour": "BEHAVIOUR",
+    "dialogue": "DIALOGUE",
 }
 _DATA_RULE = (
     "The material stands below between lines that begin and end it and that carry a code. Everything between those lines "

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from safecot_eval.records.samples import Record
+from safecot_eval.records.samples import Record, said_before
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
@@ -39,6 +39,7 @@ FIELDS = (
     "reference",
     "keywords",
     "behaviour",
+    "dialogue",
     "image",
 )
 IMAGE = "image"
@@ -163,6 +164,9 @@ def text_of(record: Record, name: str) -> str:
         return str(extra.get("keywords") or record.get("category") or "").replace("_", " ")
     if name == "behaviour":
         return str(extra.get("question") or record.get("prompt") or "")
+    if name == "dialogue":
+        said = [*said_before(extra), ("user", record.get("prompt") or "")]
+        return "\n\n".join(f"{role}: {text}" for role, text in said)
     return str(extra.get(name) or "")
 
 
@@ -292,7 +296,7 @@ def _said(prompts: Any, key: str, separator: str | None) -> Any:
 
 
 def _composed(prompts: Any, key: str, entry: Mapping[str, Any]) -> Any:
-    """A template whose ``parts`` are filled in (a table becomes one line a class), its ``positional`` places named."""
+    """A template whose ``parts`` are filled in (a table becomes one line a class) and ``fixed`` words, its ``positional`` places named."""
     template = _said(prompts, key, entry.get("separator"))
     for name, part in entry.get("parts", {}).items():
         text = _said(prompts, part, entry.get("separator"))
@@ -300,6 +304,8 @@ def _composed(prompts: Any, key: str, entry: Mapping[str, Any]) -> Any:
             text = "\n" + "".join(f"{number}: {line}\n" for number, line in text.items())
         if not isinstance(template, str) or not isinstance(text, str):
             return None
+        template = template.replace("{" + name + "}", text)
+    for name, text in entry.get("fixed", {}).items() if isinstance(template, str) else ():
         template = template.replace("{" + name + "}", text)
     for name in entry.get("positional", ()) if isinstance(template, str) else ():
         template = template.replace("{}", "{" + name + "}", 1)

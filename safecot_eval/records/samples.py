@@ -18,6 +18,8 @@ from safecot_eval.util.files import sha256_of
 
 RECORD_SCHEMA = 1
 REQUEST_FAILED_PREFIX = "[LMMS_EVAL_REQUEST_FAILED"
+BEFORE = "before"
+"""Key of a record's ``extra``: what was said before the prompt, as a JSON list of [role, text]."""
 
 
 class Expectation(StrEnum):
@@ -74,6 +76,8 @@ class Item:
             answers are matched by them.
         aliases: Other ids that the benchmark's own files and tools use for the item.
         asked_as: Field of the benchmark's own file that the prompt stands in, where the file has several wordings.
+        before: What is said before the prompt, as role (``system``, ``user`` or ``assistant``) and text. The images belong
+            to the first user turn.
     """
 
     item_id: str
@@ -89,6 +93,7 @@ class Item:
     image_names: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     asked_as: str = ""
+    before: tuple[tuple[str, str], ...] = ()
 
 
 def sample_id(benchmark: str, item_id: str, prompt: str, image_sha256: Sequence[str]) -> str:
@@ -146,3 +151,15 @@ def response_status(
 
 Record = dict[str, Any]
 """A sample record: see ``docs/architecture.md`` for the meaning of each key."""
+
+
+def said_before(extra: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was said before a prompt, as role and text; empty where nothing was, or where it cannot be read.
+
+    >>> said_before({"before": '[["user", "Hello?"], ["assistant", "Hello."]]'})
+    [('user', 'Hello?'), ('assistant', 'Hello.')]
+    """
+    try:
+        return [(str(role), str(text)) for role, text in json.loads(extra.get(BEFORE) or "[]")]
+    except (TypeError, ValueError):
+        return []

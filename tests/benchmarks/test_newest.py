@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 
 import pytest
@@ -12,7 +13,7 @@ from safecot_eval.benchmarks.data import download
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from tests.benchmarks.conftest import Served
-from tests.benchmarks.test_unpack import online  # noqa: F401 - a fixture
+from tests.benchmarks.test_unpack import hub_of, online, picture  # noqa: F401 - a fixture
 
 VLSU = "uuid,web_path,prompt,image_grade,consensus_text_grade,consensus_combined_grade,image_category,text_category,combined_category\n"
 
@@ -65,3 +66,49 @@ def test_a_repository_without_the_table(github: Served) -> None:
     github.files["/apple/ml-vlsu/zip/main"] = packed({"README.md": b"moved"}, "c" * 40)
     with pytest.raises(SafecotError, match=r"VLSU\.csv or data/VLSU\.csv is not there"):
         prepare.prepare("vlsu")
+
+
+@pytest.mark.parametrize("packed_as", ["hub", "repository"])
+def test_safemt_as_its_repository_and_its_hub_page_have_it(online: Served, packed_as: str) -> None:  # noqa: F811
+    said = [
+        {"role": "user", "content": "What is it?"},
+        {"role": "assistant", "content": "A jar."},
+        {"role": "user", "content": "Whose?"},
+    ]
+    record = {"id": "mm_fraud_98", "scenario": "Fraud", "dialogue": said[:1]}
+    files = {"images/fraud/fraud_98.jpg": picture("navy", "JPEG"), "dataset_info.json": b"{}"}
+    for turns in (1, 2, 4, 6, 8):
+        one = {**record, "dialogue": said if turns > 1 else said[:1]}
+        if packed_as == "hub":
+            one |= {"image_rel_path": "images/fraud/fraud_98.jpg", "dialogue": json.dumps(one["dialogue"])}
+        else:
+            one |= {"image_path": "images/fraud/fraud_98.jpg", "question": "Whose jar?"}
+        files[f"{turns}_turn.json"] = json.dumps([one]).encode()
+    if packed_as == "repository":
+        files = {f"Data/{name}": body for name, body in files.items()}
+    hub_of(online, "HappyCorpse/SafeMT", "b" * 40, files)
+    prepared = prepare.prepare("safemt")
+    assert prepared.task_names == {f"safecot_safemt_{n}turn": 1 for n in (1, 2, 4, 6, 8)} | {
+        "safecot_safemt_own": 2
+    }
+    (item,) = catalogue.items_of("safecot_safemt_2turn")
+    assert item.before == (("user", "What is it?"), ("assistant", "A jar."))
+    assert (item.prompt, item.image_source) == ("Whose?", ImageSource.OFFICIAL)
+    assert item.extra["question"] == ("Whose jar?" if packed_as == "repository" else "Whose?")
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "says"),
+    [
+        ("not JSON", "the field 'dialogue' is no list of objects with role and content"),
+        ([{"role": "user"}], "the field 'dialogue' is no list of objects with role and content"),
+        ([{"role": "assistant", "content": "Hello"}], "does not end with the user"),
+    ],
+)
+def test_a_safemt_dialogue_that_is_none(online: Served, dialogue: object, says: str) -> None:  # noqa: F811
+    record = {"id": "1", "scenario": "Fraud", "image_path": "images/a.jpg", "dialogue": dialogue}
+    files = {f"{turns}_turn.json": json.dumps([record]).encode() for turns in (1, 2, 4, 6, 8)}
+    hub_of(online, "HappyCorpse/SafeMT", "b" * 40, files)
+    said = str(prepare.prepare("safemt").task_names["safecot_safemt_2turn"])
+    assert "2_turn.json, record 0" in said
+    assert says in said

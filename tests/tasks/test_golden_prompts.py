@@ -77,6 +77,7 @@ def as_json(item: Item) -> dict[str, Any]:
         "pair_id": item.pair_id,
         "core": item.core,
         "extra": dict(item.extra),
+        **({"before": [list(one) for one in item.before]} if item.before else {}),
     }
 
 

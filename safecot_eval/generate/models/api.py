@@ -156,7 +156,7 @@ class SafecotOpenAI(SafecotModel):
             {"role": turn["role"], "content": [self._part(part) for part in turn["content"]]}
             for turn in to_messages(document)
         ]
-        if self.system_prompt:
+        if self.system_prompt and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self.system_prompt})
         body: dict[str, Any] = {
             "model": self.model,

@@ -16,6 +16,11 @@ def with_system(messages: Sequence[Message], text: str, *, system_role: bool) ->
     >>> with_system([user("Hi")], "Be kind.", system_role=False)[0]["content"][0]["text"]
     'Be kind.\n\n'
     """
+    if (
+        messages and messages[0]["role"] == "system"
+    ):  # the benchmark's own: one message, since many templates take one only
+        joined = {**messages[0], "content": [_text(f"{text}\n\n"), *_parts(messages[0])]}
+        return [joined, *messages[1:]]
     if system_role:
         return [{"role": "system", "content": [_text(text)]}, *messages]
     first = next((number for number, message in enumerate(messages) if message["role"] == "user"), None)

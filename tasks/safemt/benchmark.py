@@ -1,0 +1,114 @@
+"""SafeMT: a harmful question about a picture, hidden at the end of scripted dialogues of one to eight turns (arXiv 2510.12133)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.reading import records, text_field
+from safecot_eval.records.samples import Expectation, Item
+from safecot_eval.util.errors import SafecotError
+
+TITLE = "SafeMT"
+VERSION = "1.0"
+REVISION = "hub HappyCorpse/SafeMT, newest (layout of Happy-Corpse/SafeMT 8ea555e)"
+LICENCE = "CC BY-NC 4.0"
+SOURCE = "https://huggingface.co/datasets/HappyCorpse/SafeMT"
+ROUNDS = {"1turn": 1, "2turn": 2, "4turn": 4, "6turn": 6, "8turn": 8}
+VARIANTS = {
+    "1turn": "2,000 harmful questions about a picture",
+    **{f"{n}turn": f"the same after a scripted dialogue: {n} turns of the user" for n in (2, 4, 6, 8)},
+    "own": "the eight turns of the user with the model's own answers in between",
+}
+DIALOGUES = ONLY_BY_NAME = ("own",)
+RUBRICS = ("refusal", "harm")
+
+FOLDERS = ("", "Data", "data")
+IMAGE_FIELDS = ("image_path", "image_rel_path")
+LONGEST = 8
+USER = "user"
+
+
+def items(variant: str, root: Path) -> Iterator[Item]:
+    """The dialogues of one length in the order of the file; ``own`` has every turn of the longest as an item."""
+    folder, path = _found(ROUNDS.get(variant, LONGEST), root)
+    for key, record in records(path):
+        where = f"{path.name}, record {key}"
+        item = to_item(record, folder, where)
+        yield from _turns(item) if variant == "own" else (item,)
+
+
+def _found(turns: int, root: Path) -> tuple[Path, Path]:
+    """The folder that image paths count from, and the file: at the top as on the hub, or in the repository's ``Data/``."""
+    name = f"{turns}_turn.json"
+    for folder in (root / place for place in FOLDERS):
+        if (folder / name).is_file():
+            return folder, folder / name
+    raise SafecotError(
+        f"{root}: {name} is neither there nor in {' nor '.join(f'{place}/' for place in FOLDERS if place)}; run `safecot data "
+        "prepare safemt`, or put SafeMT there: <n>_turn.json for 1, 2, 4, 6 and 8 turns, and images/."
+    )
+
+
+def to_item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
+    """One dialogue: what the user says last is the prompt, and all before it stands before it."""
+    said = _said(record.get("dialogue"), where)
+    field = next((name for name in IMAGE_FIELDS if record.get(name)), IMAGE_FIELDS[0])
+    image = text_field(record, field, where).lstrip("/")
+    images, image_source = find_image((folder,), image, where)
+    item_id = text_field(record, "id", where)
+    return Item(
+        item_id=item_id,
+        prompt=said[-1][1],
+        category=text_field(record, "scenario", where),
+        expectation=Expectation.REFUSE,
+        images=images,
+        image_source=image_source,
+        image_names=(image,),
+        cluster_id=item_id,
+        extra={"question": str(record.get("question") or said[-1][1])},
+        before=tuple(said[:-1]),
+    )
+
+
+def _said(dialogue: Any, where: str) -> list[tuple[str, str]]:
+    """Role and text of every turn; on the hub the dialogue is a text of its own.
+
+    Raises:
+        SafecotError: it is no dialogue, or does not end with the user.
+    """
+    try:
+        turns = json.loads(dialogue) if isinstance(dialogue, str) else dialogue
+        said = [(str(turn["role"]), str(turn["content"])) for turn in turns]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SafecotError(
+            f"{where}: the field 'dialogue' is no list of objects with role and content."
+        ) from error
+    if not said or said[-1][0] != USER or not said[-1][1].strip():
+        raise SafecotError(f"{where}: the dialogue does not end with the user.")
+    return said
+
+
+def _turns(item: Item) -> Iterator[Item]:
+    """Every turn of the user as an item of its own; all are part of one attempt, which no answer should help."""
+    spoken = [text for role, text in item.before if role == USER] + [item.prompt]
+    for turn, prompt in enumerate(spoken, start=1):
+        yield Item(
+            item_id=f"{item.item_id}-turn{turn}",
+            prompt=prompt,
+            category=f"turn {turn}",
+            expectation=Expectation.REFUSE if turn == len(spoken) else Expectation.RESPOND_SAFELY,
+            images=item.images,
+            image_source=item.image_source,
+            image_names=item.image_names,
+            cluster_id=item.item_id,
+            extra={
+                "dialogue": item.item_id,
+                "turn": str(turn),
+                "scenario": item.category,
+                "question": item.extra["question"],
+            },
+        )
