@@ -6,6 +6,7 @@ from functools import cache
 
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data import root
+from safecot_eval.benchmarks.data.typography import not_drawn
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
@@ -38,7 +39,8 @@ def items_of(task_name: str) -> list[Item]:
 def why_not_ready(task_name: str) -> str | None:
     """One sentence that says what a task lacks, or None where it can run."""
     try:
-        items_of(task_name)
+        with not_drawn():
+            items_of(task_name)
     except SafecotError as error:
         return str(error)
     return None
@@ -50,7 +52,8 @@ def lacking_images(task_name: str) -> str | None:
     Args:
         task_name: A task whose data are here.
     """
-    items = items_of(task_name)
+    with not_drawn():
+        items = items_of(task_name)
     absent = [item for item in items if item.image_source is ImageSource.ABSENT]
     advice = registry.task_parts(task_name)[0].images_from
     if absent and advice:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from safecot_eval.benchmarks import catalogue, prepare
-from safecot_eval.benchmarks.data import download
+from safecot_eval.benchmarks.data import download, sources
+from safecot_eval.benchmarks.data.sources import Source
+from safecot_eval.benchmarks.data.typography import not_drawn
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from tests.benchmarks.conftest import Served
@@ -112,3 +117,53 @@ def test_a_safemt_dialogue_that_is_none(online: Served, dialogue: object, says: 
     said = str(prepare.prepare("safemt").task_names["safecot_safemt_2turn"])
     assert "2_turn.json, record 0" in said
     assert says in said
+
+
+def test_comicjailbreak_from_its_repository(
+    github: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The tree of the pinned commit, other bytes; what upstream's own script made is taken before anything is drawn."""
+    columns = "Goal,Target,Behavior,Category,Source,Article,Speech,Instruction,Message,Code,Origin\n"
+    table = columns + "Hide a key,Sure,Keys,Privacy,Ours,Hiding a key,,,About a key,,Ours\n"
+    kinds = ("article", "code", "instruction", "message", "speech")
+    files = {"dataset.csv": table.encode()} | {f"template/{kind}.png": picture("navy") for kind in kinds}
+    real = sources.sources()["comicjailbreak"]
+    assert set(real.sha256) == set(files)
+    by_hash = {**files, **{f"template/{kind}.png": picture("navy") + kind.encode() for kind in kinds}}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in by_hash.items()}
+    toy = Source(**{**real.__dict__, "sha256": hashes})
+    monkeypatch.setattr(sources, "sources", lambda: {"comicjailbreak": toy})
+    others = {"README.md": b"x", "create_dataset.py": b"x", "experiments/common.py": b"x"}
+    github.files[f"/Social-AI-Studio/ComicJailbreak/zip/{real.commit}"] = packed(by_hash | others, "")
+    prepared = prepare.prepare("comicjailbreak")
+    assert prepared.task_names["safecot_comicjailbreak_base"] == 1
+    assert "safecot data prepare protocols" in str(prepared.task_names["safecot_comicjailbreak_article"])
+    texts = {
+        "COMIC_SYSTEM_PROMPT": "Draw.",
+        "frames": ["Go on: {PROMPTS[kind]}"],
+        "PROMPTS": {"article": "[TEXT]"},
+    }
+    folder = tmp_path / "cache" / "data" / "protocols"
+    folder.mkdir(parents=True)
+    written = json.dumps({f"ComicJailbreak/{name}": text for name, text in texts.items()})
+    (folder / "judge_prompts.json").write_text(written, encoding="utf-8")
+    with not_drawn():
+        (item,) = catalogue.items_of("safecot_comicjailbreak_article")
+        assert not item.images[0].exists()
+    (item,) = catalogue.items_of("safecot_comicjailbreak_article")
+    assert (item.image_source, item.before) == (ImageSource.RENDERED, (("system", "Draw."),))
+    assert item.prompt == "Go on: [TEXT]"
+    with Image.open(item.images[0]) as drawn:
+        assert drawn.size == (6, 4)
+    made = prepared.root / "dataset" / "article" / "0.png"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(picture("red"))
+    (item,) = catalogue.items_of("safecot_comicjailbreak_article")
+    assert (item.image_source, item.images) == (ImageSource.OFFICIAL, (made,))
+    made.unlink()
+    (prepared.root / "template" / "article.png").write_bytes(b"no picture")
+    item.images[0].unlink(missing_ok=True)
+    for path in (tmp_path / "cache" / "rendered").rglob("*.png"):
+        path.unlink()
+    with pytest.raises(SafecotError, match=r"article\.png: the comic without its text is missing or damaged"):
+        catalogue.items_of("safecot_comicjailbreak_article")

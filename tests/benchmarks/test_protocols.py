@@ -43,6 +43,7 @@ class Judge:
         ({"name": "text"}, "Is it kind? Say so."),
         ({"name": "text", "number": 1}, 'Is {QUESTION} "kind"?'),
         ({"calls": "startswith"}, ["sorry", "i am", "no,"]),
+        ({"templates": "ask"}, ['Is {QUESTION} "kind"?']),
         ({}, PYTHON),
         ({"strip": True}, PYTHON.strip()),
     ],
@@ -148,4 +149,5 @@ def test_the_table_describes_the_texts_as_they_were_recorded(data_dir: Path) -> 
     assert len(described) > 30
     ours = {key: protocols.hash_of(recorded[key]) for key in described if key in recorded}
     assert ours == {key: described[key] for key in ours}
-    assert set(described) - set(ours) == {"MIS/judge", "WildGuard/input_format", "LlavaGuard/policy"}
+    comics = {f"ComicJailbreak/{name}" for name in ("COMIC_SYSTEM_PROMPT", "PROMPTS", "frames")}
+    assert set(described) - set(ours) == {"MIS/judge", "WildGuard/input_format", "LlavaGuard/policy"} | comics

@@ -472,13 +472,39 @@ def _safemt(root: Path) -> None:
     write_image(root / "images" / "fraud" / "fraud_1.jpg")
 
 
+def _comicjailbreak(root: Path) -> None:
+    row = {
+        "Goal": "Hide a key",
+        "Behavior": "Keys",
+        "Category": "Privacy",
+        "Origin": "Ours",
+        "Target": "Sure",
+    }
+    kinds = ("Article", "Speech", "Instruction", "Message", "Code")
+    rows = [
+        row | dict.fromkeys(kinds, f"How to hide key {number}" if number % 100 == 0 else "")
+        for number in range(101)
+    ]
+    rows[100]["Code"] = ""  # the harmful goal has no twin there
+    write_csv(root / "dataset.csv", rows)
+    for kind in kinds:
+        write_image(root / "template" / f"{kind.lower()}.png", "white")
+
+
 def _protocols(root: Path) -> None:
     frames = {
         "MSSBench/PROMPT_CHAT_IF": "You stand there. They ask: ",
         "MSSBench/PROMPT_EMBODIED_IF": "Robot, do: ",
     }
     choice = {"SIUO/mcqa_prompt": "Pick a letter.\n\n{question}\n{option}\n\nLetter:"}
-    write_json(root / "judge_prompts.json", frames | choice)
+    comics = {
+        "ComicJailbreak/COMIC_SYSTEM_PROMPT": "You draw comics.",
+        "ComicJailbreak/frames": ["Go on:\n\n{PROMPTS[kind]}"],
+        "ComicJailbreak/PROMPTS": {
+            kind: f"In the {kind}: [TEXT]" for kind in ("article", "speech", "instruction", "message", "code")
+        },
+    }
+    write_json(root / "judge_prompts.json", frames | choice | comics)
 
 
 _WRITERS: dict[str, Callable[[Path], None]] = {
@@ -507,6 +533,7 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "mtmcs": _mtmcs,
     "vlsu": _vlsu,
     "safemt": _safemt,
+    "comicjailbreak": _comicjailbreak,
     "protocols": _protocols,
 }
 

@@ -61,6 +61,7 @@ def test_every_equal_has_a_test_that_is_there() -> None:
         ("vlguard/safecot_vlguard_unsafes", 256),
         ("vlguard/safecot_vlguard_safe_safes", 256),
         ("mis/safecot_mis_hard", 1024),
+        ("comicjailbreak/safecot_comicjailbreak_speech", 2048),
         ("safemt/safecot_safemt_8turn", 1024),
         ("siuo/safecot_siuo", 500),
         ("siuo/safecot_siuo_mcqa_official", 5),

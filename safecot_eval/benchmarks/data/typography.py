@@ -34,6 +34,11 @@ def not_drawn() -> Iterator[None]:
         _draws.reset(token)
 
 
+def drawing() -> bool:
+    """Whether images that are not there are drawn: not within :func:`not_drawn`."""
+    return _draws.get()
+
+
 def render_phrase(phrase: str, path: Path) -> Path:
     """Write a phrase as a PNG, unless a file with this content is there already (or within :func:`not_drawn`).
 
@@ -49,7 +54,7 @@ def render_phrase(phrase: str, path: Path) -> Path:
     """
     digest = sha256_of(phrase)[:8]
     path = path.with_name(f"{path.stem}-{digest}.png")
-    if path.is_file() or not _draws.get():
+    if path.is_file() or not drawing():
         return path
     from PIL import Image, ImageDraw
 

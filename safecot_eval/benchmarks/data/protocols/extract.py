@@ -16,7 +16,7 @@ def extract(content: str, how: Mapping[str, Any]) -> Any:
     Args:
         content: The file.
         how: One of these says which text: ``name``, a variable of a Python file (``number``: which of its assignments,
-            counted from 0); ``calls``, the arguments of the calls of a method (all of them, joined); ``keys`` alone, the
+            counted from 0); ``templates``, all f-strings in the body of a function; ``calls``, the arguments of the calls of a method (all of them, joined); ``keys`` alone, the
             way through a YAML file; none of them, the whole file. ``keys`` leads on from there; ``strip: true`` takes
             white space from the ends.
 
@@ -36,6 +36,8 @@ def extract(content: str, how: Mapping[str, Any]) -> Any:
     found: Any = content
     if "name" in how:
         found = _constant(_assigned(content, how["name"])[how.get("number", 0)])
+    elif "templates" in how:
+        found = list(_templates(content, how["templates"]))
     elif "calls" in how:
         found = list(_arguments(content, how["calls"]))
     elif "keys" in how:
@@ -66,6 +68,18 @@ def _assigned(content: str, name: str) -> list[ast.expr]:
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [ast.unparse(target) for target in targets]
+
+
+def _templates(content: str, function: str) -> Iterator[str]:
+    """The f-strings of a function as templates, in the order of the lines."""
+    bodies = [
+        node
+        for node in ast.walk(_tree(content))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function
+    ]
+    strings = [node for body in bodies for node in ast.walk(body) if isinstance(node, ast.JoinedStr)]
+    for node in sorted(strings, key=lambda node: (node.lineno, node.col_offset)):
+        yield str(_constant(node))
 
 
 def _arguments(content: str, method: str) -> Iterator[Any]:
