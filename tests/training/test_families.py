@@ -9,7 +9,7 @@ import pytest
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.families import FAMILIES, family_of, is_frozen, lora_targets
 
-DEPTHS = ("num_hidden_layers", "depth", "num_global_layers")
+DEPTHS = ("num_hidden_layers", "depth", "num_global_layers", "conf_num_hidden_layers")
 
 
 def shallow(model_type: str):
@@ -18,7 +18,7 @@ def shallow(model_type: str):
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     config = AutoConfig.for_model(model_type)
-    for part in (config.get_text_config(), config.vision_config):
+    for part in (config.get_text_config(), config.vision_config, getattr(config, "audio_config", None)):
         for depth in DEPTHS:
             if isinstance(getattr(part, depth, None), int):
                 setattr(part, depth, 2)
@@ -27,12 +27,18 @@ def shallow(model_type: str):
             "fullatt_block_indexes",
             "deepstack_visual_indexes",
             "intermediate_layers_indices",
+            "activation_sparsity_pattern",
+            "intermediate_size",
         ):
             value = getattr(part, listed, None)
             if isinstance(value, list):
-                setattr(part, listed, value[:2] if listed == "layer_types" else [1])
+                setattr(part, listed, [1] if "ind" in listed else value[:2])
         if getattr(part, "cross_attention_layers", None):
             part.cross_attention_layers = [1]
+        if getattr(part, "num_kv_shared_layers", None):
+            part.num_kv_shared_layers = 0
+        if getattr(part, "model_type", "") == "gemma3n_vision":
+            part.architecture = "test_efficientnet_ln"  # the names are timm's, whatever the size
     for part in (config, config.get_text_config()):
         part.pad_token_id = 0  # Idefics3's default lies outside its default vocabulary
     with torch.device("meta"):

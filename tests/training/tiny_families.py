@@ -16,6 +16,7 @@ import torch
 import transformers
 
 from safecot_eval.generate.models import tiny
+from tests.training import tiny_newer_families
 
 SIDE = 56
 _TEMPLATES = Path(__file__).parent / "chat_templates"
@@ -343,5 +344,10 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "mllama": _mllama,
     "idefics3": _idefics3,
     "smolvlm": _smolvlm,
+    "gemma3n": lambda: tiny_newer_families.gemma3n(_tokenizer, _language, _trl("gemma3")),
+    "qwen3_vl_moe": lambda: tiny_newer_families.qwen3_vl_moe(_tokenizer, _language, _trl("qwen3_vl")),
+    "llama4": lambda: tiny_newer_families.llama4(_tokenizer, _language),
+    "mistral3": lambda: tiny_newer_families.mistral3(_tokenizer, _language, _written("mistral3")),
+    "glm4v": lambda: tiny_newer_families.glm4v(_tokenizer, _language, _written("glm4v")),
 }
 """Name to a function that returns model, processor and the tokens that stop generation."""

@@ -40,6 +40,7 @@ FAMILIES = {
     "llava_onevision": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "internvl": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "gemma3": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
+    "gemma3n": Family(("vision_tower.", "audio_tower."), ("embed_vision.", "embed_audio."), "language_model"),
     "mistral3": Family(("vision_tower.",), ("multi_modal_projector.",), "language_model"),
     "llama4": Family(("vision_model.",), ("multi_modal_projector.",), "language_model"),
     "mllama": Family(("vision_model.",), ("multi_modal_projector.",), "language_model"),
