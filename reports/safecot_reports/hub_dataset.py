@@ -8,7 +8,6 @@ answer harmful advice; including them makes the card ask readers to accept condi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from safecot_eval.records.run import Run
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing_folder
+from safecot_eval.util.hub import uploading
 from safecot_eval.util.paths import folder_name
 
 _OUTCOME = pa.schema(
@@ -125,16 +125,7 @@ def upload(folder: Path, repository: str, *, public: bool = False) -> str:
     Raises:
         SafecotError: the package is not installed, nobody is logged in, or the hub refused.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise SafecotError(f"--repo {repository}: write OWNER/NAME.")
-    try:
-        from huggingface_hub import HfApi
-    except ImportError as error:
-        raise SafecotError(
-            "Uploading needs the package huggingface-hub: pip install 'safecot-eval[hub]'."
-        ) from error
-    api = HfApi(library_name="safecot-eval")
-    try:
+    with uploading(repository) as api:
         address = api.create_repo(repository, repo_type="dataset", private=not public, exist_ok=True)
         api.upload_folder(
             folder_path=str(folder),
@@ -143,12 +134,6 @@ def upload(folder: Path, repository: str, *, public: bool = False) -> str:
             commit_message="Upload safety and over-refusal results",
             delete_patterns=["rates.parquet", "outcomes/*.parquet", "samples/*.parquet"],
         )
-    except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise SafecotError(
-            f"{repository}: the hub refused ({type(error).__name__}: {said}); is `hf auth login` done, and may you write "
-            "there?"
-        ) from error
     return str(address)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,16 @@ class CheckpointCard:
             SafecotError: the disk is full.
         """
         write_json(folder / CHECKPOINT_CARD, dataclasses.asdict(self))
-        write_text(folder / "README.md", self._readme())
+        write_text(folder / "README.md", self.readme())
 
-    def _readme(self) -> str:
+    def readme(self, licence: Mapping[str, str] | None = None) -> str:
+        """The model card; for the hub with ``license`` and what belongs to it."""
         header = {
+            **(licence or {}),
             "library_name": "peft" if self.form == "adapter" else "transformers",
             "pipeline_tag": "image-text-to-text",
-            "base_model": self.base_model,
+            # a base on this machine has no page on the hub to link to
+            **({"base_model": self.base_model} if licence is None or "/" in self.base_model else {}),
             "tags": ["safecot", f"safecot-{self.variant}", "safety"],
         }
         recipe = yaml.safe_dump(
