@@ -87,10 +87,10 @@ def _pieces(pattern: str) -> list[str]:
     return [piece for piece in re.split(r"(\([^()]*\))", pattern) if piece.strip()]
 
 
-@lru_cache(maxsize=1)
-def load_lexicon() -> Lexicon:
-    """Read and compile the shipped lexicon."""
-    content = yaml.safe_load(LEXICON_FILE.read_text(encoding="utf-8"))
+@lru_cache(maxsize=2)
+def load_lexicon(path: Path = LEXICON_FILE) -> Lexicon:
+    """Read and compile a lexicon; the shipped one by default."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
     trie: dict[str, Any] = {}
     for group, patterns in content["groups"].items():
         for pattern in patterns:
