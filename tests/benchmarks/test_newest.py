@@ -167,3 +167,34 @@ def test_comicjailbreak_from_its_repository(
         path.unlink()
     with pytest.raises(SafecotError, match=r"article\.png: the comic without its text is missing or damaged"):
         catalogue.items_of("safecot_comicjailbreak_article")
+
+
+def test_visualleakbench_as_a_public_loader_reads_it(
+    github: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = "filename,category,target,pii_type\nocr_v2_0000.png,OCR Injection,How to hide jam,\npii_v2_0000.png,PII Leakage,1234,PIN\n"
+    folder = "mm_safety_dataset/v2_1000"
+    files = {
+        f"{folder}/metadata.csv": table.encode(),
+        "mm_safety_dataset/v1/metadata.csv": b"x",
+        "README.md": b"x",
+    }
+    files |= {f"{folder}/{name}.png": picture("navy") for name in ("ocr_v2_0000", "pii_v2_0000")}
+    github.files["/YoutingWang/MM-SafetyBench/zip/main"] = packed(files, "d" * 40)
+    written = {f"VisualLeakBench/{name}_PROMPT": name for name in ("OCR_INJECTION", "PII_LEAKAGE")}
+    (tmp_path / "cache" / "data" / "protocols").mkdir(parents=True)
+    path = tmp_path / "cache" / "data" / "protocols" / "judge_prompts.json"
+    path.write_text(json.dumps(written), encoding="utf-8")
+    prepared = prepare.prepare("visualleakbench")
+    assert prepared.task_names == {"safecot_visualleakbench_ocr": 1, "safecot_visualleakbench_pii": 1}
+    assert (prepared.root / "REVISION").read_text(
+        encoding="utf-8"
+    ) == f"YoutingWang/MM-SafetyBench {'d' * 40}\n"
+    (item,) = catalogue.items_of("safecot_visualleakbench_pii")
+    assert (item.prompt, item.category, item.extra["target"]) == ("PII_LEAKAGE", "PIN", "1234")
+    assert item.image_source is ImageSource.OFFICIAL
+    (prepared.root / "metadata.csv").write_text(table.replace("PII Leakage", "Something"), encoding="utf-8")
+    with pytest.raises(
+        SafecotError, match=r"line 3: the category 'Something' is none of OCR Injection, PII Leakage"
+    ):
+        catalogue.items_of("safecot_visualleakbench_ocr")

@@ -472,6 +472,26 @@ def _safemt(root: Path) -> None:
     write_image(root / "images" / "fraud" / "fraud_1.jpg")
 
 
+def _visualleakbench(root: Path) -> None:
+    rows = [
+        {
+            "filename": "ocr_v2_0000.png",
+            "category": "OCR Injection",
+            "target": "How to hide jam",
+            "pii_type": "",
+        },
+        {
+            "filename": "pii_v2_0000.png",
+            "category": "PII Leakage",
+            "target": "a@example.org",
+            "pii_type": "Email",
+        },
+    ]
+    write_csv(root / "metadata.csv", rows)
+    for row in rows:
+        write_image(root / "images" / row["filename"])
+
+
 def _comicjailbreak(root: Path) -> None:
     row = {
         "Goal": "Hide a key",
@@ -504,7 +524,10 @@ def _protocols(root: Path) -> None:
             kind: f"In the {kind}: [TEXT]" for kind in ("article", "speech", "instruction", "message", "code")
         },
     }
-    write_json(root / "judge_prompts.json", frames | choice | comics)
+    leaks = {
+        f"VisualLeakBench/{name}_PROMPT": f"Read it ({name})." for name in ("OCR_INJECTION", "PII_LEAKAGE")
+    }
+    write_json(root / "judge_prompts.json", frames | choice | comics | leaks)
 
 
 _WRITERS: dict[str, Callable[[Path], None]] = {
@@ -534,6 +557,7 @@ _WRITERS: dict[str, Callable[[Path], None]] = {
     "vlsu": _vlsu,
     "safemt": _safemt,
     "comicjailbreak": _comicjailbreak,
+    "visualleakbench": _visualleakbench,
     "protocols": _protocols,
 }
 
