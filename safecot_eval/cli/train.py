@@ -12,7 +12,7 @@ from safecot_eval.cli.train_check import check
 from safecot_eval.cli.train_data import cot, data
 from safecot_eval.cli.train_eval import evaluate
 from safecot_eval.cli.train_export import export_data
-from safecot_eval.cli.train_preference import dpo, kto
+from safecot_eval.cli.train_preference import dpo, grpo, kto
 from safecot_eval.cli.train_push import push
 from safecot_eval.cli.train_reproduce import reproduce
 from safecot_eval.cli.train_sft import merge, sft
@@ -23,5 +23,5 @@ def command() -> None:
     """Build SafeCoT data, fine-tune, export and score checkpoints."""
 
 
-for subcommand in (data, cot, export_data, check, sft, dpo, kto, merge, push, evaluate, reproduce):
+for subcommand in (data, cot, export_data, check, sft, dpo, kto, grpo, merge, push, evaluate, reproduce):
     command.add_command(subcommand)

@@ -1,4 +1,4 @@
-"""``safecot train dpo`` and ``safecot train kto``: preference tuning behind SFT."""
+"""``safecot train dpo``, ``kto`` and ``grpo``: preference tuning behind SFT."""
 
 from __future__ import annotations
 
@@ -47,3 +47,15 @@ def kto(
     The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; labels come from the same data folder.
     """
     train_recipe(path, out, _values("kto", given), settings, world_size)
+
+
+@click.command("grpo")
+@recipe_options
+def grpo(
+    path: Path, out: Path | None, settings: tuple[str, ...], world_size: int | None, **given: Any
+) -> None:
+    """Tune a checkpoint by rewards (TRL's GRPO) of answers that it samples to the questions of a data folder.
+
+    The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; its `rewards` say what counts.
+    """
+    train_recipe(path, out, _values("grpo", given), settings, world_size)

@@ -116,7 +116,7 @@ def test_a_mismatched_answer_has_the_prompt_and_pictures_of_its_row(
 
 @slow
 @group
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", [pytest.param("lora", marks=pytest.mark.full), "full"])
 def test_labels_are_learnt_and_a_resumed_run_is_the_same_run(
     method: str, make_recipe, bases, tmp_path: Path, train
 ) -> None:

@@ -63,7 +63,7 @@ MINIMAL = {"base_model": "b", "data": "d", "variant": "v1"}
         ),
         ({"lora_targets": "("}, "lora_targets: not a regular expression"),
         ({"export_dtype": "int8"}, "export_dtype: "),
-        ({"objective": "grpo"}, "objective: "),
+        ({"objective": "orpo"}, "objective: "),
         ({"scheduler": "cosinus"}, "scheduler: 'cosinus' should be one of: cosine"),
         ({"report_to": "notebook"}, "report_to: 'notebook' should be one of: none"),
     ],

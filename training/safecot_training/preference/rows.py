@@ -11,7 +11,8 @@ from typing import Any
 from safecot_eval.util.files import content_hash
 from safecot_training.preference.own_answers import OwnAnswer, read_own_answers
 from safecot_training.preference.pairs import Rows, labelled, refusals_of, with_rejected
-from safecot_training.sft.recipe import Objective, Recipe
+from safecot_training.sft.objectives import Objective
+from safecot_training.sft.recipe import Recipe
 from safecot_training.sft.world import is_first_process
 
 
@@ -24,6 +25,8 @@ def rows_of(recipe: Recipe, rows: Rows, manifest: Mapping[str, Any]) -> tuple[li
     Raises:
         SafecotError: unreadable own answers, or rows that leave nothing to prefer.
     """
+    if recipe.objective is Objective.GRPO:
+        return [dict(row) for row in rows], ""
     own = _own_answers(recipe, rows)
     refusals = () if own is not None else refusals_of(manifest, rows)
     if recipe.objective is Objective.DPO:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,13 +33,15 @@ class CheckpointCard:
         in_distribution_categories: Risk categories that were trained on.
         in_distribution_benchmarks: Data sets of the safety half.
         form: ``merged`` (whole model) or ``adapter``.
-        assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how.
+        assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how; 0 where
+            the answers were sampled.
         mixture: Safety parts and general parts of the data, ``1:1``; empty for cards before 0.2.
         steps: Optimiser steps taken.
         trained_clusters: Benchmark to the source questions of its items that were trained on.
         validation_history: (optimiser step, loss on the examples kept out) pairs; the exported one is the lowest with keep_best.
         probe_history: Of ``template`` and ``lite``: (optimiser step, CRR, CAR, balanced rate, share scored) of examples kept out.
         base_fingerprint: Of the base's weights (:func:`safecot_eval.generate.models.weights.fingerprint`); empty if unknown.
+        rewards: Of GRPO: see :func:`reward_summary`.
         preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
     """
 
@@ -63,6 +66,7 @@ class CheckpointCard:
     validation_history: list[list[float]] = dataclasses.field(default_factory=list)
     probe_history: dict[str, list[list[float | None]]] = dataclasses.field(default_factory=dict)
     trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    rewards: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def short_id(self) -> str:
@@ -91,7 +95,6 @@ class CheckpointCard:
         recipe = yaml.safe_dump(
             {k: v for k, v in self.recipe.items() if v not in ("", {}, None)}, sort_keys=False
         )
-        loss = f"{self.train_loss:.4f}"
         return f"""---
 {yaml.safe_dump(header, sort_keys=False)}---
 
@@ -104,7 +107,7 @@ hyper-parameters are this recipe's, since the paper's are not public.
 |---|---|
 | training examples | {self.samples} |
 | assistant tokens trained on | {self.assistant_tokens} |
-| last training loss | {loss} nats per token |
+{self._training()}
 | recipe | `{self.recipe_hash[:16]}` |
 | data manifest | `{self.data_manifest_hash[:16]}` |
 | risk categories | {", ".join(self.in_distribution_categories) or "none"} |
@@ -117,6 +120,34 @@ for non-commercial research). This checkpoint is a research artefact; measure it
 ```yaml
 {recipe}```
 """
+
+    def _training(self) -> str:
+        """The rows of the table that say how training went."""
+        if not self.rewards:
+            return f"| last training loss | {self.train_loss:.4f} nats per token |"
+        last = ", ".join(f"{name} {value:.3f}" for name, value in self.rewards["last"].items())
+        return (
+            f"| last mean rewards (1 is all) | {last} |\n"
+            f"| sampled answers left out, because a reward could not be told | {self.rewards['left_out']:.1%} |"
+        )
+
+
+def reward_summary(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """What GRPO's log says of its rewards.
+
+    Returns:
+        ``history`` ((optimiser step, mean weighted reward) pairs), ``last`` (each reward's last mean) and ``left_out`` (share of
+        the sampled answers that lacked a reward).
+    """
+    entries = [entry for entry in log if "left_out" in entry]
+    last: dict[str, float] = {}
+    for entry in entries:
+        for key, value in entry.items():
+            if key.startswith("rewards/") and key.endswith("/mean") and value is not None:
+                last[key.split("/")[1]] = round(value, 6)
+    history = [[entry["step"], entry["reward"]] for entry in entries if entry.get("reward") is not None]
+    left_out = sum(entry["left_out"] for entry in entries) / len(entries) if entries else 0.0
+    return {"history": loss_points(history), "last": last, "left_out": round(left_out, 6)}
 
 
 def loss_points(history: list[list[float]], limit: int = 200) -> list[list[float]]:
@@ -152,4 +183,5 @@ _SENTENCE = {
 _BY_PREFERENCE = {
     "dpo": " Tuned by preference (DPO) on top of its base: such answers before worse ones.",
     "kto": " Tuned by labels (KTO) on top of its base: towards such answers, and away from undesirable ones.",
+    "grpo": " Tuned by rewards (GRPO) on top of its base: towards sampled answers that earned more than others.",
 }

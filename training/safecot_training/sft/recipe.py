@@ -14,6 +14,8 @@ from safecot_eval.util import safe_yaml
 from safecot_eval.util.files import content_hash
 from safecot_eval.util.settings import Settings
 from safecot_training.cot.targets import Variant
+from safecot_training.sft.objectives import Objective, RewardSettings
+from safecot_training.sft.recipe_types import Count, Number, a_number
 
 
 class Method(StrEnum):
@@ -30,14 +32,6 @@ class Precision(StrEnum):
     AUTO = "auto"  # bfloat16 where the device has it, else float32
     BF16 = "bf16"
     FP32 = "fp32"
-
-
-class Objective(StrEnum):
-    """What is minimised."""
-
-    SFT = "sft"
-    DPO = "dpo"
-    KTO = "kto"
 
 
 class Drawn(StrEnum):
@@ -67,16 +61,6 @@ PROCESSOR_KEYS = (
     "image_grid_pinpoints", "patch_size", "vision_feature_select_strategy", "use_fast",
 )  # fmt: skip
 """What a recipe may tell a processor; transformers ignores every other word without saying so."""
-
-
-def _a_number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("Input should be a number")
-    return value
-
-
-Count = Annotated[int, BeforeValidator(_a_number), Field(ge=1)]
-Number = Annotated[float, BeforeValidator(_a_number), Field(allow_inf_nan=False)]
 
 
 class FamilyParts(Settings):
@@ -138,8 +122,13 @@ class Recipe(Settings):
             and ``language`` (the module of the language model).
         lora_targets: Regular expression of the layers that get an adapter; the language model's linear layers if empty.
         export_dtype: ``float32`` or ``bfloat16`` weights in the exported forms; ``auto`` as they were trained.
-        objective: ``sft``, or set by `safecot train dpo` and `kto`: prefer the targets to refusals without a thought.
-        beta: Strength of the bond to the base; 0.1 by default.
+        objective: ``sft``, or set by `safecot train dpo`, `kto` and `grpo`: prefer the targets to refusals without a thought, or
+            answers that earn more.
+        beta: Strength of the bond to the base; by default 0.1, and 0 for GRPO.
+        rewards: Of GRPO: ``expectation``, ``format``, ``acceptance`` (weights), ``by``, ``judge_url``, ``judge_model``.
+        generations: Answers that GRPO samples to a question; divides batch_size × gradient_accumulation, which counts answers.
+        max_completion_tokens: Of a sampled answer.
+        temperature: Of the sampling.
         desirable_weight: KTO's weight of the answers that are wanted.
         undesirable_weight: KTO's weight of those that are not.
         rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
@@ -165,10 +154,10 @@ class Recipe(Settings):
     base_revision: str = "main"
     method: Method = Method.LORA
     max_samples: Count | None = None
-    seed: Annotated[int, BeforeValidator(_a_number), Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, BeforeValidator(a_number), Field(ge=0, lt=2**32)] = 0
     learning_rate: Annotated[Number, Field(gt=0, le=1)] = 1e-4
     epochs: Annotated[Number, Field(gt=0)] = 2.0
-    max_steps: Annotated[int, BeforeValidator(_a_number), Field(ge=-1)] = -1
+    max_steps: Annotated[int, BeforeValidator(a_number), Field(ge=-1)] = -1
     batch_size: Count = 4
     gradient_accumulation: Count = 4
     warmup_ratio: Annotated[Number, Field(ge=0, lt=1)] = 0.05
@@ -184,11 +173,11 @@ class Recipe(Settings):
     gradient_checkpointing: bool = True
     group_by_length: bool = True
     wordings: Drawn = Drawn.EACH_EPOCH
-    workers: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    workers: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
     max_tokens: Count = 4096
     processor: dict[str, Any] = Field(default_factory=dict)
     save_steps: Count = 100
-    save_total_limit: Annotated[int, BeforeValidator(_a_number), Field(ge=1)] = 2
+    save_total_limit: Annotated[int, BeforeValidator(a_number), Field(ge=1)] = 2
     logging_steps: Count = 5
     report_to: str = "none"
     allow_unchecked: bool = False
@@ -205,16 +194,20 @@ class Recipe(Settings):
     lora_targets: str = ""
     export_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     objective: Objective = Objective.SFT
-    beta: Annotated[Number, Field(gt=0)] | None = None
+    beta: Annotated[Number, Field(ge=0)] | None = None
+    rewards: RewardSettings = Field(default_factory=RewardSettings)
+    generations: Annotated[int, BeforeValidator(a_number), Field(ge=2)] = 8
+    max_completion_tokens: Count = 512
+    temperature: Annotated[Number, Field(gt=0)] = 1.0
     desirable_weight: Annotated[Number, Field(gt=0)] = 1.0
     undesirable_weight: Annotated[Number, Field(gt=0)] = 1.0
     rejected: str = ""
-    validation_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    validation_samples: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
     keep_best: bool = False
     best_by: Literal["loss", "template", "lite"] = "loss"
-    patience: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
-    eval_steps: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
-    probe_samples: Annotated[int, BeforeValidator(_a_number), Field(ge=0)] = 0
+    patience: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
+    eval_steps: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
+    probe_samples: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
     probe_tokens: Count = 320
     notes: str = ""
 
@@ -285,14 +278,33 @@ class Recipe(Settings):
                 "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
                 "method: full"
             )
+        self._preference()
+        return self
+
+    def _preference(self) -> None:
+        """What values must be together in preference tuning."""
         if self.objective is Objective.KTO and self.batch_size < 2:
             raise ValueError("KTO compares the answers of a batch: 'batch_size' should be at least 2")
-        return self
+        if self.objective in (Objective.DPO, Objective.KTO) and not self.bond:
+            raise ValueError("'beta' should be above 0")
+        if self.objective is not Objective.GRPO:
+            return
+        if self.batch_size * self.gradient_accumulation % self.generations:
+            raise ValueError(
+                f"'batch_size' times 'gradient_accumulation' ({self.batch_size * self.gradient_accumulation}) should be a multiple "
+                f"of 'generations' ({self.generations})"
+            )
+        if self.max_completion_tokens >= self.max_tokens:
+            raise ValueError("'max_tokens' should leave room for a prompt beside 'max_completion_tokens'")
+        if self.validation_samples:
+            raise ValueError("GRPO has no loss to compare: leave 'validation_samples' out")
+        if self.rejected:
+            raise ValueError("GRPO samples its own answers: leave 'rejected' out")
 
     @property
     def bond(self) -> float:
         """``beta``, or the objective's own default."""
-        return 0.1 if self.beta is None else self.beta
+        return self.beta if self.beta is not None else 0.0 if self.objective is Objective.GRPO else 0.1
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
@@ -313,7 +325,8 @@ SILENT = frozenset({
 LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
     "export_dtype": "auto", "objective": Objective.SFT, "beta": None, "rejected": "",
-    "desirable_weight": 1.0, "undesirable_weight": 1.0,
+    "desirable_weight": 1.0, "undesirable_weight": 1.0, "rewards": RewardSettings(), "generations": 8,
+    "max_completion_tokens": 512, "temperature": 1.0,
     "validation_samples": 0, "keep_best": False, "patience": 0, "best_by": "loss", "eval_steps": 0, "probe_samples": 0,
     "probe_tokens": 320,
 }  # fmt: skip

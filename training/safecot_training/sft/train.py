@@ -23,7 +23,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, read_json, write_json
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data.dataset import manifest_hash, trained_clusters
-from safecot_training.sft.card import CheckpointCard, loss_points, read_card
+from safecot_training.sft.card import CheckpointCard, loss_points, read_card, reward_summary
 from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
 from safecot_training.sft.collator import AnswerCollator
@@ -32,8 +32,9 @@ from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.length_cache import kept_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
+from safecot_training.sft.objectives import Objective
 from safecot_training.sft.probe import probe_history, probe_of
-from safecot_training.sft.recipe import Drawn, Method, Objective, Recipe
+from safecot_training.sft.recipe import Drawn, Method, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import (
     as_dataset,
@@ -113,8 +114,14 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
 
 
 def _measured(rows: list[dict[str, Any]], collator: AnswerCollator, recipe: Recipe) -> Any:
-    lengths = kept_lengths(collator, rows, Path(recipe.data).expanduser())
-    require_fitting(rows, lengths, recipe.max_tokens)
+    if recipe.objective is Objective.GRPO:
+        # Answers are sampled: what must fit is the prompt and the longest of them.
+        unanswered = [{**row, "completion": [{"content": ""}], "replies": []} for row in rows]
+        lengths = kept_lengths(collator, unanswered, Path(recipe.data).expanduser())
+        require_fitting(rows, lengths, recipe.max_tokens - recipe.max_completion_tokens)
+    else:
+        lengths = kept_lengths(collator, rows, Path(recipe.data).expanduser())
+        require_fitting(rows, lengths, recipe.max_tokens)
     return as_dataset(rows, lengths)
 
 
@@ -122,6 +129,10 @@ def trainer_parts(recipe: Recipe) -> tuple[Callable[..., Any], Callable[..., Any
     """What configures and what builds the trainer of a recipe's objective."""
     if recipe.objective is Objective.SFT:
         return training_arguments, build_trainer
+    if recipe.objective is Objective.GRPO:
+        from safecot_training.preference.grpo import build_group_trainer, group_arguments
+
+        return group_arguments, build_group_trainer
     if recipe.objective is Objective.KTO:
         from safecot_training.preference.kto import build_unpaired_trainer, unpaired_arguments
 
@@ -214,7 +225,8 @@ def make_card(
         len(answer_tokens(collator.processor.tokenizer, collator.shape, row["completion"][0]["content"]))
         for row in rows
     ]
-    mean_tokens = sum(tokens) / len(rows)
+    trained_tokens = sum(tokens) * float(trainer.state.epoch or 0.0)
+    rewards = reward_summary(trainer.state.log_history) if recipe.objective is Objective.GRPO else {}
     safety = [row for row in rows if row["kind"] == "safety"]
     return CheckpointCard(
         variant=recipe.variant.value,
@@ -242,7 +254,8 @@ def make_card(
         mixture=":".join(map(str, manifest.get("ratio") or [])),
         steps=int(trainer.state.global_step),
         base_fingerprint=weights.fingerprint(recipe.base_model, recipe.base_revision),
-        assistant_tokens=round(mean_tokens * len(rows) * float(trainer.state.epoch or 0.0)),
+        assistant_tokens=round(trained_tokens) if recipe.objective is not Objective.GRPO else 0,
+        rewards=rewards,
     )
 
 

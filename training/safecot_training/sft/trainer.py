@@ -144,6 +144,8 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
             print(text, file=sys.stderr, flush=True)
         if state.is_world_process_zero and logs and "loss" in logs:
             text = f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}"
+            if logs.get("reward") is not None:
+                text += f"  reward {logs['reward']:.3f}  left out {logs['left_out']:.1%}"
             print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
 
 

@@ -133,10 +133,18 @@ def as_dataset(rows: list[dict[str, Any]], lengths: list[int]) -> Any:
             "marker": datasets.Value("string"),
             "rejected": datasets.Value("string"),
             "desirable": datasets.Value("bool"),
+            "expectation": datasets.Value("string"),
             "length": datasets.Value("int64"),
         }
     )
-    plain = {"thoughts": [], "replies": [], "marker": "", "rejected": "", "desirable": True}
+    plain = {
+        "thoughts": [],
+        "replies": [],
+        "marker": "",
+        "rejected": "",
+        "desirable": True,
+        "expectation": "",
+    }
     return datasets.Dataset.from_list(
         [
             {key: {**plain, **row, "length": length}[key] for key in features}
