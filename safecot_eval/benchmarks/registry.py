@@ -15,6 +15,8 @@ A benchmark is a folder ``tasks/<name>/`` with a ``benchmark.py`` that defines
   right, too: their CRR is shown beside the share of refusals;
 * optionally ``ATTACK_RATE_BY_CATEGORY = True``: its published figure is the attack rate of each category over all of the
   category's items, and their mean: ``attack_rate`` beside the pooled ``asr``;
+* optionally ``HARMONIC = True``: its published figure is the harmonic mean of refusing and answering: ``contextual`` beside
+  ``balanced``;
 * optionally ``DIALOGUES``: task suffixes whose items are the turns of dialogues (``extra`` has ``dialogue`` and ``turn``, the
   category is ``turn N``, the dialogue is the cluster);
 * optionally ``ROUNDS``: ``{task suffix: turns}``, tasks that ask the same items (by id) after dialogues of so many turns; ``safecot
@@ -80,6 +82,7 @@ class Benchmark(Settings):
         rounds: Task suffix to the turns of its dialogues, where the same items are asked after dialogues of several lengths.
         aspects: Scores that are made from several tasks.
         attack_rate_by_category: Whether the mean of its categories' attack rates is its published figure.
+        harmonic: Whether the harmonic mean of CRR and CAR is its published figure.
         only_by_name: Task suffixes that no wildcard, tag or group runs.
         images_from: Where its images come from, where a model is asked only when all are on disk.
         recorded: Yields published answers as (model, item id, response); None where there are none.
@@ -104,6 +107,7 @@ class Benchmark(Settings):
     refusal_lists: Mapping[str, str] = {}
     also_refuse: frozenset[str] = frozenset()
     attack_rate_by_category: bool = False
+    harmonic: bool = False
     dialogues: frozenset[str] = frozenset()
     rounds: Mapping[str, int] = {}
     aspects: Mapping[str, Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {}
@@ -253,6 +257,23 @@ def attack_rate_by_category(task_name: str) -> bool:
 def _attack_rate_by_category(task_name: str, _folders: tuple[Path, ...]) -> bool:
     try:
         return task_parts(task_name)[0].attack_rate_by_category
+    except SafecotError:
+        return False
+
+
+def harmonic(task_name: str) -> bool:
+    """Whether a task's benchmark publishes the harmonic mean of CRR and CAR; False for a task that is not here.
+
+    >>> harmonic("safecot_mmsafety_plus_gen"), harmonic("safecot_figstep")
+    (True, False)
+    """
+    return _harmonic(task_name, tuple(extra_tasks_dirs()))
+
+
+@cache
+def _harmonic(task_name: str, _folders: tuple[Path, ...]) -> bool:
+    try:
+        return task_parts(task_name)[0].harmonic
     except SafecotError:
         return False
 

@@ -173,6 +173,44 @@ def macro_mean(
     return Estimate(value, low, high, n, total, n_eff, method, worst_low, worst_high)
 
 
+def harmonic_mean(first: Estimate, second: Estimate, *, level: float = 0.95) -> Estimate:
+    """Harmonic mean 2ab / (a + b) of two independent rates; 0 where either is 0.
+
+    The variance is the delta method's, turned into an effective n for Wilson's interval. Where it is 0 (rates at an end) the
+    smaller effective n of the two stands, or half of it for a mean of 0, which moves twice as fast as the rate that is 0.
+
+    Returns:
+        The mean; its value is NaN if either rate has nothing scored.
+
+    >>> e = harmonic_mean(rate(30, 40), rate(60, 60))
+    >>> round(e.value, 4)
+    0.8571
+    """
+    n, total = first.n + second.n, first.n_total + second.n_total
+    worst = [
+        _harmonic(first.worst_low, second.worst_low),
+        _harmonic(first.worst_high, second.worst_high),
+    ]
+    method = f"harmonic {'/'.join(sorted({first.method, second.method}))}"
+    if math.isnan(first.value) or math.isnan(second.value):
+        return Estimate(math.nan, 0.0, 1.0, n, total, 0.0, method, *worst)
+    a, b = first.value, second.value
+    value = _harmonic(a, b)
+    variance = sum(
+        (2 * other**2 / (a + b) ** 2) ** 2 * e.value * (1 - e.value) / e.n_eff
+        for e, other in ((first, b), (second, a))
+        if a + b > 0
+    )
+    least = min(first.n_eff, second.n_eff) / (1 if value else 2)
+    n_eff = value * (1 - value) / variance if variance > 0 else least
+    low, high = wilson_interval(value, n_eff, level)
+    return Estimate(value, low, high, n, total, n_eff, method, *worst)
+
+
+def _harmonic(a: float, b: float) -> float:
+    return 2 * a * b / (a + b) if a + b > 0 else 0.0
+
+
 def _worst(successes: float, n: int, total: int) -> tuple[float, float]:
     return successes / total, (successes + total - n) / total
 

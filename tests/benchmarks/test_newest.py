@@ -9,16 +9,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from safecot_eval.benchmarks import catalogue, prepare
 from safecot_eval.benchmarks.data import download, sources
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.benchmarks.data.typography import not_drawn
+from safecot_eval.cli.data import command as data_command
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from tests.benchmarks.conftest import Served
-from tests.benchmarks.test_unpack import hub_of, online, picture  # noqa: F401 - a fixture
+from tests.benchmarks.test_unpack import hub_of, online, parquet, picture  # noqa: F401 - a fixture
 
 VLSU = "uuid,web_path,prompt,image_grade,consensus_text_grade,consensus_combined_grade,image_category,text_category,combined_category\n"
 
@@ -198,3 +200,84 @@ def test_visualleakbench_as_a_public_loader_reads_it(
         SafecotError, match=r"line 3: the category 'Something' is none of OCR Injection, PII Leakage"
     ):
         catalogue.items_of("safecot_visualleakbench_ocr")
+
+
+@pytest.mark.parametrize("layout", ["parquet", "parquet with questions", "jsonl"])
+def test_mm_safetybench_plus_plus_in_the_layouts_that_are_accepted(online: Served, layout: str) -> None:  # noqa: F811
+    rows = [
+        {"category": "Illegal_Activity", "mode": mode, "label": label, "question": f"{mode} {label} {n}?"}
+        for mode in ("Gen", "GenOCR")
+        for label in ("unsafe", "safe")
+        for n in range(2)
+    ]
+    files = {
+        f"processed_questions{folder}/01-Illegal_Activitiy.json": json.dumps(
+            {str(n): {"Changed Question": f"Changed{folder} {n}?"} for n in range(2)}
+        ).encode()
+        for folder in ("", "_safe")
+    }
+    if layout == "jsonl":
+        files |= {f"images/{n}.png": picture("navy") for n in range(len(rows))}
+        written = [json.dumps({**row, "image": f"images/{n}.png"}) for n, row in enumerate(rows)]
+        files["test.jsonl"] = "\n".join(written).encode()
+    else:
+        kept = [dict(row) for row in rows]
+        for row in kept if layout == "parquet" else ():
+            del row["question"]
+        shown = {"bytes": picture("red"), "path": None}
+        files["data/test-00000-of-00001.parquet"] = parquet([{**row, "image": shown} for row in kept])
+    hub_of(online, "EchoSafe-MLLM/MM-SafetyBench-plus-plus", "e" * 40, files)
+    prepared = prepare.prepare("mmsafety_plus")
+    assert prepared.task_names == {"safecot_mmsafety_plus_gen": 4, "safecot_mmsafety_plus_genocr": 4}
+    items = catalogue.items_of("safecot_mmsafety_plus_genocr")
+    asked = {item.item_id: item.prompt for item in items}
+    by_position = layout == "parquet"
+    assert asked["genocr-Illegal_Activity-1-safe"] == ("Changed_safe 1?" if by_position else "GenOCR safe 1?")
+    assert asked["genocr-Illegal_Activity-0-unsafe"] == ("Changed 0?" if by_position else "GenOCR unsafe 0?")
+    assert len({item.pair_id for item in items}) == 2
+    assert all(item.image_source is ImageSource.OFFICIAL for item in items)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"mode": "SD"}, "the mode 'sd' is none of Gen and GenOCR"),
+        ({"label": "maybe"}, "the label 'maybe' is neither safe nor unsafe"),
+        ({"category": "Fraud"}, "no file of processed_questions/ is of 'Fraud'"),
+    ],
+)
+def test_a_record_of_it_that_is_none(online: Served, change: dict[str, str], says: str) -> None:  # noqa: F811
+    row = {"category": "Sex", "mode": "Gen", "label": "unsafe", "image": "1.png"} | change
+    files = {"test.jsonl": json.dumps(row).encode()}
+    hub_of(online, "EchoSafe-MLLM/MM-SafetyBench-plus-plus", "e" * 40, files)
+    said = str(prepare.prepare("mmsafety_plus").task_names["safecot_mmsafety_plus_gen"])
+    assert "test.jsonl, line 1" in said
+    assert says in said
+
+
+def test_ood_mmsafe_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SAFECOT_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(
+        SafecotError, match="No published files of OOD-MMSafe were found: put your copy at ood_mmsafe/"
+    ):
+        prepare.prepare("ood_mmsafe")
+    root = tmp_path / "ood_mmsafe"
+    (root / "imgs").mkdir(parents=True)
+    (root / "imgs" / "1.png").write_bytes(picture("navy"))
+    with pytest.raises(
+        SafecotError, match=r"no table of OOD-MMSafe is there.* accepted are records\.jsonl, records\.json"
+    ):
+        catalogue.items_of("safecot_ood_mmsafe")
+    table = root / "OOD-MMSafe.csv"
+    table.write_text("uid,Prompt,Image_Path,Domain\nq7,Shall I mix them?,1.png,Kitchen\n", encoding="utf-8")
+    (item,) = catalogue.items_of("safecot_ood_mmsafe")
+    assert (item.item_id, item.prompt, item.category) == ("q7", "Shall I mix them?", "Kitchen")
+    assert item.image_source is ImageSource.OFFICIAL
+    layout = CliRunner().invoke(data_command, ["verify", "ood_mmsafe"]).output
+    assert "layout: OOD-MMSafe.csv, of records.jsonl or records.json or" in layout
+    table.write_text("uid,words,Image_Path\nq7,Shall I mix them?,1.png\n", encoding="utf-8")
+    with pytest.raises(
+        SafecotError, match=r"line 2: no text in a column question, .*; there are uid, words, Image_Path"
+    ):
+        catalogue.items_of("safecot_ood_mmsafe")

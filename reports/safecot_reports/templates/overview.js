@@ -8,6 +8,7 @@ const ORDER = [
   "car_soft",
   "balanced",
   "balanced_corrected",
+  "contextual",
   "crr_core",
   "asr",
   "asr_corrected",
