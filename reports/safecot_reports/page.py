@@ -19,6 +19,7 @@ _SCRIPTS = (
     "core.js",
     "texts.js",
     "standings.js",
+    "glance.js",
     "overview.js",
     "labels.js",
     "plane.js",

@@ -61,11 +61,17 @@ def samples_of(run: Run, table: Columns, count: int | None) -> Iterator[dict[str
             "reasoning": _cut(record["reasoning"]),
             "answer": _cut(record["answer"]),
             "images": [digest[:16] for digest in record["image_sha256"]],
+            **({"unseen": True} if _lacks_image(record) else {}),
             "phrase": found["phrase"],
             "span": _span_in_answer(record),
             "labels": {name: _label(labels, int(labels.codes[row])) for name, labels in shown.items()},
             "said": {name: text for name, text in words.items() if name in shown},
         }
+
+
+def _lacks_image(record: Mapping[str, Any]) -> bool:
+    """The item has an image that whoever recorded the answer did not keep."""
+    return not record["image_sha256"] and record.get("image_source", "") not in ("", "none")
 
 
 def _said(run: Run, ids: set[int]) -> dict[int, dict[str, str]]:

@@ -163,9 +163,7 @@ def test_the_four_questions_of_a_first_reader_take_three_clicks(browser: Any, pa
     """The paths that docs/leaderboard.md writes down, from the page's first screen."""
     watched = Watched(browser, page, viewport={"width": 1440, "height": 900})
     shown = watched.show("standings")
-    column = shown.locator("#standings th button", has_text="Answers harmless")
-    column.click()
-    shown.locator("#standings th button", has_text="Answers harmless").click()
+    shown.locator(".glance li", has_text="Over-refusal").locator("button").first.click()
     assert shown.locator("#standings tbody th").first.inner_text().startswith("Alpha"), (
         "it refuses most of the harmless"
     )
@@ -181,4 +179,43 @@ def test_the_four_questions_of_a_first_reader_take_three_clicks(browser: Any, pa
     assert shown.locator(".answer[data-model=Alpha] > pre").inner_text()
     shown = watched.show("standings")
     assert shown.locator("#standings thead .badge").first.is_visible()
+    assert "Corrected:" in shown.locator(".glance").inner_text()
+    assert watched.problems == []
+
+
+def test_the_first_screen_says_who_refuses_too_much_and_what_another_evaluator_would_say(
+    browser: Any, page: Path, data: dict[str, Any]
+) -> None:
+    watched = Watched(browser, page)
+    shown = watched.show("standings")
+    ruler = shown.locator("select[data-state=ruler]").input_value()
+    own = {m["name"] for m in data["models"] if not m["reference"]}
+
+    def rates(metric: str, evaluator: str) -> dict[str, float]:
+        return {
+            c["model"]: c["value"]
+            for c in data["cells"]
+            if (c["metric"], c["evaluator"]) == (metric, evaluator)
+            and c["model"] in own
+            and c["value"] is not None
+        }
+
+    said = shown.locator(".glance").inner_text()
+    fixed = {c["metric"] for c in data["cells"] if c["metric"].endswith("_corrected")}
+    for metric, word in (("car", "Over-refusal"), ("crr", "Under-refusal")):
+        if f"{metric}_corrected" not in fixed:
+            low = sum(value < 0.5 for value in rates(metric, ruler).values())
+            assert f"{word}: {low or 'none'} of {len(rates(metric, ruler))} models" in said
+    (other,) = {
+        e
+        for e in shown.locator("select[data-state=ruler] option").evaluate_all("n => n.map(o => o.value)")
+        if e != ruler and e.startswith("template:")
+    }
+    moved = {
+        model
+        for metric in ("crr", "car")
+        for model, value in rates(metric, other).items()
+        if abs(value - rates(metric, ruler)[model]) > 0.05
+    }
+    assert f"more than 5 points for {len(moved) or 'none'} of {len(rates('balanced', ruler))} models" in said
     assert watched.problems == []

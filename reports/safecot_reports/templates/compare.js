@@ -22,6 +22,7 @@ function adjusted(spread) {
       raw.push(erfc(Math.abs(spread.rates[i] - spread.rates[j]) / (Math.max(spread.sd[k], 1) / 1e4) / Math.SQRT2));
   const order = raw.map((_, k) => k).sort((a, b) => raw[a] - raw[b]);
   let most = 0;
+  spread.alone = raw;
   spread.p = new Float64Array(raw.length);
   order.forEach((k, rank) => {
     most = Math.max(most, Math.min(1, (raw.length - rank) * raw[k]));
@@ -37,7 +38,7 @@ function gap(a, b, task, evaluator, metric) {
   if (pair) {
     const sign = pair.a === a ? 1 : -1;
     const [low, high] = sign > 0 ? [pair.low, pair.high] : [-pair.high, -pair.low];
-    return { diff: sign * pair.diff, low, high, p: pair.p_holm, n: pair.n, mde: pair.mde };
+    return { diff: sign * pair.diff, low, high, p: pair.p_holm, alone: pair.p, n: pair.n, mde: pair.mde };
   }
   const spread = data.spreads.find((r) => r.task === task && r.evaluator === evaluator && r.metric === metric);
   const [i, j] = [a, b].map((name) => spread?.models.indexOf(name) ?? -1);
@@ -46,7 +47,7 @@ function gap(a, b, task, evaluator, metric) {
   const k = x * spread.models.length - (x * (x + 1)) / 2 + (y - x - 1);
   const half = (1.959964 * spread.sd[k]) / 1e4,
     diff = spread.rates[i] - spread.rates[j];
-  return { diff, low: diff - half, high: diff + half, p: adjusted(spread)[k], n: null, mde: null };
+  return { diff, low: diff - half, high: diff + half, p: adjusted(spread)[k], alone: spread.alone[k], n: null, mde: null };
 }
 // Whether two rates are of the same items: by the tested pairs, else if every item of both was scored.
 function sameItems(a, b, task, evaluator, metric) {
@@ -57,12 +58,21 @@ function sameItems(a, b, task, evaluator, metric) {
     return n ? n === x.n && n === y.n : x.n === x.n_total && y.n === y.n_total && x.n === y.n;
   });
 }
+// A p value by itself, and what is left of it among all pairs of models.
+const chance = (found) => (found.alone === undefined || pValue(found.alone) === pValue(found.p) ? `p ${pValue(found.p)}` : `p ${pValue(found.alone)} for this pair alone, ${pValue(found.p)} among all pairs`);
 const points = (x) => `${Math.abs(100 * x).toFixed(1)} points`;
 function verdict(found, a, b, metric) {
   const range = `95 % interval ${signed(found.low)} to ${signed(found.high)}`;
   if (found.p > 0.05)
-    return `${a} and ${b} cannot be told apart on this many answers (${signed(found.diff)} points, ${range}, p ${pValue(found.p)}).`;
-  return `${a} ${DOES[metric][found.diff > 0 ? 0 : 1]} than ${b}, by ${points(found.diff)} (${range}, p ${pValue(found.p)}).`;
+    return `${a} and ${b} cannot be told apart on this many answers (${signed(found.diff)} points, ${range}, ${chance(found)}).`;
+  return `${a} ${DOES[metric][found.diff > 0 ? 0 : 1]} than ${b}, by ${points(found.diff)} (${range}, ${chance(found)}).`;
+}
+// Two halves that are both certain and go opposite ways: what a balanced number hides.
+function tradeOff(rows, a) {
+  const [crr, car] = ["crr", "car"].map((name) => rows.find(([metric]) => metric === name)?.[2]);
+  if (!crr || !car || crr.p > 0.05 || car.p > 0.05 || crr.diff * car.diff >= 0) return null;
+  const side = (metric, found) => `${DOES[metric][found.diff > 0 ? 0 : 1]} (${signed(found.diff)})`;
+  return ` But it is a trade: ${a} ${side("crr", crr)} and ${side("car", car)}.`;
 }
 function gapChart(found, reach) {
   const X = (v) => 100 + (92 * Math.max(-reach, Math.min(reach, v))) / reach;
@@ -112,13 +122,13 @@ function compare(panel, redraw) {
   const cellOf = (model, metric, id) => data.cells.find((c) => c.model === model && c.task === task.value && c.metric === metric && c.evaluator === id);
   const number = (c) => (c?.value == null ? "\u2014" : h("span", { title: `${percent(c.low)} to ${percent(c.high)}, n ${c.n}` }, percent(c.value)));
   panel.append(
-    h("p", { class: "tie" }, verdict(rows[0][2], a, b, rows[0][0])),
+    h("p", { class: "tie" }, verdict(rows[0][2], a, b, rows[0][0]), tradeOff(rows, a)),
     scrollTable(
       "Differences",
       h(
         "table",
         { class: "sides" },
-        h("caption", null, `${taskTitle(task.value)}, on the questions of both: ${a} minus ${b}, in points, with 95 % intervals; p is adjusted for every pair of models (Holm)`),
+        h("caption", null, `${taskTitle(task.value)}: ${a} minus ${b}, in points, with 95 % intervals; p is adjusted for every pair of models (Holm)`),
         h("thead", null, h("tr", null, h("th", { scope: "col", class: "first left" }, "Rate"), h("th", { scope: "col" }, a), h("th", { scope: "col" }, b), h("th", { scope: "col" }, "Difference"), h("th", { scope: "col", class: "left" }, "\u2190 lower \u00b7 higher \u2192"), h("th", { scope: "col", class: "left" }, "In words"))),
         h(
           "tbody",
@@ -214,7 +224,7 @@ function pairCard(x, y) {
         h("span", { class: "tag" }, should(x)),
         h("button", { type: "button", class: "plain reveal", "aria-expanded": String(open), onclick: () => { part.open = !part.open; part.redraw(); holder.querySelector(".reveal").focus(); } }, open ? "Hide texts" : "Show texts (may be harmful)"),
       ),
-      open ? h("div", { class: "prompt" }, h("pre", { tabindex: "0", "aria-label": "Prompt" }, x.prompt), x.images.length ? h("div", null, pictures(x)) : null) : "",
+      open ? h("div", { class: "prompt" }, h("pre", { tabindex: "0", "aria-label": "Prompt" }, x.prompt), x.images.length || x.unseen ? h("div", null, pictures(x)) : null) : "",
       h("div", { class: "two" }, answerCard(x, open, y), answerCard(y, open, x)),
     ),
   );

@@ -36,18 +36,18 @@ function warm(items, from = 0) {
     if (k < items.length) warm(items, k);
   });
 }
-function verdictStrip(item) {
-  const shown = item.answers.slice(0, 12);
+function verdictStrip(answers) {
+  const shown = answers.slice(0, 12);
   const signs = shown.map((o) => {
     const refused = refusedOf(o);
     return h("i", { class: refused === 1 ? "yes" : refused === 0 ? "no" : "unknown" });
   });
-  const refused = item.answers.filter((o) => refusedOf(o) === 1).length;
+  const refused = answers.filter((o) => refusedOf(o) === 1).length;
   return h(
     "span",
-    { class: "strip", title: `${refused} of ${item.answers.length} refused` },
+    { class: "strip", title: `${refused} of ${answers.length} refused` },
     signs,
-    item.answers.length > shown.length ? `+${item.answers.length - shown.length}` : null,
+    answers.length > shown.length ? `+${answers.length - shown.length}` : null,
   );
 }
 function samples(panel, redraw) {
@@ -112,6 +112,7 @@ function samples(panel, redraw) {
     h("div", { class: "controls" }, shard?.node, h("label", null, "Search", q), show.node, filters.map((f) => f.box.node), revealButton(), info),
     h("div", { class: "reader" }, list, right),
   );
+  const ofModel = (item) => (state.get("s-model") ? item.answers.filter((a) => a.model === state.get("s-model")) : item.answers);
   const wanted = () => Object.fromEntries(filters.map((f) => [f.key, state.get(`s-${f.key}`)]));
   function search() {
     const want = wanted(),
@@ -159,7 +160,7 @@ function samples(panel, redraw) {
             onclick: () => choose(number),
           },
           h("span", { class: "id" }, o.item),
-          verdictStrip(item),
+          verdictStrip(ofModel(item)),
           h("span", { class: "about" }, `${should(o)} \u00b7 ${o.category}`),
         );
         line.style.top = `${number * ROW}px`;
@@ -195,7 +196,7 @@ function samples(panel, redraw) {
       return;
     }
     const o = item.first;
-    const answers = item.answers.filter((a) => !state.get("s-model") || a.model === state.get("s-model"));
+    const answers = ofModel(item);
     texts = textsOf((open) => {
       const cards = h("div", { class: "answers" });
       right.replaceChildren(
@@ -214,7 +215,7 @@ function samples(panel, redraw) {
           ),
         ),
         open
-          ? h("div", { class: "prompt" }, h("div", null, h("h4", null, "Prompt"), h("pre", { tabindex: "0", "aria-label": "Prompt" }, o.prompt)), o.images.length ? h("div", null, pictures(o)) : null)
+          ? h("div", { class: "prompt" }, h("div", null, h("h4", null, "Prompt"), h("pre", { tabindex: "0", "aria-label": "Prompt" }, o.prompt)), o.images.length || o.unseen ? h("div", null, pictures(o)) : null)
           : h("p", { class: "concealed" }, "Prompt concealed"),
         cards,
       );

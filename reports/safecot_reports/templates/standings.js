@@ -79,21 +79,23 @@ function askedBoth(rows) {
   const [harmful, harmless] = ["crr", "car"].map((half) => rows.filter((row) => row.halves[half]?.n).length);
   return `Of ${howMany(rows.length, "model")}, ${harmful} ${harmful === 1 ? "has" : "have"} scored answers to harmful questions, ${harmless} to harmless ones and ${both} to both kinds.`;
 }
-// By the number that models are ranked by, and by whose word: another ruler may say otherwise.
+// By the number that models are ranked by and the chosen evaluator; glance.js says what another one would change.
 function tieSentence(rows) {
   const ranked = rows.filter((row) => row.rank && !row.model.reference);
-  if (ranked.length < 2) return "";
-  const { metric, evaluator } = ranked[0].rank;
+  if (ranked.length < 2) return [];
+  const { metric } = ranked[0].rank;
   const others = rows.filter((row) => !row.rank && !row.model.reference).length;
-  const rest = others ? ` ${others} more ${others === 1 ? "has" : "have"} no rank by it.` : "";
-  const by = `(${data.metrics[metric].title}, by ${evaluatorName(evaluator)})`;
+  const rest = others ? `${others} more ${others === 1 ? "has" : "have"} no rank by it. ` : "";
+  const by = h("small", { class: "soft" }, ` ${rest}(${data.metrics[metric].title}, by the evaluator below)`);
   const first = Math.min(...ranked.map((row) => row.rank.from));
   const top = ranked.filter((row) => row.rank.from === first).map((row) => row.model.name);
-  if (top.length === 1) return `${top[0]} is ahead of every other model by more than chance would explain ${by}.${rest}`;
-  if (top.length === ranked.length)
-    return `${!others ? `These ${inWords(top.length)} models` : top.length <= 6 ? listed(top) : `The ${inWords(top.length)} models that have a rank`} cannot be told apart on this many answers ${by}.${rest}`;
-  if (top.length > 6) return `The first ${inWords(top.length)} models cannot be told apart ${by}.${rest}`;
-  return `At the top, ${listed(top)} cannot be told apart ${by}.${rest}`;
+  if (top.length === 1) return [`${top[0]} is ahead of every other model by more than chance would explain.`, by];
+  if (top.length === ranked.length) {
+    const who = !others ? `These ${inWords(top.length)} models` : top.length <= 6 ? listed(top) : `The ${inWords(top.length)} models that have a rank`;
+    return [`${who} cannot be told apart on this many answers.`, by];
+  }
+  if (top.length > 6) return [`The first ${inWords(top.length)} models cannot be told apart.`, by];
+  return [`At the top, ${listed(top)} cannot be told apart.`, by];
 }
 function lineCell(row, name, corrected, onclick, open) {
   const raw = row.cells[name],
@@ -180,7 +182,8 @@ function standings(panel, redraw) {
   const missing = data.models.length - rows.length;
   fill(panel, null, [
     h("h2", { class: "hidden-visually" }, "Leaderboard"),
-    h("p", { class: "tie" }, tieSentence(rows)),
+    h("p", { class: "tie" }, ...tieSentence(rows)),
+    rows.length ? glance(rows, shown, corrected, task.value, ruler.value, (name) => sortBy(name, "up")) : null,
     h("div", { class: "controls" }, task.node, ruler.node, correctable ? numbers.node : null),
     holder,
     missing && task.value === "pooled"
@@ -201,6 +204,12 @@ function standings(panel, redraw) {
       ),
     ),
   ]);
+  function sortBy(name, direction) {
+    state.set("by", name);
+    state.set("dir", direction);
+    draw(`th button[data-column="${name}"]`);
+    say("sorted");
+  }
   function draw(focus) {
     // A model that lacks the sorted number stands last, however high its other numbers are.
     const main = ["balanced", ...shown.map(([name]) => name)].find((name) => rows.some((row) => row.cells[name]));
@@ -225,12 +234,7 @@ function standings(panel, redraw) {
           {
             type: "button",
             "data-column": id,
-            onclick: () => {
-              state.set("by", id);
-              state.set("dir", active ? (down ? "up" : "down") : id === "asr" || id === "model" ? "up" : "down");
-              draw(`th button[data-column="${id}"]`);
-              say("sorted");
-            },
+            onclick: () => sortBy(id, active ? (down ? "up" : "down") : id === "asr" || id === "model" ? "up" : "down"),
           },
           text,
           h("span", { "aria-hidden": "true" }, active ? (down ? " \u25be" : " \u25b4") : ""),
@@ -255,7 +259,7 @@ function standings(panel, redraw) {
             draw(`button[data-cell="${CSS.escape(id)}"]`);
           }, open === id);
         }),
-        h("td", { class: row.scored < 0.995 ? "scored low" : "scored" }, row.scored === null ? "\u2014" : [`${percent(row.scored, 0)} `, h("small", null, `${row.n.toLocaleString("en")} of ${row.items.toLocaleString("en")}`)]),
+        h("td", { class: row.scored < 0.995 ? "scored low" : "scored" }, row.scored === null ? "\u2014" : [`${percent(row.scored, row.n < row.items && row.scored >= 0.995 ? 1 : 0)} `, h("small", null, `${row.n.toLocaleString("en")} of ${row.items.toLocaleString("en")}`)]),
       );
       const [name, metric] = [open.slice(0, open.lastIndexOf("|")), open.slice(open.lastIndexOf("|") + 1)];
       return name === row.model.name && row.cells[metric] ? [line, behind(row, metric, task.value, columns)] : [line];
@@ -266,7 +270,7 @@ function standings(panel, redraw) {
         h(
           "table",
           { id: "standings" },
-          h("caption", null, `${taskTitle(task.value)}: ${howMany(rows.length, "model")}, per cent`),
+          h("caption", null, `${taskTitle(task.value)}: ${howMany(rows.length, "model")}${missing ? ` (${missing} more did not run it)` : ""}, per cent. Click a number for its interval and what every other evaluator says.`),
           h(
             "thead",
             null,

@@ -147,12 +147,14 @@ function verdictChips(o) {
     differ ? h("span", { class: "tag warn" }, "evaluators disagree") : null,
   );
 }
-const pictures = (o) =>
+const pictures = (o) => [
   o.images.map((name, i) =>
     data.pictures[name]
       ? h("img", { src: data.pictures[name], alt: `Image ${i + 1} of item ${o.item}` })
-      : h("p", { class: "soft" }, `Image ${i + 1}: not part of this page`),
-  );
+      : h("p", { class: "soft" }, `Image ${i + 1}: not part of this page (safecot report --images)`),
+  ),
+  o.unseen ? h("p", { class: "soft" }, "The question is about an image, which was not kept with these answers.") : null,
+];
 // One model's answer; ``against``: another's, whose differing words are marked.
 function answerCard(o, open, against) {
   const words = open && against ? differing(o.answer, against.answer) : null;
@@ -172,7 +174,7 @@ function answerCard(o, open, against) {
           ),
         ]
       : h("p", { class: "concealed" }, "Answer concealed"),
-    o.phrase ? h("p", { class: "soft" }, `Phrase found: \u201c${o.phrase}\u201d`) : null,
+    open && o.phrase ? h("p", { class: "soft" }, `Phrase found: \u201c${o.phrase}\u201d`) : null,
   );
 }
 async function copyText(text, what) {
