@@ -39,14 +39,14 @@ def examples(count: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def dataset(rows: list[dict[str, Any]], folder: Path, pictures: int) -> list[dict[str, Any]]:
+def dataset(rows: list[dict[str, Any]], folder: Path, pictures: int, side: int = 56) -> list[dict[str, Any]]:
     """Rows in TRL's vision format, with small drawn images each."""
     found = []
     for number, row in enumerate(rows):
         paths = []
         for index in range(pictures):
             path = folder / f"{number}-{index}.png"
-            Image.new("RGB", (56, 56), (number % 255, 90 + index, number * 7 % 255)).save(path)
+            Image.new("RGB", (side, side), (number % 255, 90 + index, number * 7 % 255)).save(path)
             paths.append(str(path))
         found.append(
             {
@@ -97,6 +97,7 @@ def recipe(folder: Path, arguments: argparse.Namespace) -> Any:
         "precision": "fp32",
         "save_steps": 1000,
         "logging_steps": 1,
+        **getattr(arguments, "changes", {}),
     }
     return recipe_from(values, "bench")
 
@@ -113,7 +114,7 @@ def run(
     from safecot_training.sft.lengths import token_lengths
     from safecot_training.sft.loading import load_model, load_processor
     from safecot_training.sft.train import checked_collator
-    from safecot_training.sft.trainer import build_trainer, training_arguments
+    from safecot_training.sft.trainer import adapter_config, build_trainer, training_arguments
     from safecot_training.sft.training_data import as_dataset, image_sizes
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -156,6 +157,7 @@ def run(
                 args=plain,
                 train_dataset=columns.cast_column("images", datasets.List(datasets.Image(mode="RGB"))),
                 processing_class=processor,
+                peft_config=adapter_config(chosen, family),
             )
         clock = Clock()
         clock.stamps = []
