@@ -534,21 +534,6 @@ def test_a_reporter_that_is_not_installed_is_one_sentence(make_recipe, tmp_path:
         train(make_recipe(report_to="neptune"), tmp_path / "out")
 
 
-def test_several_devices_for_one_process_are_refused(make_recipe, tmp_path: Path, train, monkeypatch) -> None:
-    from safecot_training.sft import devices
-
-    monkeypatch.setattr(devices, "accelerator", lambda: "cuda")
-    monkeypatch.setattr(devices.torch.accelerator, "device_count", lambda: 4)
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with pytest.raises(SafecotError, match="torchrun --nproc_per_node 4 .*CUDA_VISIBLE_DEVICES=0"):
-        train(make_recipe(), tmp_path / "out")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    devices.require_one_process_per_device(make_recipe())
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(SafecotError, match="qlora cannot be sharded by FSDP"):
-        devices.require_one_process_per_device(make_recipe(method="qlora"))
-
-
 @pytest.mark.parametrize(("kind", "bf16"), [("cpu", False), ("mps", False), ("xpu", True), ("npu", True)])
 def test_the_arithmetic_follows_the_device(kind: str, bf16: bool, make_recipe, monkeypatch) -> None:
     from safecot_training.sft import devices

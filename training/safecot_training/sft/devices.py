@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 import torch
@@ -29,7 +30,7 @@ def uses_bf16(recipe: Recipe) -> bool:
 def is_sharded() -> str:
     """``FSDP`` or ``DeepSpeed`` where accelerate was told to shard the model, else empty."""
     for name in ("FSDP", "DeepSpeed"):
-        if os.environ.get(f"ACCELERATE_USE_{name.upper()}", "") == "true":
+        if os.environ.get(f"ACCELERATE_USE_{name.upper()}", "").lower() == "true":
             return name
     return ""
 
@@ -38,7 +39,8 @@ def require_one_process_per_device(recipe: Recipe) -> None:
     """Refuse arrangements that would train something else than the recipe, or die in the middle of loading.
 
     Raises:
-        SafecotError: several accelerators for one process, or 4-bit weights that would be sharded.
+        SafecotError: several accelerators for one process, 4-bit weights that would be sharded, or sharding that is not to be
+            had here.
     """
     count = torch.accelerator.device_count() if accelerator() != "cpu" else 0
     if count > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -52,8 +54,24 @@ def require_one_process_per_device(recipe: Recipe) -> None:
             f"than the recipe says; start `torchrun --nproc_per_node {count} -m safecot_eval train sft …`, or show it one "
             f"({variable.get(accelerator(), 'CUDA_VISIBLE_DEVICES')}=0)."
         )
-    if recipe.method is Method.QLORA and (sharded := is_sharded()):
+    sharded = is_sharded()
+    if recipe.method is Method.QLORA and sharded:
         raise SafecotError(
             f"method: qlora cannot be sharded by {sharded} here: its 4-bit weights are whole on every device; start it with "
             "torchrun alone, or use method: lora."
+        )
+    if sharded == "DeepSpeed" and importlib.util.find_spec("deepspeed") is None:
+        raise SafecotError(
+            "accelerate was told to use DeepSpeed, which is not installed; `pip install deepspeed`, or leave its configuration out."
+        )
+    # accelerate then trains data parallel without a word, and a checkpoint would be looked for in another form
+    if sharded and accelerator() in ("cpu", "mps"):
+        raise SafecotError(
+            f"accelerate was told to shard with {sharded}, which it does not do on {accelerator()}; leave its configuration out "
+            "(torchrun alone trains data parallel), or start it where there are CUDA, XPU or NPU devices."
+        )
+    if sharded == "FSDP" and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        raise SafecotError(
+            "accelerate was told to shard with FSDP, which takes several processes, and this is the only one; leave its "
+            "configuration out, or start as many as there are devices."
         )
