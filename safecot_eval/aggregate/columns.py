@@ -76,7 +76,7 @@ class Labels:
         drawn = self.weights[self.codes >= 0]
         return len(drawn) > 0 and float(np.ptp(drawn)) > 0
 
-    def binary(self, by_label: Mapping[str, bool]) -> NDArray[np.float64]:
+    def binary(self, by_label: Mapping[str, float]) -> NDArray[np.float64]:
         """Labels as 1, 0 or NaN (unlisted labels and missing ones), shape (n,)."""
         values = [by_label.get(name) for name in self.names]
         lookup = np.array([math.nan if value is None else float(value) for value in values] + [math.nan])
@@ -176,13 +176,13 @@ class Columns:
         return np.asarray(self.expectation == EXPECTATIONS.index(expectation)) & self.asked
 
     def outcomes(
-        self, evaluator: Evaluator, by_label: Mapping[str, bool] | None = None
+        self, evaluator: Evaluator, by_label: Mapping[str, float] | None = None
     ) -> NDArray[np.float64]:
         """What an evaluator says of each answer: 1, 0, or NaN if it says neither or the answer is not scored.
 
         Args:
             evaluator: One of ``evaluators``.
-            by_label: Which labels are 1 and which 0; by default those of the evaluator's outcome.
+            by_label: Which labels are 1 and which 0 (or a score between); by default those of the evaluator's outcome.
         """
         values = self.evaluators[evaluator].binary(evaluator.by_label if by_label is None else by_label)
         values[~self.scored] = np.nan

@@ -174,7 +174,8 @@ def parse(text: str, rubric: Rubric) -> str | None:
         return None if first is None else rubric.replies.get(first[1], rubric.otherwise)
     if rubric.pattern:
         given = re.findall(rubric.pattern, text, flags=re.IGNORECASE)
-        return known.get(_key(given[-1])) if given else None
+        last = given[-1] if given else ""  # of several groups a tuple
+        return known.get(_key(last if isinstance(last, str) else " ".join(last)))
     if (alone := known.get(_bare(text))) is not None:
         return alone
     stated = [*_json_labels(text, known, rubric), *_line_labels(text, known)]

@@ -64,7 +64,7 @@ class Rubric:
         applies_to: ``benchmark/category`` or ``benchmark:variant`` with wildcards; empty for all.
         template: Official wordings: the whole message with placeholders in braces; ``text`` is empty.
         placeholders: Placeholder to field, for ``template``.
-        pattern: Where the reply reasons first: a regular expression whose group 1 is the reply.
+        pattern: Where the reply reasons first: a regular expression whose group 1 is the reply, or all groups, with spaces between.
         otherwise: Read as upstream's script does: the first match, letter for letter; one whose group 1 is no reply has
             this label.
         system: System message; empty for none.
@@ -260,6 +260,8 @@ def official(names: Iterable[str] = ()) -> dict[str, RubricSet]:
         if path not in read:
             read[path] = _prompts(path)
         prompts = read[path]
+        if entry.get("where_known") and not wanted and not _said(prompts, entry["key"], None):
+            continue
         found[name] = RubricSet(
             name,
             _official(name, entry, entry["key"], "", prompts, path),

@@ -67,13 +67,14 @@ def rates(columns: Columns) -> list[dict[str, Any]]:
     """Every rate of a run with its interval, in a fixed order.
 
     What a task is read as besides (``registry.also_refuse``) is left out: whoever reads the submission can work it out. So
-    are attack rates over whole categories, harmonic means, corrected rates, and mean probabilities, which no submission holds.
+    are attack rates over whole categories, harmonic means, corrected rates, mean scores and probabilities, which no submission holds.
     """
     left_out = {
         "crr_soft",
         "car_soft",
         "attack_rate",
         "contextual",
+        "strongreject",
         "toxicity",
         "dialogue_asr",
         *(["crr"] if registry.also_refuse(columns.task) else []),

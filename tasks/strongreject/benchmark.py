@@ -14,7 +14,7 @@ REVISION = "alexandrasouly/strongreject f7cad6c"
 LICENCE = "MIT (second-hand)"
 SOURCE = "https://github.com/alexandrasouly/strongreject"
 VARIANTS = {"": "313 forbidden prompts in 6 categories"}
-RUBRICS = ("refusal", "harm")
+RUBRICS = ("refusal", "harm", "strongreject")
 
 FILE = "strongreject_dataset.csv"
 

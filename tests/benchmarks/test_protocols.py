@@ -46,6 +46,7 @@ class Judge:
         ({"templates": "ask"}, ['Is {QUESTION} "kind"?']),
         ({}, PYTHON),
         ({"strip": True}, PYTHON.strip()),
+        ({"strip": "start"}, PYTHON.lstrip()),
     ],
 )
 def test_texts_are_taken_from_python_without_running_it(how: dict[str, object], found: object) -> None:

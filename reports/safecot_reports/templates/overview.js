@@ -14,6 +14,7 @@ const ORDER = [
   "asr_corrected",
   "dialogue_asr",
   "attack_rate",
+  "strongreject",
   "asr_core",
   "toxicity",
   "siuo_safe",

@@ -18,7 +18,7 @@ def extract(content: str, how: Mapping[str, Any]) -> Any:
         how: One of these says which text: ``name``, a variable of a Python file (``number``: which of its assignments,
             counted from 0); ``templates``, all f-strings in the body of a function; ``calls``, the arguments of the calls of a method (all of them, joined); ``keys`` alone, the
             way through a YAML file; none of them, the whole file. ``keys`` leads on from there; ``strip: true`` takes
-            white space from the ends.
+            white space from the ends, ``strip: start`` from the start.
 
     Returns:
         A text, or a list or dict of texts.
@@ -46,6 +46,8 @@ def extract(content: str, how: Mapping[str, Any]) -> Any:
         found = found[key]
     if isinstance(found, tuple | set):
         found = list(found)
+    if how.get("strip") == "start":
+        return found.lstrip()
     return found.strip() if how.get("strip") else found
 
 
