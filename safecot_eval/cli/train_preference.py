@@ -9,11 +9,29 @@ import click
 
 from safecot_eval.cli.train_sft import recipe_options, train_recipe
 
-own_answers = click.option(
-    "--rejected",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help='A checkpoint\'s own answers to training questions ({"id", "response"} a line), rejected where they fail.',
-)
+
+def own_answers(function: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that name a checkpoint's own answers to training questions."""
+    for option in (
+        click.option(
+            "--failures-by",
+            metavar="EVALUATOR",
+            help="Whose verdicts say what fails in --failures: template, or JUDGE/RUBRIC.  [default: template]",
+        ),
+        click.option(
+            "--failures",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="RUN",
+            help="Folder of the checkpoint's evaluated runs: its answers to training questions, rejected where they fail.",
+        ),
+        click.option(
+            "--rejected",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help='The same from a file ({"id": EXAMPLE, "response": TEXT} a line), read by phrases.',
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def _values(objective: str, given: dict[str, Any]) -> dict[str, Any]:

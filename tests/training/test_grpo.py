@@ -135,6 +135,7 @@ def test_the_summary_of_a_log() -> None:
         ({"rewards": {"by": "taste"}}, "rewards.by"),
         ({"validation_samples": 4}, "GRPO has no loss to compare"),
         ({"rejected": "x.jsonl"}, "samples its own answers"),
+        ({"objective": "kto", "rejected": "x.jsonl", "failures": "runs"}, "leave one out"),
         ({"generations": 1}, "generations"),
         ({"max_completion_tokens": 4096}, "leave room for a prompt"),
         ({"objective": "dpo", "beta": 0}, "'beta' should be above 0"),

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from trl.data_utils import apply_chat_template, prepare_multimodal_messages
 
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.util.errors import SafecotError
@@ -223,43 +225,61 @@ def _asked(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def require_same_prompts(recipe: Recipe, model: Any, collator: AnswerCollator, dataset: Any) -> None:
-    """Refuse a base that TRL's trainer would ask otherwise than it will be asked, or whose pictures it does not pass on.
+    """Refuse a base that TRL's trainer would ask otherwise than it will be asked, or whose batches it cannot make.
+
+    One row of each number of pictures is tried.
 
     Raises:
         SafecotError: naming what differs.
     """
-    from trl.data_utils import prepare_multimodal_messages
-
-    processor = collator.processor
+    kind, other = model.config.model_type, "tune it with `safecot train dpo` or `kto`."
     if getattr(model.config, "image_token_id", None) is None:
         raise SafecotError(
-            f"{recipe.base_model}: TRL's GRPO trainer knows no image token of a {model.config.model_type}; tune it with "
-            "`safecot train dpo` or `kto`."
+            f"{recipe.base_model}: TRL's GRPO trainer knows no image token of a {kind}; {other}"
         )
-    seen = set()
-    for row in dataset:
-        kind = len(row["images"])
-        if kind in seen:
-            continue
-        seen.add(kind)
-        images = [open_image(Path(path)) for path in row["images"]]
-        ours = prompt_inputs(processor, row["prompt"], images)
-        if unknown := sorted(set(ours) - _PASSED_ON):
-            raise SafecotError(
-                f"{recipe.base_model}: TRL's GRPO trainer does not pass {', '.join(unknown)} on to a "
-                f"{model.config.model_type}; tune it with `safecot train dpo` or `kto`."
-            )
-        theirs = processor.apply_chat_template(
-            conversation=[prepare_multimodal_messages(row["prompt"], images=images)],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
+    rows = list({len(row["images"]): row for row in reversed(dataset)}.values())
+    pictures = [[open_image(Path(path)) for path in row["images"]] for row in rows]
+    alone = [
+        prompt_inputs(collator.processor, row["prompt"], shown)
+        for row, shown in zip(rows, pictures, strict=True)
+    ]
+    if unknown := sorted(set().union(*alone) - _PASSED_ON):
+        raise SafecotError(
+            f"{recipe.base_model}: TRL's GRPO trainer does not pass {', '.join(unknown)} on to a {kind}; {other}"
         )
-        if list(theirs["input_ids"][0]) != ours["input_ids"][0].tolist():
+    processor = copy.deepcopy(collator.processor)
+    processor.tokenizer.padding_side = "left"
+    try:
+        together = _asked_by_trl(processor, rows, pictures)
+    except Exception as error:  # every family's processor fails in its own way
+        reason = " ".join(str(error).split())[:150]
+        raise SafecotError(
+            f"{recipe.base_model}: TRL's GRPO trainer cannot make a batch of a {kind} from these rows ({reason}); {other}"
+        ) from error
+    for row, ours, theirs in zip(rows, alone, together, strict=True):
+        if theirs != ours["input_ids"][0].tolist():
             raise SafecotError(
-                f"{recipe.base_model}: TRL's GRPO trainer asks sample {row['id']} in other tokens than the model will be asked in; "
-                "tune it with `safecot train dpo` or `kto`."
+                f"{recipe.base_model}: TRL's GRPO trainer asks sample {row['id']} in other tokens than the model will be asked "
+                f"in; {other}"
             )
+
+
+def _asked_by_trl(processor: Any, rows: Sequence[Mapping[str, Any]], pictures: list[Any]) -> list[list[int]]:
+    """Prompts as TRL's trainer encodes them to sample answers and to compute them; returns their tokens."""
+    prompts = [
+        prepare_multimodal_messages(row["prompt"], images=shown)
+        for row, shown in zip(rows, pictures, strict=True)
+    ]
+    encoded = processor.apply_chat_template(
+        conversation=prompts, add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    for value in encoded.values():
+        if not torch.is_tensor(value) and not (isinstance(value, list) and isinstance(value[0], list)):
+            torch.tensor(np.array(value))
+    if any(pictures):
+        texts = [apply_chat_template({"prompt": prompt}, processor)["prompt"] for prompt in prompts]
+        processor(images=pictures, text=texts, padding=True, return_tensors="pt")
+    return [list(ids) for ids in encoded["input_ids"]]
 
 
 def group_arguments(recipe: Recipe, out: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.util.files import content_hash
+from safecot_training.preference.failures import read_failures
 from safecot_training.preference.own_answers import OwnAnswer, read_own_answers
 from safecot_training.preference.pairs import Rows, labelled, refusals_of, with_rejected
 from safecot_training.sft.objectives import Objective
@@ -39,18 +40,25 @@ def rows_of(recipe: Recipe, rows: Rows, manifest: Mapping[str, Any]) -> tuple[li
 
 
 def _own_answers(recipe: Recipe, rows: Rows) -> dict[str, OwnAnswer] | None:
-    expectations = {str(row["id"]): str(row["expectation"]) for row in rows}
+    left_out: Counter[str] = Counter()
     if recipe.rejected:
+        expectations = {str(row["id"]): str(row["expectation"]) for row in rows}
         own = read_own_answers(Path(recipe.rejected).expanduser(), expectations)
+    elif recipe.failures:
+        found = read_failures(
+            Path(recipe.failures).expanduser(), Path(recipe.data).expanduser(), rows, recipe.failures_by
+        )
+        own, left_out = found.own, found.left_out
     else:
         return None
     if is_first_process():
         met = Counter(answer.met for answer in own.values())
-        print(
-            f"Own answers: {len(own)}; {met[True]} as expected, {met[False]} not, {met[None]} of which that cannot be told "
-            "(left out).",
-            file=sys.stderr,
-        )
+        text = f"Own answers: {len(own)}; {met[True]} as expected, {met[False]} not, {met[None]} of which nobody can tell."
+        if left_out:
+            text += (
+                f" Left out: {', '.join(f'{count} {reason}' for reason, count in sorted(left_out.items()))}."
+            )
+        print(text, file=sys.stderr)
     return own
 
 

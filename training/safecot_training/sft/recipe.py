@@ -132,6 +132,9 @@ class Recipe(Settings):
         desirable_weight: KTO's weight of the answers that are wanted.
         undesirable_weight: KTO's weight of those that are not.
         rejected: JSON lines of a checkpoint's own answers to training questions, to be rejected where they fail.
+        failures: Folder of the checkpoint's evaluated runs, whose answers to training questions are used likewise.
+        failures_by: Whose verdicts say what fails there: ``template`` (phrases), or a judge and its rubric as the page spells
+            them.
         validation_samples: Keep the last N examples out of training and measure the loss on them at every saved checkpoint.
         keep_best: Export the best checkpoint instead of the last one.
         best_by: What decides which checkpoint is best: the validation ``loss``, or the balanced rate of the probe by
@@ -202,6 +205,8 @@ class Recipe(Settings):
     desirable_weight: Annotated[Number, Field(gt=0)] = 1.0
     undesirable_weight: Annotated[Number, Field(gt=0)] = 1.0
     rejected: str = ""
+    failures: str = ""
+    failures_by: Annotated[str, Field(min_length=1)] = "template"
     validation_samples: Annotated[int, BeforeValidator(a_number), Field(ge=0)] = 0
     keep_best: bool = False
     best_by: Literal["loss", "template", "lite"] = "loss"
@@ -287,6 +292,8 @@ class Recipe(Settings):
             raise ValueError("KTO compares the answers of a batch: 'batch_size' should be at least 2")
         if self.objective in (Objective.DPO, Objective.KTO) and not self.bond:
             raise ValueError("'beta' should be above 0")
+        if self.rejected and self.failures:
+            raise ValueError("'rejected' and 'failures' both name own answers: leave one out")
         if self.objective is not Objective.GRPO:
             return
         if self.batch_size * self.gradient_accumulation % self.generations:
@@ -298,8 +305,8 @@ class Recipe(Settings):
             raise ValueError("'max_tokens' should leave room for a prompt beside 'max_completion_tokens'")
         if self.validation_samples:
             raise ValueError("GRPO has no loss to compare: leave 'validation_samples' out")
-        if self.rejected:
-            raise ValueError("GRPO samples its own answers: leave 'rejected' out")
+        if self.rejected or self.failures:
+            raise ValueError("GRPO samples its own answers: leave 'rejected' and 'failures' out")
 
     @property
     def bond(self) -> float:
@@ -325,6 +332,7 @@ SILENT = frozenset({
 LATER = {
     "attn_implementation": "", "optim": "adamw_torch", "liger": False, "family": None, "lora_targets": "",
     "export_dtype": "auto", "objective": Objective.SFT, "beta": None, "rejected": "",
+    "failures": "", "failures_by": "template",
     "desirable_weight": 1.0, "undesirable_weight": 1.0, "rewards": RewardSettings(), "generations": 8,
     "max_completion_tokens": 512, "temperature": 1.0,
     "validation_samples": 0, "keep_best": False, "patience": 0, "best_by": "loss", "eval_steps": 0, "probe_samples": 0,
