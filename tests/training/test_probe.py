@@ -31,6 +31,8 @@ def test_half_are_to_refuse_and_safe_twins_come_before_general_questions() -> No
     ]
     assert [r["id"] for r in chosen(rows, 4, "x")] == ["1", "3", "2", "0"]
     assert [r["id"] for r in chosen(rows, 2, "x")] == ["1", "2"]
+    again = [{**r, "id": f"{r['id']}-worse"} for r in rows]
+    assert [r["id"] for r in chosen([*rows, *again], 60, "x")] == ["1", "3", "4", "2", "0"]
     with pytest.raises(
         SafecotError, match="of the 2 examples kept out of training, 2 are to be refused and 0"
     ):

@@ -55,7 +55,9 @@ class AnswerCollator:
     def asked(self, row: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Tensors of one row's prompt and images."""
         images = [open_image(Path(image)) if isinstance(image, str) else image for image in row["images"]]
-        return dict(prompt_inputs(self.processor, row["prompt"], images))
+        inputs = dict(prompt_inputs(self.processor, row["prompt"], images))
+        # Llama 4's processor gives bfloat16, which whole models in float32 do not take; others are cast where they are used
+        return {key: value.float() if value.is_floating_point() else value for key, value in inputs.items()}
 
     def answered(self, inputs: Mapping[str, torch.Tensor], text: str) -> dict[str, torch.Tensor]:
         """Tensors of a prompt with an answer to it, and ``labels``; one prompt may get several answers."""

@@ -138,6 +138,9 @@ def chosen(rows: Sequence[Mapping[str, Any]], count: int, where: str) -> list[Ma
     Raises:
         SafecotError: one of the two is missing.
     """
+    # unpaired preferences have a row per answer: each question is asked once
+    once = {str([row["prompt"], row["images"]]): row for row in reversed(rows)}
+    rows = list(reversed(once.values()))
     refuse = [row for row in rows if row["expectation"] == Expectation.REFUSE]
     answer = [row for row in rows if row["expectation"] == Expectation.ANSWER]
     answer.sort(key=lambda row: row["kind"] != Kind.SAFETY)
