@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.util.appends import AppendLog
@@ -15,6 +15,7 @@ from safecot_eval.util.paths import cache_dir
 
 COMMIT_EVERY = 64
 _SCHEMA = 2
+_FIELDS = tuple(one.name for one in fields(ParsedJudgement))
 
 
 def default_path() -> Path:
@@ -25,6 +26,11 @@ def default_path() -> Path:
 def key_of(model: str, content: str) -> str:
     """The key of a question: the judge's model with its revision, and the content (rubric and material)."""
     return sha256_of(f"{model}\0{content}")[:32]
+
+
+def _plain(reading: ParsedJudgement) -> dict[str, Any]:
+    """A reading as a dict; ``asdict``, which copies every value, took a sixteenth of the judge's processor time."""
+    return {name: getattr(reading, name) for name in _FIELDS}
 
 
 class VerdictCache:
@@ -88,7 +94,7 @@ class VerdictCache:
         if self._log is None:
             return
         try:
-            self._log.append([(key, asdict(reading)) for key, reading in self._waiting.items()])
+            self._log.append([(key, _plain(reading)) for key, reading in self._waiting.items()])
         except OSError as error:
             raise self._unusable(error) from error
         self._waiting.clear()
