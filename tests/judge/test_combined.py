@@ -6,6 +6,7 @@ What the page then says is worked out a second time here, from the records and t
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,8 @@ def seeing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     model = tiny.build("llava", folder / "tiny-vlm", seed=1)
     options = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "8")
     options += ("--skip-mm-profiling", "--served-model-name", "tiny-vlm", "tiny-llama-guard-4")
+    options += ("--distributed-executor-backend", "uni")
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # one process less to start
     with Server(
         Plan(str(model), port=free_port(), extra=options), folder / "vllm.log", timeout_s=800
     ) as server:

