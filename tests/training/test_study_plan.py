@@ -103,7 +103,9 @@ def test_what_was_registered_is_what_is_run_and_stands_on_the_page():
     count = sum(len(f.cells()) for f in (*plan.LONG.factors, *plan.LONG.extra) if f.letter in factors.PRIMARY)
     assert f"{count} comparisons" in registered
     assert f"at least {factors.MATTERS * 100:.0f} points" in registered
-    assert registered.strip() in PAGE.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    assert registered.strip() in page
+    assert report.READING.read_text(encoding="utf-8").strip() in page
 
 
 def test_the_plan_is_printed_with_its_arms_runs_and_cpu_minutes(tmp_path: Path):
@@ -169,6 +171,19 @@ def test_a_killed_study_goes_on_and_repeats_nothing(tmp_path: Path, worked: list
     assert evaluated == ["mini-base", *names]
     assert Counter(worked)[f"train {names[0]}"] == 1
     assert [row["run"] for row in Journal(tmp_path).rows()] == names
+
+
+def test_an_interruption_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from safecot_training.study.__main__ import main
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "run", interrupted)
+    assert main(["--out", str(tmp_path)]) == 130
+    assert "goes on" in capsys.readouterr().err
 
 
 def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path, worked: list[str]):

@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SafecotError as error:
         print(f"safecot study: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"safecot study: interrupted; the same command goes on in {out}.", file=sys.stderr)
+        return 130
     return 0
 
 
