@@ -13,8 +13,11 @@ from safecot_training.cot.targets import completion_of
 from safecot_training.sft.collator import IGNORED, AnswerCollator, join
 from safecot_training.sft.recipe import Recipe
 
-BY_IMAGE_COUNT = ("mllama",)
-"""Architectures whose rows are computed by their number of images, which TRL's trainers of preferences cannot do."""
+NOT_BY_TRL = {
+    "mllama": "computes rows by their number of images, and TRL's {} trainer a batch at once",
+    "llama4": "has its hidden states elsewhere than TRL's {} trainer looks for them",
+}
+"""Architectures that TRL's trainers of preferences cannot compute, and why."""
 
 
 @dataclass
@@ -66,14 +69,13 @@ class AnswersCollator:
         return batch
 
 
-def require_one_batch(recipe: Recipe, model: Any) -> None:
-    """Refuse an architecture that TRL's trainers of preferences cannot compute a batch of.
+def require_computable(recipe: Recipe, model: Any) -> None:
+    """Refuse an architecture that TRL's trainers of preferences cannot compute.
 
     Raises:
-        SafecotError: it computes its rows by their number of images.
+        SafecotError: with the reason.
     """
-    if model.config.model_type in BY_IMAGE_COUNT:
-        raise SafecotError(
-            f"{recipe.base_model}: {model.config.model_type} computes rows by their number of images, and TRL's "
-            f"{recipe.objective.name} trainer a batch at once; tune it with `safecot train sft`."
-        )
+    kind = model.config.model_type
+    if kind in NOT_BY_TRL:
+        reason = NOT_BY_TRL[kind].format(recipe.objective.name)
+        raise SafecotError(f"{recipe.base_model}: {kind} {reason}; tune it with `safecot train sft`.")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from trl import DPOConfig, DPOTrainer
 
-from safecot_training.preference.batches import AnswersCollator, require_one_batch
+from safecot_training.preference.batches import AnswersCollator, require_computable
 from safecot_training.sft.collator import AnswerCollator
 from safecot_training.sft.families import Family
 from safecot_training.sft.loading import load_model, resumes_here
@@ -48,7 +48,7 @@ def build_preference_trainer(
     Raises:
         SafecotError: an architecture that cannot be trained so.
     """
-    require_one_batch(recipe, model)
+    require_computable(recipe, model)
     reference = load_model(recipe, family) if recipe.method is Method.FULL else None
     trainer = PreferenceTrainer(
         model=model,

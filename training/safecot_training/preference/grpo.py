@@ -15,6 +15,7 @@ from trl.data_utils import apply_chat_template, prepare_multimodal_messages
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.util.errors import SafecotError
 from safecot_training.cot.targets import Marker
+from safecot_training.preference.batches import require_computable
 from safecot_training.preference.reward_reader import RewardReader, reader_of
 from safecot_training.preference.rewards import REWARDS, Sampled, sampled
 from safecot_training.preference.trl_without_vllm import (
@@ -180,6 +181,7 @@ def build_group_trainer(
     """
     processor = copy.deepcopy(collator.processor)
     processor.tokenizer.padding_side = "left"
+    require_computable(recipe, model)
     require_same_prompts(recipe, model, collator, dataset)
     questions = recipe.batch_size * recipe.gradient_accumulation // recipe.generations
     if len(dataset) < questions:

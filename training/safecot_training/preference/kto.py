@@ -10,7 +10,7 @@ from torch.utils.data import Sampler
 from trl import KTOConfig, KTOTrainer
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.preference.batches import AnswersCollator, require_one_batch
+from safecot_training.preference.batches import AnswersCollator, require_computable
 from safecot_training.sft.collator import AnswerCollator
 from safecot_training.sft.families import Family
 from safecot_training.sft.loading import load_model, resumes_here
@@ -88,7 +88,7 @@ def build_unpaired_trainer(
     Raises:
         SafecotError: an architecture that cannot be trained so, or fewer rows than a batch.
     """
-    require_one_batch(recipe, model)
+    require_computable(recipe, model)
     if len(dataset) < recipe.batch_size:
         raise SafecotError(
             f"{recipe.data}: {len(dataset)} labelled answers, fewer than batch_size: {recipe.batch_size}; lower it."
