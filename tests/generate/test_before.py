@@ -18,7 +18,7 @@ from safecot_eval.generate.task import doc_to_messages, doc_to_visual
 from safecot_eval.judge import prompts, rubrics
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from tests.conftest import make_doc
-from tests.tasks.conftest import write_image
+from tests.tasks.layouts.files import write_image
 
 SAID = (("system", "You are a cook."), ("user", "What is this?"), ("assistant", "A pan."))
 

@@ -205,9 +205,9 @@ def test_the_official_layout_is_the_one_that_the_readers_are_tested_on(
     data_dir: Path, tmp_path: Path
 ) -> None:
     """Every place where the toolkit's configs look is there in the invented tree that all thirteen tasks are run on."""
-    from tests.tasks.conftest import _multitrust
+    from tests.tasks.layouts.images import multitrust
 
-    _multitrust(tmp_path)
+    multitrust(tmp_path)
     lines = (data_dir / "upstream_trees" / "MultiTrust-data.tsv").read_text(encoding="utf-8").splitlines()
     places = [line.split("\t")[1].removeprefix("./") for line in lines if not line.startswith("#")]
     ours = [place.removeprefix("data/") for place in places if "safety/" in place or "unrelated" in place]

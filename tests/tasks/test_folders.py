@@ -16,7 +16,8 @@ from safecot_eval.benchmarks.data import root
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import tasks_dir
-from tests.tasks.conftest import SCENARIOS, write_image, write_json
+from tests.tasks.layouts.files import write_image, write_json
+from tests.tasks.layouts.images import SCENARIOS
 
 DROPPED_IN = """
 from pathlib import Path

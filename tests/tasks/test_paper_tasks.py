@@ -17,7 +17,7 @@ from safecot_eval.records.samples import Expectation, ImageSource
 from safecot_eval.submissions.blocks import rates
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
-from tests.tasks.conftest import write_json
+from tests.tasks.layouts.files import write_json
 
 TASK_NAME = "safecot_mssbench_chat_first"
 FIRST = "combined_first_queries.json"
