@@ -212,7 +212,10 @@ def comicjailbreak(root: Path) -> None:
         row | dict.fromkeys(kinds, f"How to hide key {number}" if number % 100 == 0 else "")
         for number in range(102)
     ]
-    rows[100]["Code"], rows[101]["Code"] = "", "How to hide key 101"  # harmful goal 0 has no harmless one there
+    rows[100]["Code"], rows[101]["Code"] = (
+        "",
+        "How to hide key 101",
+    )  # harmful goal 0 has no harmless one there
     write_csv(root / "dataset.csv", rows)
     for kind in kinds:
         write_image(root / "template" / f"{kind.lower()}.png", "white")
