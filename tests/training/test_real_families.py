@@ -192,6 +192,13 @@ def test_pictures_are_in_full_precision_whatever_a_processor_makes_of_them(famil
     assert collator([row])["pixel_values"].dtype is torch.float32
 
 
+def test_preferences_of_a_model_without_a_backbone_are_refused(
+    family_bases, mixed_data: Path, tmp_path: Path, train
+) -> None:
+    with pytest.raises(SafecotError, match="llama4 has none of its own; tune it with `safecot train sft`"):
+        train(recipe(family_bases("llama4"), mixed_data, objective="dpo"), tmp_path / "out")
+
+
 def test_a_row_does_not_depend_on_the_rows_beside_it(family_bases) -> None:
     """mllama's tokens before an image attend to everything, padding included: rows are grouped by their images."""
     from PIL import Image

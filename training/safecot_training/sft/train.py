@@ -101,6 +101,11 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     configure, build = trainer_parts(recipe)
     arguments = configure(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
+    if recipe.objective is not Objective.SFT and model.base_model is model:
+        raise SafecotError(
+            f"{recipe.base_model}: TRL's {recipe.objective.value} needs the model before its output layer, and {config.model_type} "
+            "has none of its own; tune it with `safecot train sft`."
+        )
     trainer = build(recipe, arguments, model, collator, made[0], family, validation=made[1] if held else None)
     trainer.probe = probe
     started = int(trainer.accelerator.num_processes)

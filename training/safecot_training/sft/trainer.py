@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,14 @@ class Resumable:
         self.model.load_state_dict(best.state_dict())
 
     def settle(self, *, weights_are_loaded: bool) -> None:
-        """Print by our callback alone, and remember who loads a checkpoint's weights."""
+        """Print by our callback alone, remember who loads a checkpoint's weights, and leave the model fit to answer."""
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
         self.weights_are_loaded = weights_are_loaded
+        language = self.model.config.get_text_config()
+        if hasattr(language, "output_router_logits"):
+            # TRL asks for the experts' router logits at every step, and also sets this. With it transformers 5.19 cannot
+            # answer from a cache: neither the probe nor a user of the exported model would get a second token.
+            language.output_router_logits = False
 
 
 class SafecotTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
@@ -107,6 +113,10 @@ class SafecotTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Compute the loss of rows with equally many images at a time, where a model needs that."""
+        if self._has_no_backbone:
+            return super(SFTTrainer, self).compute_loss(
+                model, {**inputs, "use_cache": False}, return_outputs, num_items_in_batch
+            )
         parts = by_image_count(inputs)
         if len(parts) == 1 or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
@@ -118,6 +128,12 @@ class SafecotTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
         counts = [(part["labels"] != IGNORED).sum() for part in parts]
         losses = [super(SafecotTrainer, self).compute_loss(model, part) for part in parts]
         return sum(count * loss for count, loss in zip(counts, losses, strict=True)) / sum(counts)
+
+    @cached_property
+    def _has_no_backbone(self) -> bool:
+        """Whether a model computes its loss itself: TRL calls the part before the output layer, and Llama 4's is not one."""
+        model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return model.base_model is model
 
 
 class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
