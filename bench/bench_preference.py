@@ -8,7 +8,7 @@ on; every data set is checked against it), and tuned on for as many steps in the
 * ``dpo``: its failures (a refusal of what should be answered, or the reverse, by phrases) against the targets;
 * ``kto``: its failures, its right answers and the targets, as single labels.
 
-The two of preference also at a tenth of the learning rate (``gentle``).
+``dpo`` also at a tenth of the learning rate (``dpo-gentle``).
 
 All are evaluated through lmms-eval on ``safecot_mini`` and on general questions. Differences are paired by seed, item and
 twin; seeds and twins are drawn again for the intervals. *CRR at equal CAR* is a checkpoint's CRR less what v2 would have at
@@ -43,10 +43,9 @@ ARMS = {
     "dpo": ("dpo", 3e-4),
     "kto": ("kto", 3e-4),
     "dpo-gentle": ("dpo", 3e-5),
-    "kto-gentle": ("kto", 3e-5),
 }
-"""Objective and learning rate of the tuning after v2. The gentle ones were added after the others had been evaluated, and nothing
-was changed after that."""
+"""Objective and learning rate of the tuning after v2. The gentle one was added after the others had been evaluated, and nothing was
+changed after that."""
 RESAMPLES = 2000
 
 
@@ -333,7 +332,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "",
         f"`python bench/bench_preference.py`, {today}, commit `{commit()}`, one CPU thread, {cpu_minutes():.0f} CPU minutes in this "
         f"process. Seeds {', '.join(map(str, given.seeds))}; {given.size} examples a draw, v2 {V2_STEPS} steps of {BATCH}, then "
-        f"{given.steps} steps of {BATCH} at 3e-4 (gentle: 3e-5), beta {BETA}. Failures among v2's own answers to training questions, per seed: "
+        f"{given.steps} steps of {BATCH} at 3e-4 (dpo-gentle: 3e-5), beta {BETA}. Failures among v2's own answers to training questions, per seed: "
         f"{asked}.",
         "",
         "Percent with 95 % intervals over seeds and twins; rates by phrases.",
