@@ -175,7 +175,12 @@ def glm4v(tokenizer_of: Any, language: Any, template: str) -> Any:
     ]  # fmt: skip
     tokenizer = tokenizer_of(media, eos=tiny.PAD, image_token="<|image|>", video_token="<|video|>")
     number = tokenizer.convert_tokens_to_ids
-    rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0}
+    rope = {
+        "rope_type": "default",
+        "mrope_section": [2, 3, 3],
+        "rope_theta": 10000.0,
+        "partial_rotary_factor": 0.5,
+    }
     config = transformers.Glm4vConfig(
         text_config=language(tokenizer, rope_parameters=rope, head_dim=32),
         vision_config={
