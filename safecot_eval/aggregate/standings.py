@@ -119,12 +119,13 @@ def standing_of(
     runs: Sequence[Columns], evaluator: Evaluator, halves: Sequence[Expectation] = HALVES[METRIC]
 ) -> Standing | None:
     """Rates and influences of the models that were scored on all ``halves``; None for fewer than two of them."""
-    clusters = {name: place for place, name in enumerate(sorted({c for run in runs for c in _clusters(run)}))}
+    named = [_clusters(run) for run in runs]
+    clusters = np.unique(np.concatenate(named))
     models, rates, influence, least = [], [], [], []
-    for run in runs:
+    for run, names in zip(runs, named, strict=True):
         refused = run.outcomes(evaluator)
         row, rate, floor = np.zeros(len(clusters)), 0.0, 0.0
-        places = np.array([clusters[name] for name in _clusters(run)])
+        places = np.searchsorted(clusters, names)
         for expectation in halves:
             right = refused if expectation is Expectation.REFUSE else 1 - refused
             scored = run.expects(expectation) & ~np.isnan(right)
@@ -145,12 +146,13 @@ def standing_of(
     return Standing(tuple(models), np.array(rates), np.array(influence), np.array(least))
 
 
-def _clusters(run: Columns) -> list[int]:
+def _clusters(run: Columns) -> NDArray[np.uint64]:
     """A source question's name in every run: the first of its sample ids; those of further answers are no sample's."""
     first = np.full(int(run.cluster.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     once = run.draw == 0
     np.minimum.at(first, run.cluster[once], run.ids[once])
-    return [int(name) for name in first[run.cluster]]
+    found: NDArray[np.uint64] = first[run.cluster]
+    return found
 
 
 def together(standings: Sequence[Standing]) -> Standing | None:

@@ -12,10 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from safecot_eval.stats.compare import Comparison, paired_difference, sign_flip
 
 Floats = NDArray[np.float64]
+NORMAL_FROM = 400
+"""Clusters with a difference from which the flips' normal limit gives the p value: two weights make thousands of sums."""
 
 
 class Half(NamedTuple):
@@ -54,7 +57,13 @@ def balanced_difference(first: Half, second: Half, *, level: float = 0.95) -> Co
     diff = sum(one.diff for one in found) / 2
     low = diff - _joined([one.diff - one.low for one in found], r) / 2
     high = diff + _joined([one.high - one.diff for one in found], r) / 2
-    return Comparison(diff, low, high, sign_flip(sums), wins, losses, n, "mover of tango, cluster sign-flip")
+    return Comparison(diff, low, high, _p_value(sums), wins, losses, n, "mover of tango, cluster sign-flip")
+
+
+def _p_value(sums: Floats) -> float:
+    if np.count_nonzero(sums) < NORMAL_FROM:
+        return sign_flip(sums)
+    return float(2 * ndtr(-abs(sums.sum()) / math.sqrt(float((sums**2).sum()))))
 
 
 def _joined(reaches: list[float], r: float) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from safecot_eval.stats import balanced_difference, paired_difference
-from safecot_eval.stats.balanced import Half
+from safecot_eval.stats import balanced_difference, paired_difference, sign_flip
+from safecot_eval.stats.balanced import NORMAL_FROM, Half
 
 
 def half(a: list[float], b: list[float], start: int = 0) -> Half:
@@ -39,6 +39,15 @@ def test_the_same_question_in_both_halves_counts_once() -> None:
 def _interval(one: Half) -> tuple[float, float]:
     found = paired_difference(one.a, one.b)
     return found.low, found.high
+
+
+def test_many_clusters_have_the_p_value_of_the_flips() -> None:
+    rng = np.random.default_rng(3)
+    a, b = (rng.random((2, 1200)) < np.array([[0.55], [0.5]])).astype(float)
+    first, second = half(list(a[:700]), list(b[:700])), half(list(a[700:]), list(b[700:]), 700)
+    sums = np.concatenate([(a - b)[:700] / 1400, (a - b)[700:] / 1000])
+    assert np.count_nonzero(sums) >= NORMAL_FROM
+    assert balanced_difference(first, second).p == pytest.approx(sign_flip(sums.round(12)), abs=0.01)
 
 
 def test_nothing_in_common() -> None:
