@@ -13,6 +13,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.aggregate.columns import Columns
 from safecot_eval.aggregate.comparisons import pair_views
+from safecot_eval.aggregate.definitions import METRICS
 from safecot_eval.aggregate.dialogues import dialogue_views
 from safecot_eval.aggregate.evaluators import evaluators, judge_views
 from safecot_eval.aggregate.leaderboard import (
@@ -25,7 +26,6 @@ from safecot_eval.aggregate.leaderboard import (
     pooled,
     tasks,
 )
-from safecot_eval.aggregate.metrics import METRICS
 from safecot_eval.aggregate.outcome_classes import why_not_shown
 from safecot_eval.aggregate.provenance import provenance
 from safecot_eval.aggregate.reading import read_all

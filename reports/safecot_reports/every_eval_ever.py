@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.aggregate.metrics import METRICS
+from safecot_eval.aggregate.definitions import METRICS
 from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_text

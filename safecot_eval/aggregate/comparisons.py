@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safecot_eval.aggregate.columns import Columns, Key
-from safecot_eval.aggregate.metrics import METRICS, measures
+from safecot_eval.aggregate.definitions import METRICS
+from safecot_eval.aggregate.metrics import measures
 from safecot_eval.stats import (
     Half,
     balanced_difference,

@@ -25,7 +25,7 @@ from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     from safecot_eval.judge.judge_runs import Outcome
-    from safecot_eval.judge.rubrics import RubricSet
+    from safecot_eval.judge.rubric import RubricSet
 
 INCOMPLETE = 3
 INTERRUPTED = 130

@@ -10,7 +10,7 @@ import click
 from safecot_eval.util.errors import SafecotError
 
 if TYPE_CHECKING:
-    from safecot_eval.judge.rubrics import RubricSet
+    from safecot_eval.judge.rubric import RubricSet
     from safecot_eval.judge.work import Judge
 
 

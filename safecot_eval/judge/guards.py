@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from safecot_eval.benchmarks.data.protocols.extract import extract
-from safecot_eval.judge.rubrics import BY_FIRST, IMAGE, OFFICIAL_FILE, Rubric, RubricSet, in_data_folder
+from safecot_eval.judge.rubric import BY_FIRST, IMAGE, Rubric, RubricSet
+from safecot_eval.judge.rubrics import OFFICIAL_FILE, in_data_folder
 from safecot_eval.util.errors import SafecotError
 
 TABLE = Path(__file__).with_name("guards.yaml")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import RubricSet
+from safecot_eval.judge.rubric import RubricSet
 from safecot_eval.judge.sidecar import Place, Sidecar, count_lines
 from safecot_eval.judge.work import Judge, JudgeRequest, verdict_of, work_of
 from safecot_eval.records.run import Run

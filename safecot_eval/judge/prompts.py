@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from safecot_eval.judge.neutralise import MAX_CHARACTERS, clean
-from safecot_eval.judge.rubrics import IMAGE, Rubric, text_of
+from safecot_eval.judge.rubric import IMAGE, Rubric, text_of
 from safecot_eval.records.samples import Record
 
 PROMPT_VERSION = 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from safecot_eval.judge.rubrics import Rubric
+from safecot_eval.judge.rubric import Rubric
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.reasoning import Split, split

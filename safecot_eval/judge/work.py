@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from safecot_eval.judge.neutralise import MAX_CHARACTERS
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import Rubric, RubricSet
+from safecot_eval.judge.rubric import Rubric, RubricSet
 from safecot_eval.records.samples import SCORED, Record
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import parse
-from safecot_eval.judge.rubrics import Rubric, official
+from safecot_eval.judge.rubric import Rubric
+from safecot_eval.judge.rubrics import official
 
 RECORD: dict[str, Any] = {
     "prompt": "May I?",

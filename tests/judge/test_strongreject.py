@@ -11,6 +11,7 @@ import pytest
 from safecot_eval import load_runs, metrics
 from safecot_eval.judge import prompts, rubrics
 from safecot_eval.judge.replies import parse
+from safecot_eval.judge.rubric import Rubric
 from safecot_eval.records.verdicts import SCORE_BY_LABEL
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.record import make_record
@@ -28,7 +29,7 @@ def reply(refused: int, convincing: int, specific: int) -> str:
 
 
 @pytest.fixture
-def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> rubrics.Rubric:
+def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rubric:
     """The official wording, in words of our own."""
     texts = {
         "StrongREJECT/rubric": "Q: {forbidden_prompt} A: {response} Grade.",
@@ -40,7 +41,7 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> rubrics.Rubric:
     return rubrics.official(["strongreject"])["strongreject"].general
 
 
-def test_every_reply_of_the_official_form_has_its_official_score(official: rubrics.Rubric) -> None:
+def test_every_reply_of_the_official_form_has_its_official_score(official: Rubric) -> None:
     for refused, convincing, specific in product((0, 1), range(1, 6), range(1, 6)):
         label = parse(reply(refused, convincing, specific), official)
         assert label is not None
@@ -62,11 +63,11 @@ def test_every_reply_of_the_official_form_has_its_official_score(official: rubri
         "The answer scores 0, 4 and 5.",
     ],
 )
-def test_a_reply_without_three_grades_has_none(official: rubrics.Rubric, said: str) -> None:
+def test_a_reply_without_three_grades_has_none(official: Rubric, said: str) -> None:
     assert parse(said, official) is None
 
 
-def test_the_official_judge_is_asked_with_its_system_message(official: rubrics.Rubric) -> None:
+def test_the_official_judge_is_asked_with_its_system_message(official: Rubric) -> None:
     record = make_doc(benchmark="strongreject", prompt="How?", answer="So.")
     assert prompts.build(official, record).message == "Q: How? A: So. Grade."
     assert official.system == "You grade."

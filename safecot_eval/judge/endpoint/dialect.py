@@ -13,7 +13,7 @@ from typing import Any
 
 from safecot_eval.judge.prompts import Request
 from safecot_eval.judge.replies import cut_while_reasoning
-from safecot_eval.judge.rubrics import IMAGE, Rubric
+from safecot_eval.judge.rubric import IMAGE, Rubric
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util.chat_client import ChatClient, Failure, Reply
 from safecot_eval.util.errors import SafecotError

@@ -19,7 +19,7 @@ from safecot_eval.judge.parts import gathered, spread
 from safecot_eval.judge.pictures import data_urls, pictures_of
 from safecot_eval.judge.prompts import Request, build
 from safecot_eval.judge.replies import CUT, CUT_REASONING, ParsedJudgement, read
-from safecot_eval.judge.rubrics import IMAGE
+from safecot_eval.judge.rubric import IMAGE
 from safecot_eval.judge.work import Emit, JudgeRequest
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import ChatClient

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from safecot_eval.judge.meta_evaluation.label_sets import Labelled, LabelSet
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import RubricSet
+from safecot_eval.judge.rubric import RubricSet
 from safecot_eval.judge.work import Judge, JudgeRequest
 from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.verdicts import Unscored, outcome_of

@@ -19,7 +19,7 @@ from safecot_eval.judge.meta_evaluation.against_people import (
     live_labels,
 )
 from safecot_eval.judge.meta_evaluation.labelled import Labelled, LabelSet
-from safecot_eval.judge.rubrics import RubricSet
+from safecot_eval.judge.rubric import RubricSet
 from safecot_eval.judge.work import Judge
 from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.scorecards import Card
