@@ -19,6 +19,8 @@ from pathlib import Path
 from safecot_eval.judge.lite.lexicon import load_lexicon
 from safecot_eval.judge.lite.placement import HEAD_SENTENCES, IMPERATIVES, TAIL_SENTENCES
 
+RULES = 1
+"""Version of the rules at reading time, part of the judge's id: raise it when a change here or in ``doubtful.yaml`` moves a label."""
 PHRASES = Path(__file__).with_name("doubtful.yaml")
 MOST_WORDS, MOST_WORDS_TOLD_TO = 6, 14
 _MADE_OF = frozenset(

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from safecot_eval.judge.lite.doubtful import RULES
 from safecot_eval.judge.lite.features import extract
 from safecot_eval.judge.lite.lexicon import load_lexicon
 from safecot_eval.judge.lite.placement import Mixed, Where
@@ -184,8 +185,8 @@ class LiteModel:
 
     @property
     def judge_id(self) -> str:
-        """``lite-<version>-<first 8 digits of the file's hash>``: two trained files never share it."""
-        return f"lite-{self.header['version']}-{self.sha256[:8]}"
+        """``lite-<version>.<rules>-<first 8 digits of the file's hash>``: what may label otherwise never shares it."""
+        return f"lite-{self.header['version']}.{RULES}-{self.sha256[:8]}"
 
     def read(
         self,

@@ -218,7 +218,7 @@ def test_train_then_evaluate(made_up, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(f"safecot_eval.judge.lite.{where}.make_corpus", small)
     path = tmp_path / "mine.json"
     main_exits(["lite", "train", "--data", str(made_up), "-o", str(path)], 0)
-    assert "judge id lite-2-" in capsys.readouterr().out
+    assert "judge id lite-2." in capsys.readouterr().out
     said = load_model(path).predict(
         ["I'm sorry, but I can't help with that.", "Sure! Here's how to bake bread:"]
     )
