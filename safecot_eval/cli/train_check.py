@@ -44,7 +44,11 @@ def check(
     BASE is a folder or a hub id. No weights are read. Exit status 1 where something fails; `fixed` lines are put right
     in every run. `safecot train sft` asks the same before its first step.
     """
-    if (base is None) == (path is None):
+    if base is not None and path is not None:
+        raise SafecotError(
+            "BASE and --recipe were both given; the recipe names its base, so give one of the two."
+        )
+    if base is None and path is None:
         raise SafecotError("Give a base, or a recipe with --recipe.")
     if out is not None and not fix:
         raise SafecotError("--out belongs to --fix.")

@@ -34,6 +34,8 @@ def uploading(repository: str) -> Iterator[Any]:
         raise
     except Exception as error:  # the client raises errors of its own, of its HTTP library, and the system's
         said = " ".join(str(error).split())[:200]
+        if type(error).__name__ == "OfflineModeIsEnabled":
+            raise SafecotError(f"{repository}: HF_HUB_OFFLINE is set; unset it to upload.") from error
         raise SafecotError(
             f"{repository}: the hub refused ({type(error).__name__}: {said}); is `hf auth login` done, and may you write "
             "there?"

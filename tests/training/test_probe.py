@@ -144,8 +144,25 @@ def test_the_best_checkpoint_by_the_probe_is_exported(
         probe_samples=8, best_by=best_by,
     )  # fmt: skip
     card = train(recipe, tmp_path / "out").card
-    assert card.steps == 5
+    assert (card.steps, card.best_step) == (5, 3)
     assert [point[3] for point in card.probe_history[best_by]] == [None, 0.5, 0.7, 0.7, None]
     kept = load_file(tmp_path / "out/trainer/checkpoint-3/adapter_model.safetensors")
     exported = load_file(tmp_path / "out/adapter/adapter_model.safetensors")
     assert all(kept[name].equal(exported[name]) for name in kept)
+
+
+def test_a_run_without_a_best_checkpoint_says_so(
+    make_recipe, tmp_path: Path, train, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safecot_training.sft.probe import EVALUATORS, RATES, Probe, metric
+
+    nothing = {metric(e, r): math.nan for e in EVALUATORS for r in RATES}
+    monkeypatch.setattr(Probe, "measure", lambda self, model: nothing)
+    recipe = make_recipe(
+        method="lora", validation_samples=16, keep_best=True, max_steps=1, save_steps=1, probe_samples=8, best_by="lite"
+    )  # fmt: skip
+    card = train(recipe, tmp_path / "out").card
+    said = capsys.readouterr().err
+    assert card.best_step is None
+    assert "lite CRR – CAR –" in said
+    assert "No checkpoint could be measured by 'lite'" in said

@@ -38,8 +38,10 @@ class CheckpointCard:
         mixture: Safety parts and general parts of the data, ``1:1``; empty for cards before 0.2.
         steps: Optimiser steps taken.
         trained_clusters: Benchmark to the source questions of its items that were trained on.
-        validation_history: (optimiser step, loss on the examples kept out) pairs; the exported one is the lowest with keep_best.
+        validation_history: (optimiser step, loss on the examples kept out) pairs.
         probe_history: Of ``template`` and ``lite``: (optimiser step, CRR, CAR, balanced rate, share scored) of examples kept out.
+        best_step: Optimiser step of the exported checkpoint where the recipe keeps the best; None where it does not, or where no
+            checkpoint could be measured and the last is exported.
         base_fingerprint: Of the base's weights (:func:`safecot_eval.generate.models.weights.fingerprint`); empty if unknown.
         rewards: Of GRPO: see :func:`reward_summary`.
         preset: Prompt preset that the checkpoint was trained under, and is to be asked under; empty for none.
@@ -67,6 +69,7 @@ class CheckpointCard:
     probe_history: dict[str, list[list[float | None]]] = dataclasses.field(default_factory=dict)
     trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     rewards: dict[str, Any] = dataclasses.field(default_factory=dict)
+    best_step: int | None = None
 
     @property
     def short_id(self) -> str:

@@ -33,7 +33,7 @@ from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.length_cache import kept_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
 from safecot_training.sft.objectives import Objective
-from safecot_training.sft.probe import probe_history, probe_of
+from safecot_training.sft.probe import ENOUGH, probe_history, probe_of
 from safecot_training.sft.recipe import Drawn, Method, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import (
@@ -83,6 +83,10 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     rows, manifest = load_rows(recipe)
     if (card := finished(recipe, manifest, out)) is not None:
         return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
+    if recipe.objective is Objective.GRPO:
+        from safecot_training.preference.reward_reader import reader_of
+
+        reader_of(recipe.rewards)  # a judge that does not answer is told before the base is loaded
     own_answers = ""
     if recipe.objective is not Objective.SFT:
         from safecot_training.preference.rows import rows_of
@@ -113,6 +117,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
     with _complaints_about(out / "trainer"), _without_template_warnings():
         if not trainer.has_taken_all_steps(found.path):
             trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
+    _say_which_is_best(recipe, trainer)
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
@@ -207,6 +212,19 @@ def _without_template_warnings() -> Iterator[None]:
         logger.removeFilter(keep)
 
 
+def _say_which_is_best(recipe: Recipe, trainer: Any) -> None:
+    if not recipe.keep_best or not trainer.is_world_process_zero():
+        return
+    if trainer.state.best_model_checkpoint:
+        said = f"The best checkpoint is that of step {trainer.state.best_global_step}; it is exported."
+    else:
+        said = (
+            f"No checkpoint could be measured by {recipe.best_by!r} (best_by): the last one is exported. A balanced rate needs "
+            f"{ENOUGH:.0%} of the probe's answers scored; probe_tokens may be too few for a whole answer."
+        )
+    print(said, file=sys.stderr, flush=True)
+
+
 def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> None:
     """Write down whose run this is, or refuse to mix two."""
     path = folder / "run.json"
@@ -258,6 +276,7 @@ def make_card(
         trained_clusters=trained_clusters(Path(recipe.data).expanduser(), {row["id"] for row in rows}),
         mixture=":".join(map(str, manifest.get("ratio") or [])),
         steps=int(trainer.state.global_step),
+        best_step=trainer.state.best_global_step if trainer.state.best_model_checkpoint else None,
         base_fingerprint=weights.fingerprint(recipe.base_model, recipe.base_revision),
         assistant_tokens=round(trained_tokens) if recipe.objective is not Objective.GRPO else 0,
         rewards=rewards,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -156,13 +157,17 @@ class LogLines(TrainerCallback):  # type: ignore[misc]
             text = f"step {state.global_step}/{state.max_steps}  validation loss {logs['eval_loss']:.4f}"
             for evaluator in EVALUATORS if metric("lite", "scored") in logs else ():
                 crr, car, _, scored = (logs[metric(evaluator, rate)] for rate in RATES)
-                text += f"  {evaluator} CRR {crr:.0%} CAR {car:.0%} ({scored:.0%} scored)"
+                text += f"  {evaluator} CRR {_percent(crr)} CAR {_percent(car)} ({scored:.0%} scored)"
             print(text, file=sys.stderr, flush=True)
         if state.is_world_process_zero and logs and "loss" in logs:
             text = f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}"
             if logs.get("reward") is not None:
                 text += f"  reward {logs['reward']:.3f}  left out {logs['left_out']:.1%}"
             print(f"{text}  lr {logs.get('learning_rate', 0.0):.2e}", file=sys.stderr, flush=True)
+
+
+def _percent(rate: float) -> str:
+    return "–" if math.isnan(rate) else f"{rate:.0%}"
 
 
 def require_installed(recipe: Recipe) -> None:
