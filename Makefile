@@ -35,7 +35,7 @@ endif
 demo: setup
 	$(BIN)/python -m safecot_eval.cli.demo --out demo
 
-## study: the mini study in its long form, about two hours of one core; prints its plan, stops and goes on where it was; give
+## study: the mini study in its long form, about three hours of one core; prints its plan, stops and goes on where it was; give
 ## the same command again beside it to use another core
 study: setup
 	$(BIN)/python -m safecot_training.study --out study --report docs/study.md

@@ -68,19 +68,42 @@ def test_the_shipped_cell_is_run_once_and_the_factors_are_those_of_both_versions
     )
     shipped = [run for run in planned if run.setting == plan.LONG.shipped]
     assert len(shipped) == 3 * 2 * 3
+    assert all(len(factor.seeds) == 3 for factor in (*plan.FACTORS, plan.PAIR))
     asked = {factor.letter: factor.variants for factor in plan.FACTORS}
     both, second = (Variant.V1, Variant.V2), (Variant.V2,)
     assert asked == {"a": both, "b": both, "c": second, "d": both, "e": second}
     steps = {run.setting.steps for run in planned}
     assert steps == {200, 600, 1000}
+    cells = {
+        (level, variant, mixture)
+        for factor in plan.FACTORS
+        for level in factor.levels
+        for variant in factor.variants
+        for mixture in plan.Mixture
+    }
+    left_out = cells - {cell for factor in plan.FACTORS for cell in factor.cells()}
+    same_cell = {(plan.SAFETY_THINKS, variant, plan.Mixture.UNSAFE) for variant in both}
+    assert left_out == same_cell, "the safety half of `unsafe` is its refusals"
     two = {run.name for run in planned if len(run.setting.differs_from(plan.LONG.shipped)) > 1}
     assert two == {f"mini-v1-twins-1600-s{seed}-1-wording-1000-steps" for seed in plan.PAIR.seeds}
 
 
 def test_one_seed_after_the_other_so_that_an_interrupted_study_can_be_reported():
+    first = [run for run in plan.LONG.runs() if not plan.LONG.wave(run)]
+    assert first == plan.LONG.runs()[: len(first)]
+    assert [run.seed for run in first] == sorted(run.seed for run in first)
+    assert all(run.setting == plan.LONG.shipped for run in first[:6])
+
+
+def test_what_was_registered_later_is_run_later_in_its_order_and_each_cell_was_registered_once():
     planned = plan.LONG.runs()
-    assert [run.seed for run in planned] == sorted(run.seed for run in planned)
-    assert all(run.setting == plan.LONG.shipped for run in planned[:6])
+    waves = [plan.LONG.wave(run) for run in planned]
+    assert waves == sorted(waves)
+    for place, arm in enumerate(plan.SECOND, start=1):
+        held = [run for run in planned if arm.holds(run, plan.LONG.shipped)]
+        assert len(held) == len(arm.variants) * len(arm.mixtures) * len(arm.seeds), arm
+        assert [plan.LONG.wave(run) for run in held] == [place] * len(held)
+    assert waves.count(0) == 67 - 4, "what the first registration ran, less the cell that it ran twice"
 
 
 def test_runs_share_data_exactly_where_nothing_of_their_data_differs():
@@ -89,7 +112,7 @@ def test_runs_share_data_exactly_where_nothing_of_their_data_differs():
     )
     same = {name for name in folders if name in {"unsafe-s0", "twins-s0"}}
     assert len(same) == 2
-    training_only = {"drawn", "steps"}
+    training_only = {"drawn", "steps", "size"}
     for run in plan.LONG.runs():
         changed = set(run.setting.differs_from(plan.LONG.shipped)) - training_only
         assert (runs.data_folder(plan.LONG, run, Path()).name == f"{run.mixture}-s{run.seed}") is not bool(
@@ -98,14 +121,16 @@ def test_runs_share_data_exactly_where_nothing_of_their_data_differs():
 
 
 def test_what_was_registered_is_what_is_run_and_stands_on_the_page():
-    registered = report.REGISTRATION.read_text(encoding="utf-8")
-    assert "\n".join(cost.arms(plan.LONG)) in registered
+    first, second = (path.read_text(encoding="utf-8") for path in (report.REGISTRATION, report.SECOND))
+    assert "\n".join(cost.arms(plan.LONG)) in second
+    assert "\n".join(cost.later_arms(plan.LONG)) in second
+    assert f"{len(plan.LONG.runs())} runs" in second
     count = sum(len(f.cells()) for f in (*plan.LONG.factors, *plan.LONG.extra) if f.letter in factors.PRIMARY)
-    assert f"{count} comparisons" in registered
-    assert f"at least {factors.MATTERS * 100:.0f} points" in registered
+    assert f"{count} comparisons" in second
+    assert f"at least {factors.MATTERS * 100:.0f} points" in first
     page = PAGE.read_text(encoding="utf-8")
-    assert registered.strip() in page
-    assert report.READING.read_text(encoding="utf-8").strip() in page
+    for text in (first, second, report.READING.read_text(encoding="utf-8")):
+        assert text.strip() in page
 
 
 def test_the_plan_is_printed_with_its_arms_runs_and_cpu_minutes(tmp_path: Path):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from safecot_training.cot.targets import Variant
 from safecot_training.study import runs
 from safecot_training.study.evaluation import finished
 from safecot_training.study.journal import Journal
-from safecot_training.study.plan import Plan
+from safecot_training.study.plan import Mixture, Plan
 
-STEP_S = {Variant.V0: 0.20, Variant.V1: 0.26, Variant.V2: 0.28}
+STEP_S = {Variant.V0: 0.14, Variant.V1: 0.20, Variant.V2: 0.22}
 """CPU seconds of a training step of 16 examples: one thread, on a shared server of 2 cores with other work on both."""
-START_S = 8.0
+START_S = 1.0
 """CPU seconds of a training beside its steps."""
-EVALUATION_S = {Variant.V0: 6.0, Variant.V1: 8.0, Variant.V2: 10.5}
+EVALUATION_S = {Variant.V0: 4.0, Variant.V1: 5.5, Variant.V2: 6.0}
 """CPU seconds to ask a checkpoint everything."""
-DATA_S = 4.5
+DATA_S = 3.5
 """CPU seconds to build one data folder with its three variants."""
 BASE_S = 375.0
 """CPU seconds of the base, evaluation included."""
@@ -57,27 +58,41 @@ def _measured(journal: Journal) -> tuple[dict[Variant, float], dict[Variant, flo
 
 def arms(plan: Plan) -> list[str]:
     """The arms as rows of a table: one for each level of a factor, with how many runs."""
-    seeds = ", ".join(map(str, plan.seeds))
-    mixtures = ", ".join(f"`{mixture}`" for mixture in plan.mixtures)
-    shipped = len(Variant) * len(plan.mixtures) * len(plan.seeds)
-    lines = ["| | factor | level | variants | mixtures | seeds | runs |", "|--|--|--|--|--|--|--|"]
-    lines.append(f"| | | shipped, shared by all | {', '.join(Variant)} | {mixtures} | {seeds} | {shipped} |")
+    shipped = _row("", "", "shipped, shared by all", tuple(Variant), plan.mixtures, plan.seeds)
+    lines = [*_HEAD, shipped]
     for factor in (*plan.factors, *plan.extra):
-        in_plan = [mixture for mixture in factor.mixtures if mixture in plan.mixtures]
         own = [seed for seed in factor.seeds if seed in plan.seeds]
         for level in factor.levels:
-            variants = level.only or factor.variants
-            told = (
-                factor.letter,
-                factor.text,
-                level.text,
-                ", ".join(variants),
-                ", ".join(f"`{mixture}`" for mixture in in_plan),
-                ", ".join(map(str, own)),
-                str(len(variants) * len(in_plan) * len(own)),
-            )
-            lines.append(f"| {' | '.join(told)} |")
+            mixtures = [m for m in plan.mixtures if level in factor.levels_in(m)]
+            lines.append(_row(factor.letter, factor.text, level.text, factor.variants, mixtures, own))
     return lines
+
+
+def later_arms(plan: Plan) -> list[str]:
+    """What was registered after the rest, in the order of its runs, as rows of such a table."""
+    of = {level: factor for factor in (*plan.factors, *plan.extra) for level in factor.levels}
+    rows = ((of[arm.level], arm) for arm in plan.later)
+    return [
+        *_HEAD,
+        *(_row(f.letter, f.text, a.level.text, a.variants, a.mixtures, a.seeds) for f, a in rows),
+    ]
+
+
+_HEAD = ("| | factor | level | variants | mixtures | seeds | runs |", "|--|--|--|--|--|--|--|")
+
+
+def _row(
+    letter: str,
+    text: str,
+    level: str,
+    variants: Sequence[Variant],
+    mixtures: Sequence[Mixture],
+    seeds: Sequence[int],
+) -> str:
+    count = len(variants) * len(mixtures) * len(seeds)
+    told = [letter, text, level, ", ".join(variants), ", ".join(f"`{m}`" for m in mixtures)]
+    cells = (f" {cell} " if cell else " " for cell in (*told, ", ".join(map(str, seeds)), str(count)))
+    return f"|{'|'.join(cells)}|"
 
 
 def told(plan: Plan, journal: Journal, answers: Path) -> str:

@@ -18,6 +18,7 @@ from safecot_training.study.factors import (
     compare,
     refused,
     separation,
+    verdict,
 )
 from safecot_training.study.gathered import Gathered
 from safecot_training.study.intervals import Interval, rate
@@ -76,12 +77,16 @@ def sections(found: Gathered) -> list[str]:
 
 
 def _decided(comparisons: Sequence[Comparison]) -> list[str]:
-    lines = ["| | level | decided by | variant | mixture | change | outcome |", "|--|--|--|--|--|--|--|"]
+    lines = [
+        "| | level | decided by | variant | mixture | change | outcome | by the first registration's seeds |",
+        "|--|--|--|--|--|--|--|--|",
+    ]
     for c in comparisons:
         measure, part = PRIMARY[c.factor.letter]
+        before = f"{points(c.before)} {verdict(c.before)}" if c.before else NOTHING
         lines.append(
             f"| {c.factor.letter} | {c.level.text} | {measure}, {part} | {c.variant} | `{c.mixture}` | {points(c.primary)} | "
-            f"**{c.verdict}** |"
+            f"**{c.verdict}** | {before} |"
         )
     return [*lines, ""]
 
@@ -103,7 +108,7 @@ def _section(found: Gathered, factor: Factor, comparisons: Sequence[Comparison])
         lines.append("| | level | seeds | " + " | ".join(columns) + " |")
         lines.append("|--|--|--|" + "--|" * len(columns))
         for variant in factor.variants:
-            for level in _levels(factor, variant):
+            for level in (SHIPPED, *factor.levels_in(mixture)):
                 seeds = found.seeds_of(variant, mixture, level)
                 lines.append(
                     f"| {variant} | {level.text} | "
@@ -130,15 +135,10 @@ def drawn(found: Gathered) -> dict[str, str]:
                         for variant in factor.variants
                         if (seeds := found.seeds_of(variant, mixture, level))
                     }
-                    for level in (SHIPPED, *factor.levels)
+                    for level in (SHIPPED, *factor.levels_in(mixture))
                 }
         pictures[_picture(factor)] = figures.slices(panels, "refused")
     return pictures
-
-
-def _levels(factor: Factor, variant: Variant) -> list[Level]:
-    """The shipped level, and those that are run for a variant."""
-    return [SHIPPED, *(level for level in factor.levels if variant in (level.only or factor.variants))]
 
 
 def _picture(factor: Factor) -> str:

@@ -72,6 +72,7 @@ class Comparison:
         mixture: In which data.
         seeds: The seeds that both have.
         changes: Level less shipped, by what is compared and where.
+        before: The change that decides, by the seeds of the first registration; None if it had all or none of them.
     """
 
     factor: Factor
@@ -80,6 +81,7 @@ class Comparison:
     mixture: Mixture
     seeds: tuple[int, ...]
     changes: dict[Place, Interval]
+    before: Interval | None = None
 
     @property
     def primary(self) -> Interval:
@@ -125,7 +127,14 @@ def _comparison(
     changed = found.of_level(variant, mixture, level, seeds)
     shipped = found.of_level(variant, mixture, seeds=seeds)
     changes = {(measure, part): change(changed, shipped, measure, part) for measure, part in SHOWN}
-    return Comparison(factor, level, variant, mixture, seeds, changes)
+    first = [
+        i for i, s in enumerate(seeds) if not found.plan.wave(found.plan.run(variant, mixture, s, level))
+    ]
+    before = None
+    if 0 < len(first) < len(seeds):
+        earlier, beside = [changed[i] for i in first], [shipped[i] for i in first]
+        before = change(earlier, beside, *PRIMARY[factor.letter])
+    return Comparison(factor, level, variant, mixture, seeds, changes, before)
 
 
 def change(changed: Sequence[Answers], shipped: Sequence[Answers], measure: Measure, part: Slice) -> Interval:

@@ -49,16 +49,21 @@ class Gathered:
         return [_read(self.runs / name, self.plan.task) for name in names]
 
     def answers(self, variant: Variant, mixture: Mixture, size: int) -> Sequence[Answers]:
-        """The answers of all seeds with the shipped setting, at a size."""
-        setting = replace(self.plan.shipped, size=size)
-        names = (Run(variant, mixture, setting, seed).name for seed in self.seeds[mixture])
-        return [_read(self.runs / name, self.plan.task) for name in names]
+        """The answers with the shipped setting at a size, of all seeds with which all variants have it."""
+        seeds = self.seeds_at(mixture, size)
+        return [_read(self.runs / self._at(variant, mixture, size, s).name, self.plan.task) for s in seeds]
 
-    def has_size(self, mixture: Mixture, size: int) -> bool:
-        """Whether all variants are evaluated at a size with the seeds that the full size has."""
-        setting = replace(self.plan.shipped, size=size)
-        runs = [Run(v, mixture, setting, seed) for v in Variant for seed in self.seeds[mixture]]
-        return all(finished(self.runs / run.name, self.plan.task) for run in runs)
+    def seeds_at(self, mixture: Mixture, size: int) -> tuple[int, ...]:
+        """The seeds with which all variants are evaluated at a size, of those that the full size has."""
+
+        def whole(seed: int) -> bool:
+            names = (self._at(variant, mixture, size, seed).name for variant in Variant)
+            return all(finished(self.runs / name, self.plan.task) for name in names)
+
+        return tuple(seed for seed in self.seeds[mixture] if whole(seed))
+
+    def _at(self, variant: Variant, mixture: Mixture, size: int, seed: int) -> Run:
+        return Run(variant, mixture, replace(self.plan.shipped, size=size), seed)
 
     def base(self) -> Answers:
         """The base's answers."""

@@ -16,7 +16,7 @@ class Journal:
     """``journal.jsonl`` in the study folder; several processes may write to it.
 
     Each line holds ``run`` (its name), ``variant``, ``steps``, CPU seconds (``data_s``, ``train_s``, ``evaluate_s``),
-    ``process`` and ``finished`` (time, UTC).
+    ``commit`` (of the code that ran it; absent: the study's first), ``process`` and ``finished`` (time, UTC).
     """
 
     def __init__(self, out: Path) -> None:
@@ -36,13 +36,14 @@ class Journal:
         """Whether a run is finished."""
         return any(row["run"] == run.name for row in self.rows())
 
-    def add(self, run: Run, **seconds: float) -> None:
+    def add(self, run: Run, commit: str | None = None, **seconds: float) -> None:
         """Enter a finished run."""
         row = {
             "run": run.name,
             "variant": run.variant.value,
             "steps": run.setting.steps,
             **seconds,
+            **({"commit": commit} if commit else {}),
             "process": os.getpid(),
             "finished": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
         }

@@ -78,13 +78,13 @@ class Level:
         slug: In the names of its runs.
         text: In tables.
         changes: What it changes of the shipped setting.
-        only: Whose runs, if not those of all variants of the factor.
+        mixtures: In which data, if not in all of the factor's.
     """
 
     slug: str
     text: str
     changes: tuple[tuple[str, Any], ...] = ()
-    only: tuple[Variant, ...] | None = None
+    mixtures: tuple[Mixture, ...] = tuple(Mixture)
 
     def of(self, shipped: Setting) -> Setting:
         """The setting."""
@@ -114,13 +114,18 @@ class Factor:
     mixtures: tuple[Mixture, ...] = tuple(Mixture)
     seeds: tuple[int, ...] = (0, 1, 2)
 
+    def levels_in(self, mixture: Mixture) -> tuple[Level, ...]:
+        """The levels that are run in a mixture."""
+        return tuple(level for level in self.levels if mixture in self.mixtures and mixture in level.mixtures)
+
     def cells(self) -> list[tuple[Level, Variant, Mixture]]:
         """What is run with each seed."""
         return [
             (level, variant, mixture)
             for level in self.levels
             for mixture in self.mixtures
-            for variant in level.only or self.variants
+            if mixture in level.mixtures
+            for variant in self.variants
         ]
 
 
@@ -149,58 +154,73 @@ class Run:
         return f"{name}-{self.slug}" if self.slug else name
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Runs that were registered together, after the first registration.
+
+    Attributes:
+        level: Of which level.
+        variants: Whose runs.
+        mixtures: In which data.
+        seeds: With which seeds.
+    """
+
+    level: Level
+    variants: tuple[Variant, ...]
+    mixtures: tuple[Mixture, ...]
+    seeds: tuple[int, ...]
+
+    def holds(self, run: Run, shipped: Setting) -> bool:
+        """Whether a run is one of them."""
+        return (
+            (run.slug, run.setting) == (self.level.slug, self.level.of(shipped))
+            and run.variant in self.variants
+            and run.mixture in self.mixtures
+            and run.seed in self.seeds
+        )
+
+
+STEPS_600 = Level("600-steps", "600 steps", (("steps", 600),))
+STEPS_1000 = Level("1000-steps", "1,000 steps", (("steps", 1000),))
+WORDING_1 = Level("1-wording", "1 wording", (("wordings", 1),))
+WORDINGS_3 = Level("3-wordings", "3 wordings", (("wordings", 3),))
+SEEN_OBJECTS = Level("seen-objects", "taken out", (("objects", Objects.SEEN),))
+# In `unsafe` the safety half holds refusals only: the two levels would be the same cell.
+SAFETY_THINKS = Level("reasons-safety", "safety half", (("reasons", Reasons.SAFETY),), (Mixture.TWINS,))
+REFUSALS_THINK = Level("reasons-refusals", "refusals", (("reasons", Reasons.REFUSALS),))
+HALF_BY_WORDS = Level("half-by-words", "a half", (("harm_by_words", 0.5),))
+BOTH = Level("1-wording-1000-steps", "1 wording, 1,000 steps", (("wordings", 1), ("steps", 1000)))
+FEWER = Level("", "500 examples", (("size", 500),))
+
 FACTORS = (
-    Factor(
-        "a",
-        "steps, wordings drawn anew each epoch",
-        (
-            Level("600-steps", "600 steps", (("steps", 600),)),
-            Level("1000-steps", "1,000 steps", (("steps", 1000),), V1_ONLY),
-        ),
-        mixtures=(Mixture.TWINS,),
-    ),
-    Factor(
-        "b",
-        "wordings to draw from",
-        (
-            Level("1-wording", "1 wording", (("wordings", 1),)),
-            Level("3-wordings", "3 wordings", (("wordings", 3),), V1_ONLY),
-        ),
-        seeds=(0, 1),
-    ),
-    Factor(
-        "c",
-        "objects of held-out categories in the general half",
-        (Level("seen-objects", "taken out", (("objects", Objects.SEEN),)),),
-        V2_ONLY,
-    ),
-    Factor(
-        "d",
-        "who thinks",
-        (
-            Level("reasons-safety", "safety half", (("reasons", Reasons.SAFETY),)),
-            Level("reasons-refusals", "refusals", (("reasons", Reasons.REFUSALS),)),
-        ),
-        seeds=(0, 1),
-    ),
-    Factor(
-        "e",
-        "unsafe requests whose harm is in the words",
-        (Level("half-by-words", "a half", (("harm_by_words", 0.5),)),),
-        V2_ONLY,
-        seeds=(0, 1),
-    ),
+    Factor("a", "steps, wordings drawn anew each epoch", (STEPS_600, STEPS_1000)),
+    Factor("b", "wordings to draw from", (WORDING_1, WORDINGS_3)),
+    Factor("c", "objects of held-out categories in the general half", (SEEN_OBJECTS,), V2_ONLY),
+    Factor("d", "who thinks", (SAFETY_THINKS, REFUSALS_THINK)),
+    Factor("e", "unsafe requests whose harm is in the words", (HALF_BY_WORDS,), V2_ONLY),
 )
 """Each changes one thing of the shipped setting, which is the level that all of them share."""
-PAIR = Factor(
-    "a+b",
-    "both together, as was seen before",
-    (Level("1-wording-1000-steps", "1 wording, 1,000 steps", (("wordings", 1), ("steps", 1000))),),
-    V1_ONLY,
-    (Mixture.TWINS,),
-    (0, 1),
-)
+PAIR = Factor("a+b", "both together, as was seen before", (BOTH,), V1_ONLY, (Mixture.TWINS,))
 """The one cell that changes two things: what was seen before the study was registered, to be seen again or not."""
+DIRECTION_4 = Factor(
+    "4", "training examples, as many steps (direction 4)", (FEWER,), tuple(Variant), seeds=(0, 1)
+)
+"""No factor: the size at which direction 4 asks for the order."""
+
+SECOND = (
+    Arm(STEPS_1000, V2_ONLY, (Mixture.TWINS,), (0, 1, 2)),
+    Arm(WORDING_1, V1_AND_V2, tuple(Mixture), (2,)),
+    Arm(WORDINGS_3, V1_ONLY, tuple(Mixture), (2,)),
+    Arm(SAFETY_THINKS, V1_AND_V2, (Mixture.TWINS,), (2,)),
+    Arm(REFUSALS_THINK, V1_AND_V2, tuple(Mixture), (2,)),
+    Arm(HALF_BY_WORDS, V2_ONLY, tuple(Mixture), (2,)),
+    Arm(BOTH, V1_ONLY, (Mixture.TWINS,), (2,)),
+    Arm(STEPS_600, V1_AND_V2, (Mixture.UNSAFE,), (0, 1, 2)),
+    Arm(STEPS_1000, V1_AND_V2, (Mixture.UNSAFE,), (0, 1, 2)),
+    Arm(WORDINGS_3, V2_ONLY, tuple(Mixture), (0, 1, 2)),
+    Arm(FEWER, tuple(Variant), tuple(Mixture), (0, 1)),
+)
+"""The second registration, in the order in which it is run: what had been cut from the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +230,8 @@ class Plan:
     Attributes:
         shipped: The setting that factors change.
         factors: What is changed, one at a time.
-        extra: Cells that change more than one thing.
+        extra: Cells that are no factor's.
+        later: Of all these, what was registered after the rest and is run after it, in this order.
         seeds: Seeds of the fine-tuning runs. The base is one model, as in the paper.
         mixtures: Which data.
         batch_size: Examples per step.
@@ -223,7 +244,8 @@ class Plan:
 
     shipped: Setting = field(default_factory=Setting)
     factors: tuple[Factor, ...] = FACTORS
-    extra: tuple[Factor, ...] = (PAIR,)
+    extra: tuple[Factor, ...] = (PAIR, DIRECTION_4)
+    later: tuple[Arm, ...] = SECOND
     seeds: tuple[int, ...] = (0, 1, 2)
     mixtures: tuple[Mixture, ...] = (Mixture.UNSAFE, Mixture.TWINS)
     batch_size: int = 16
@@ -238,7 +260,10 @@ class Plan:
         return Run(variant, mixture, level.of(self.shipped), seed, level.slug)
 
     def runs(self) -> list[Run]:
-        """All runs, the shared cells first, one seed after the other: what is interrupted can be reported."""
+        """All runs, the shared cells first, one seed after the other, then what was registered later.
+
+        What is interrupted can be reported.
+        """
         found = []
         for seed in self.seeds:
             found += [self.run(v, mixture, seed) for mixture in self.mixtures for v in Variant]
@@ -246,7 +271,12 @@ class Plan:
                 if seed in factor.seeds:
                     cells = factor.cells()
                     found += [self.run(v, m, seed, level) for level, v, m in cells if m in self.mixtures]
-        return found
+        return sorted(found, key=self.wave)
+
+    def wave(self, run: Run) -> int:
+        """0 for a run of the first registration, else the place of its arm in the second, from 1."""
+        held = (place for place, arm in enumerate(self.later, start=1) if arm.holds(run, self.shipped))
+        return next(held, 0)
 
 
 LONG = Plan()

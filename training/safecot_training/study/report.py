@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +33,14 @@ from safecot_training.study.trained import Asked
 
 READING = Path(__file__).parent / "reading.md"
 REGISTRATION = Path(__file__).parent / "registration.md"
+SECOND = Path(__file__).parent / "registration_second.md"
 TITLE = (
     "# The mini study",
     "",
     "Do SafeCoT's findings appear in a world small enough for a CPU, and what do they hang on? A small VLM is trained from "
     "nothing, fine-tuned as v0, v1 and v2, and evaluated through lmms-eval on `safecot_mini`; then factors are changed one at a "
-    "time. `make study` does all of it again and rewrites this page; *Registered before the run* was written before it, "
-    "*Reading* after it, both by hand.",
+    "time. `make study` does all of it again and rewrites this page; *Registered before the run* and *Registered second* were written "
+    "before the runs that they are about, *Reading* after them, all by hand.",
     "",
 )
 FEW = 500
@@ -66,7 +69,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None, *, beside
     found = gather(plan, runs)
     directions = {
         mixture: check(
-            found.answers, mixture, plan.shipped.size, FEW, few_is_run=found.has_size(mixture, FEW)
+            found.answers, mixture, plan.shipped.size, FEW, few_is_run=bool(found.seeds_at(mixture, FEW))
         )
         for mixture in found.mixtures
     }
@@ -138,7 +141,8 @@ def _head(found: Gathered, out: Path) -> list[str]:
         incomplete += " With one seed an interval knows how items vary and not how training runs do."
     return [
         *TITLE,
-        f"Run begun on {started['date']}, commit `{started['commit']}`, safecot-eval {__version__}. Seeds {' and '.join(in_all)}; "
+        f"Run begun on {started['date']}, commit {_commits(found, rows, started['commit'])}; page by safecot-eval {__version__}. "
+        f"Seeds {' and '.join(in_all)}; "
         f"{len(planned) - len(found.missing)} fine-tuning runs with {plan.batch_size} examples per step; {spent:.0f} CPU minutes "
         f"beside the base's.{incomplete}",
         "",
@@ -146,7 +150,20 @@ def _head(found: Gathered, out: Path) -> list[str]:
         "",
         *_text(REGISTRATION),
         "",
+        *_text(SECOND),
+        "",
     ]
+
+
+def _commits(found: Gathered, rows: Sequence[dict[str, Any]], first: str) -> str:
+    """The commits that ran what is evaluated, with how many runs each has if they are several."""
+    missing = {run.name for run in found.missing}
+    planned = {run.name for run in found.plan.runs()} - missing
+    of = {row["run"]: row.get("commit", first) for row in rows if row["run"] in planned}
+    counts = Counter(of.values())
+    if len(counts) < 2:
+        return f"`{first}`"
+    return ", then ".join(f"`{commit}` ({count} runs)" for commit, count in counts.items())
 
 
 def _text(path: Path) -> list[str]:

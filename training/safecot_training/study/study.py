@@ -62,8 +62,9 @@ def run(plan: Plan, out: Path, answers: Path) -> None:
     journal = Journal(out)
     tell = Progress()
     tell(cost.told(plan, journal, answers))
+    code = commit()
     if not (out / "started.json").is_file():
-        write_json(out / "started.json", {"commit": commit(), "date": _today()})
+        write_json(out / "started.json", {"commit": code, "date": _today()})
     with _quiet_libraries():
         trained = _base(plan, out, answers, tell)
         evaluation_set = cache(lambda: base.evaluation_set(plan))
@@ -75,7 +76,7 @@ def run(plan: Plan, out: Path, answers: Path) -> None:
                 with locked(out / "locks" / f"{each.name}.lock"):
                     if not _is_finished(plan, each, journal, answers):
                         tell(f"{each.name} ({number} of {len(todo)})")
-                        journal.add(each, **_one(plan, each, trained, out, answers, evaluation_set))
+                        journal.add(each, code, **_one(plan, each, trained, out, answers, evaluation_set))
             except BlockingIOError:
                 continue  # another process has it
     tell("no run is left to begin")
