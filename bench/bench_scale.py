@@ -2,13 +2,17 @@
 
 ``python bench/bench_scale.py [--full]`` makes run folders of its own (as ``bench_report.py``: four different samples
 files with a judge and people beside them, hard-linked under the other models' names), runs each pass in a process of its
-own, and prints wall time, CPU time (which other work on the machine hardly changes), the largest resident memory of that process and its children together, and the growth from one
-size to the next. ``--full`` goes on to 1,000,000 and 5,000,000 samples.
+own, and prints wall time, CPU time (which other work on the machine hardly changes), the largest resident
+memory of that process and its children together, and the growth from one size to the next. ``--full`` goes on to 1,000,000 and 5,000,000 samples.
 
 - read: ``safecot_eval.aggregate.tables.scan_runs``, every row of every sample and verdict as Arrow batches, one process;
-- index: the same from the Parquet files that the first reading of a large run leaves behind;
 - aggregate: ``safecot_eval.aggregate.reading.read_all`` and ``safecot_eval.aggregate.metrics.run_metrics``, two processes;
-- report: ``safecot report``, the whole page.
+- report: ``safecot report``, the whole page;
+- make index, read index, report index (``--index``): writing the index, reading from it, and ``safecot report --no-samples``
+  from it.
+
+``--largest`` measures the last size only, ``--passes`` only some of these, and ``--folder`` keeps the runs, so that the index
+can be built in one call and the page written in the next.
 """
 
 from __future__ import annotations
@@ -74,35 +78,57 @@ def measure(command: list[str]) -> Cost:
     return Cost(wall, cpu, peak / 2**20)
 
 
-def passes(folder: Path, *, index: bool) -> dict[str, Cost]:
-    """Measure every pass over one folder."""
-    runs = str(folder / "runs")
-    python = [sys.executable, "-c"]
-    found = {"read": measure([*python, READ, runs])}
-    found["aggregate"] = measure([*python, AGGREGATE, runs])
-    report = [sys.executable, "-m", "safecot_eval", "report", runs, "-o", str(folder / "page.html")]
-    found["report"] = measure(report)
-    if index:
-        found["make index"] = measure([*python, INDEX, runs])
-        found["read index"] = measure([*python, READ, runs])
-    return found
+def commands(runs: Path) -> dict[str, list[str]]:
+    """What each pass over a folder of runs runs."""
+    python, report = [sys.executable, "-c"], [sys.executable, "-m", "safecot_eval", "report", str(runs)]
+    page = ["-o", str(runs.parent / "page.html")]
+    return {
+        "read": [*python, READ, str(runs)],
+        "aggregate": [*python, AGGREGATE, str(runs)],
+        "report": [*report, *page],
+        "make index": [*python, INDEX, str(runs)],
+        "read index": [*python, READ, str(runs)],
+        "report index": [*report, "--no-samples", *page],
+    }
+
+
+INDEXED = 3
+"""The last so many passes are for --index."""
+
+
+def measured(folder: Path, models: int, samples: int, names: list[str]) -> dict[str, Cost]:
+    """Make the runs if the folder has none yet, and measure the passes over them."""
+    runs = folder / "runs"
+    if not runs.exists():
+        make(runs, models, samples)
+    return {name: measure(commands(runs)[name]) for name in names}
 
 
 def main() -> None:
     """Run the sizes and print the growth."""
+    names = list(commands(Path()))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="go on to 1,000,000 and 5,000,000 samples")
     parser.add_argument("--index", action="store_true", help="measure the Parquet index as well")
+    parser.add_argument("--largest", action="store_true", help="the last size only")
+    parser.add_argument("--passes", help=f"some of: {', '.join(names)}")
+    parser.add_argument("--folder", type=Path, help="make the runs here and keep them (with --largest)")
     arguments = parser.parse_args()
+    chosen = (
+        arguments.passes.split(",") if arguments.passes else names if arguments.index else names[:-INDEXED]
+    )
+    if unknown := [name for name in chosen if name not in names]:
+        parser.error(f"unknown passes: {', '.join(unknown)}")
+    if arguments.folder and not arguments.largest:
+        parser.error("--folder keeps the runs of one size: add --largest")
+    sizes = SIZES if arguments.full else SIZES[:2]
     before: tuple[int, dict[str, Cost]] | None = None
-    for models, samples in SIZES if arguments.full else SIZES[:2]:
+    for models, samples in sizes[-1:] if arguments.largest else sizes:
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            make(folder / "runs", models, samples)
-            found = passes(folder, index=arguments.index and models * samples <= 1_000_000)
+            found = measured(arguments.folder or Path(name), models, samples, chosen)
         count = models * samples
         for key, cost in found.items():
-            line = f"{count:>9,} samples  {key:<10} {cost.wall:>7.1f} s  {cost.cpu:>7.1f} CPU s  {cost.memory:>6.0f} MiB"
+            line = f"{count:>9,} samples  {key:<12} {cost.wall:>7.1f} s  {cost.cpu:>7.1f} CPU s  {cost.memory:>6.0f} MiB"
             if before is not None and key in before[1]:
                 earlier = before[1][key]
                 line += (

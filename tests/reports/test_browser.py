@@ -143,9 +143,12 @@ def test_texts_are_absent_until_asked_for_and_go_on_escape(browser: Any, page: P
     assert "what should I do" in shown.locator(".item .prompt").inner_text()
     assert shown.evaluate("document.activeElement.className") == "plain reveal"
     shown.keyboard.press("j")
-    assert shown.locator(".item pre").count() == 0, "another item is concealed again"
-    shown.keyboard.press("o")
     assert shown.locator(".item pre").count() > 4
+    shown.keyboard.press("o")
+    assert shown.locator(".item pre").count() == 0
+    shown.keyboard.press("j")
+    assert shown.locator(".item pre").count() == 0, "hidden for one item is hidden for the next"
+    shown.keyboard.press("o")
     shown.keyboard.press("Escape")
     assert shown.locator(".item pre").count() == 0
     shown.locator("#reveal-all").click()

@@ -106,7 +106,7 @@ function compare(panel, redraw) {
   ids.sort((x, y) => about(x) - about(y) || evaluatorKind(x) - evaluatorKind(y) || (x < y ? -1 : 1));
   const ruler = choice("Judged by", "ruler", ids.filter((id) => !about(id)).map((id) => [id, evaluatorName(id)]), null, redraw);
   const swap = h("button", { type: "button", class: "plain", onclick: () => { state.set("a", b); state.set("b", a); redraw("a"); } }, "Swap");
-  panel.append(h("div", { class: "controls" }, first.node, second.node, swap, task.node, ids.filter((id) => !about(id)).length ? ruler.node : null));
+  panel.append(h("div", { class: "controls" }, first.node, second.node, swap), h("div", { class: "controls" }, task.node, ids.filter((id) => !about(id)).length ? ruler.node : null));
   if (!tasks.length) {
     panel.append(h("p", { class: "note" }, `${a} and ${b} share no benchmark.`));
     return;
@@ -192,7 +192,7 @@ function discordant(panel, a, b, task, evaluator) {
     list = [];
   const kind = choice("Show", "side", kinds, "", () => start());
   panel.append(
-    h("p", { class: "soft" }, `Of the ${shared.length} shared items that the page holds, ${evaluatorName(evaluator)} tells the two answers apart on ${found.length}. Words that only one of two similar answers has are marked.`),
+    h("p", { class: "soft wide" }, `Of the ${shared.length} shared items that the page holds, ${evaluatorName(evaluator)} tells the two answers apart on ${found.length}. Words that only one of two similar answers has are marked.`),
     found.length ? h("div", { class: "controls" }, kind.node, revealButton()) : "",
     holder,
     more,

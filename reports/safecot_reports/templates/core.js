@@ -26,9 +26,23 @@ const signed = (x) =>
   x === null ? "\u2014" : (x > 0 ? "+" : x < 0 ? "\u2212" : "") + Math.abs(100 * x).toFixed(1);
 // Two decimals without a negative zero.
 const hundredths = (x) => x.toFixed(2).replace(/^-(0\.00)$/, "$1");
-const pValue = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+const pValue = (p) => (p < 0.001 ? "<\u00a00.001" : p.toFixed(3));
 const howMany = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+// What an abbreviation stands for, before the abbreviation.
+const IN_WORDS = { crr: "Refuses harmful", car: "Answers harmless", asr: "Attacks succeed" };
+function titleInWords(metric) {
+  const { title } = data.metrics[metric];
+  const [base] = metric.split("_corrected");
+  return IN_WORDS[base] ? `${IN_WORDS[base]}${base === metric ? "" : ", corrected"} (${base.toUpperCase()})` : title;
+}
 const arrow = (metric) => ({ up: "\u2191", down: "\u2193" })[metric.better] || "";
+// SafeCoT's variants, as they stand in names of models.
+const VARIANTS = { v0: "on refusals alone", v1: "on reasoning from templates", v2: "on reasoning that a model wrote about the image" };
+function variantsHere() {
+  const found = new Set(data.models.map((m) => m.training?.variant));
+  for (const name of data.chains.flat()) found.add(/v\d+$/i.exec(name)?.[0].toLowerCase());
+  return Object.keys(VARIANTS).filter((v) => found.has(v));
+}
 const isShadow = (cell) => cell.evaluator.startsWith("shadow ");
 function evaluatorName(id) {
   if (!id) return "";
@@ -41,6 +55,11 @@ function evaluatorName(id) {
 }
 const rubricName = (id) =>
   id.includes("/") ? ` \u00b7 ${id.slice(id.lastIndexOf("/") + 1).split("@")[0]}` : "";
+// Put the focus on a heading, from which Tab goes on.
+function headed(node) {
+  node?.setAttribute("tabindex", "-1");
+  node?.focus();
+}
 const say = (text) => {
   document.getElementById("live").textContent = text;
 };
@@ -52,6 +71,14 @@ const state = {
   set(name, value) {
     if (value === "" || value === null) this.all.delete(name);
     else this.all.set(name, value);
+    history.replaceState(null, "", `#${this.all}`);
+  },
+  // Names that may hold any character: the parameter stands once for each.
+  flip(name, value) {
+    const others = this.all.getAll(name).filter((v) => v !== value);
+    if (others.length === this.all.getAll(name).length) others.push(value);
+    this.all.delete(name);
+    for (const v of others) this.all.append(name, v);
     history.replaceState(null, "", `#${this.all}`);
   },
 };

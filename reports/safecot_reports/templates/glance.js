@@ -61,6 +61,12 @@ function whichNumbers(shown, corrected, ruler) {
         : "nothing, for people have labelled none of these answers. All numbers are raw: the evaluator\u2019s own, with its errors.",
   );
 }
+// What v0, v1 and v2 in names mean, where a reader first meets them.
+function whatVariants() {
+  const here = variantsHere();
+  if (!here.length) return null;
+  return h("li", null, h("strong", null, "Names: "), `${listed(here)} ${here.length === 1 ? "is a SafeCoT training" : "are SafeCoT trainings"} of a base model, ${here.map((v) => `${VARIANTS[v]} (${v})`).join(", ")}.`);
+}
 function glance(rows, shown, corrected, task, ruler, sortBy) {
-  return h("ul", { class: "glance" }, tooMuch(rows, corrected, sortBy), byAnother(task, ruler), whichNumbers(shown, corrected, ruler));
+  return h("ul", { class: "glance" }, tooMuch(rows, corrected, sortBy), byAnother(task, ruler), whichNumbers(shown, corrected, ruler), whatVariants());
 }

@@ -56,9 +56,23 @@ tabs.addEventListener("keydown", (event) => {
     go(VIEWS[to][0]);
   }
 });
+// A link within the page replaces the part that held it: the focus goes to what the link names, else to the view's heading.
 window.addEventListener("hashchange", () => {
+  const before = state.all;
   state.all = new URLSearchParams(location.hash.slice(1));
   view();
+  const card = before.get("card") !== state.get("card", null) && panel.querySelector("#scorecard");
+  const item = state.get("item") && panel.querySelector(".item h3");
+  headed(card || item || panel.querySelector("h2"));
+});
+// Paper cannot be clicked: what is folded is printed open.
+let unfolded = [];
+window.addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open])")];
+  for (const part of unfolded) part.open = true;
+});
+window.addEventListener("afterprint", () => {
+  for (const part of unfolded) part.open = false;
 });
 // When the runs were made, from their stamps.
 function dates() {

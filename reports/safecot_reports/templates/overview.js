@@ -92,7 +92,7 @@ function tagsOf(model, task) {
       : seen > 0;
   return [
     model.reference ? h("span", { class: "tag" }, "reference line") : null,
-    model.training ? h("span", { class: "tag" }, `SafeCoT ${model.training.variant ?? ""}`) : null,
+    model.training ? h("span", { class: "tag", title: VARIANTS[model.training.variant] ? `trained ${VARIANTS[model.training.variant]}` : null }, `SafeCoT ${model.training.variant ?? ""}`) : null,
     inside
       ? h(
           "span",
@@ -180,23 +180,25 @@ function overview(panel, redraw) {
             draw();
           },
         });
-        return h("label", { class: "check" }, box, data.metrics[name].title);
+        return h("label", { class: "check" }, box, titleInWords(name));
       }),
     ),
   );
   const ran = new Set(cells.map((c) => c.model));
   const read = new Set(cells.map((c) => `${c.model}|${c.evaluator}`));
   const holder = h("div");
+  const note = (text) => h("p", { class: "note" }, `Not comparable, so in separate columns: ${text}`);
+  const own = data.conflicts.filter((text) => task.value === "pooled" || text.startsWith(`${task.value} `));
+  const others = data.conflicts.filter((text) => !own.includes(text));
   panel.append(
     h("h2", null, "All numbers"),
     h(
       "p",
-      null,
+      { class: "wide" },
       "Per cent with 95 % intervals. Arrows show which way is better. Ranks are ranges: models whose paired difference is not significant (Holm) share them. Hover or read the definitions below for each metric.",
     ),
-    ...data.conflicts.map((text) =>
-      h("p", { class: "note" }, `Not comparable, so in separate columns: ${text}`),
-    ),
+    ...own.map(note),
+    others.length ? h("details", null, h("summary", null, `${howMany(others.length, "remark")} on what is not comparable on other benchmarks`), others.map(note)) : "",
     h("div", { class: "controls" }, task.node, category.node, tag.node, h("label", null, "Name", q), pick),
     holder,
     h(
@@ -207,7 +209,7 @@ function overview(panel, redraw) {
         "dl",
         null,
         names.map((name) => [
-          h("dt", null, h("strong", null, `${data.metrics[name].title} ${arrow(data.metrics[name])}`)),
+          h("dt", null, h("strong", null, `${titleInWords(name)} ${arrow(data.metrics[name])}`)),
           h("dd", null, data.metrics[name].plain, h("div", { class: "soft" }, data.metrics[name].definition)),
         ]),
       ),
@@ -307,7 +309,7 @@ function overview(panel, redraw) {
               head("model", "Model", "", null, "up", true),
               shown.map((c) => {
                 const m = data.metrics[c.sample.metric];
-                return head(c.id, m.title, arrow(m), m.plain, m.better === "down" ? "up" : "down");
+                return head(c.id, titleInWords(c.sample.metric), arrow(m), m.plain, m.better === "down" ? "up" : "down");
               }),
             ),
           ),

@@ -53,6 +53,7 @@ function rulersOn(task) {
 // Long names lose their middle: beginnings say the family, ends the variant.
 const shortName = (name, most = 32) =>
   name.length > most ? `${name.slice(0, Math.floor(most / 2) - 1)}\u2026${name.slice(1 - Math.ceil(most / 2))}` : name;
+const CROWDED = 30; // points up to which every model is named
 const WHOLE = { x0: -0.02, x1: 1.02, y0: -0.02, y1: 1.02 };
 function around(points) {
   const span = (axis) => {
@@ -120,12 +121,19 @@ function plane(panel, redraw) {
     target.domain = state.get("zoom") === "crowd" ? crowd(models) : state.get("zoom") === "models" ? around(models) : WHOLE;
     about.replaceChildren(
       h("span", { class: `badge ${next.corrected ? "corrected" : ""}` }, next.corrected ? "corrected" : next.id.startsWith("human:") ? "by people" : "raw"),
-      ` Best is top right; refusing everything ends bottom right, answering everything top left. Dotted: equal balanced rates. Dashed: no other model beats these on both. ${next.corrected ? `By ${evaluatorName(next.id)}, corrected by people\u2019s labels.` : ""}`,
+      ` Best is top right; refusing everything ends bottom right, answering everything top left. Dotted: equal balanced rates. Dashed: no other model beats these on both. ${next.corrected ? `By ${evaluatorName(next.id)}, corrected by people\u2019s labels.` : ""}${next.points.length > CROWDED ? " Named are these models; a click on any other, or on a family below, names it too." : ""}`,
     );
     const used = new Map(target.points.map((p) => [familyOf.get(p.model).name, familyOf.get(p.model)]));
     legend.replaceChildren(
-      ...[...used.values()].map((f) => h("span", null, s("svg", { width: 18, height: 18, viewBox: "-9 -9 18 18", "aria-hidden": "true" }, s("path", { class: `mark ${f.colour}`, d: f.shape })), f.name)),
-      data.chains.length ? h("span", null, s("svg", { width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" }, s("path", { class: "chain", d: "M1 6H24" }), s("path", { class: "head", d: "M22 2L29 6L22 10Z" })), "training: base, v0, v1, v2") : "",
+      ...[...used.values()].map((f) => {
+        const entry = h("button", { type: "button", class: "family", "data-family": f.name, "aria-pressed": String(state.get("family") === f.name), title: "Name these models, and let the others fade", onclick: () => {
+          state.set("family", state.get("family") === f.name ? "" : f.name);
+          update(false);
+          legend.querySelector(`[data-family="${CSS.escape(f.name)}"]`)?.focus();
+        } }, s("svg", { width: 18, height: 18, viewBox: "-9 -9 18 18", "aria-hidden": "true" }, s("path", { class: `mark ${f.colour}`, d: f.shape })), f.name);
+        return entry;
+      }),
+      data.chains.length ? h("span", null, s("svg", { width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" }, s("path", { class: "chain", d: "M1 6H24" }), s("path", { class: "head", d: "M22 2L29 6L22 10Z" })), ["training: base", ...variantsHere().map((v) => `${v} (${VARIANTS[v]})`)].join(" \u2192 ")) : "",
     );
     const span = (c) => `${percent(c.value)} [${percent(c.low)}\u2013${percent(c.high)}]`;
     const front = paretoFront(target.points);
@@ -165,7 +173,7 @@ function plane(panel, redraw) {
   function draw({ domain, points, raw, corrected, id }, still) {
     const width = Math.max(300, chart.clientWidth),
       top = chart.getBoundingClientRect().top + scrollY, // the plane fills what the first screen leaves to it
-      height = Math.round(Math.max(380, Math.min(innerHeight - top - 48, width * 0.9, 900)));
+      height = Math.round(Math.max(380, Math.min(innerHeight - top - 84, width * 0.9, 900)));
     const box = { x: 54, y: 12, w: width - 54 - 14, h: height - 12 - 46 };
     const X = (v) => box.x + (box.w * (v - domain.x0)) / (domain.x1 - domain.x0),
       Y = (v) => box.y + box.h * (1 - (v - domain.y0) / (domain.y1 - domain.y0));
@@ -184,10 +192,12 @@ function plane(panel, redraw) {
     svg.append(inside);
     const taken = [];
     // Few names keep off arrows and intervals too; in a crowd that would leave many without a place.
-    const few = points.length <= 30;
+    const few = points.length <= CROWDED;
+    const [named, family] = [new Set(state.all.getAll("named")), state.get("family")];
+    const faded = (model) => family !== "" && familyOf.get(model).name !== family && !named.has(model);
     const keepOff = (a, b) => {
       const steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 8);
-      for (let k = 0; few && k <= steps; k++) taken.push({ x: a.x + ((b.x - a.x) * k) / steps - 2, y: a.y + ((b.y - a.y) * k) / steps - 2, w: 4, h: 4 });
+      for (let k = 0; k <= steps; k++) taken.push({ x: a.x + ((b.x - a.x) * k) / steps - 2, y: a.y + ((b.y - a.y) * k) / steps - 2, w: 4, h: 4 });
     };
     const fine = domain.x1 - domain.x0 < 0.5 ? 0.05 : 0.1;
     for (let b = fine; b < 1; b += fine) {
@@ -209,6 +219,7 @@ function plane(panel, redraw) {
     );
     const at = new Map(points.map((p) => [p.model, { x: X(p.x.value), y: Y(p.y.value) }]));
     const front = paretoFront(points.filter((p) => !reference.has(p.model)));
+    front.slice(1).forEach((p, k) => keepOff(at.get(front[k].model), at.get(p.model)));
     if (front.length > 1) inside.append(s("path", { class: "front", d: front.map((p, k) => `${k ? "L" : "M"}${at.get(p.model).x} ${at.get(p.model).y}`).join("") }));
     for (const chain of data.chains) {
       const steps = chain.filter((name) => at.has(name));
@@ -219,10 +230,12 @@ function plane(panel, redraw) {
         const [ux, uy] = [(b.x - a.x) / far, (b.y - a.y) / far];
         const [ex, ey] = [b.x - 10 * ux, b.y - 10 * uy];
         const colour = familyOf.get(steps[k]).colour;
-        keepOff(a, b);
+        if (few) keepOff(a, b);
+        const lit = few || chain.some((name) => named.has(name)) || (family && familyOf.get(steps[k]).name === family);
         inside.append(
+          s("g", { class: lit ? "steps" : "steps faint", "data-chain": data.chains.indexOf(chain) },
           s("path", { class: `chain ${colour}`, d: `M${a.x + 8 * ux} ${a.y + 8 * uy}L${ex - 5 * ux} ${ey - 5 * uy}` }),
-          s("path", { class: `head ${colour}`, d: `M${ex} ${ey}L${ex - 8 * ux - 4 * uy} ${ey - 8 * uy + 4 * ux}L${ex - 8 * ux + 4 * uy} ${ey - 8 * uy - 4 * ux}Z` }),
+          s("path", { class: `head ${colour}`, d: `M${ex} ${ey}L${ex - 8 * ux - 4 * uy} ${ey - 8 * uy + 4 * ux}L${ex - 8 * ux + 4 * uy} ${ey - 8 * uy - 4 * ux}Z` })),
         );
       }
     }
@@ -247,13 +260,22 @@ function plane(panel, redraw) {
       const group = s(
         "g",
         {
-          class: "model", "data-model": p.model, role: "img", tabindex: k ? "-1" : "0", transform: `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`,
+          class: faded(p.model) ? "model faded" : "model", "data-model": p.model, role: "button", "aria-pressed": String(named.has(p.model)), tabindex: k ? "-1" : "0", transform: `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`,
           "aria-label": `${p.model}: refuses harmful ${tell(p.x, before?.x)}, answers harmless ${tell(p.y, before?.y)}`,
         },
         s("path", { class: "halo", d: SHAPES[0], transform: "scale(1.9)" }),
         s("path", { class: `mark ${familyOf.get(p.model).colour}`, d: familyOf.get(p.model).shape }),
       );
+      const own = data.chains.findIndex((chain) => chain.includes(p.model));
+      const lightUp = (on) => {
+        for (const part of inside.querySelectorAll(`[data-chain="${own}"]`)) part.classList.toggle("lit", on);
+      };
+      const pin = () => {
+        state.flip("named", p.model);
+        draw(now, true);
+      };
       const show = () => {
+        lightUp(true);
         if (visible.length > 12) whiskers.replaceChildren(cross(p));
         tip.replaceChildren(h("b", null, p.model), h("div", null, `Refuses harmful ${tell(p.x, before?.x)}`), h("div", null, `Answers harmless ${tell(p.y, before?.y)}`), h("div", null, `Balanced ${percent((p.x.value + p.y.value) / 2)}`));
         tip.hidden = false;
@@ -262,12 +284,17 @@ function plane(panel, redraw) {
         tip.style.top = `${Math.max(0, place.y - hgt - 10)}px`;
       };
       const hide = () => {
+        lightUp(false);
         tip.hidden = true;
         if (visible.length > 12) whiskers.replaceChildren();
       };
-      for (const [name, act] of [["mouseenter", show], ["focus", show], ["mouseleave", hide], ["blur", hide]]) group.addEventListener(name, act);
+      for (const [name, act] of [["mouseenter", show], ["focus", show], ["mouseleave", hide], ["blur", hide], ["click", pin]]) group.addEventListener(name, act);
       group.addEventListener("keydown", (event) => {
         if (event.key === "Escape") hide();
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          pin();
+        }
         const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
         if (!move) return;
         event.preventDefault();
@@ -279,9 +306,10 @@ function plane(panel, redraw) {
     });
     if (still) {
       const inChain = new Set(data.chains.flat());
-      const weight = (p) => (front.includes(p) ? 0 : inChain.has(p.model) ? 1 : 2);
-      const wanted = [...order].sort((a, b) => weight(a) - weight(b));
-      const names = placeLabels(wanted.map((p) => ({ ...at.get(p.model), text: shortName(p.model) })), box, taken, few ? Math.max(box.w, box.h) : 46);
+      const weight = (p) => (named.has(p.model) || (family && !faded(p.model)) ? 0 : front.includes(p) ? 1 : inChain.has(p.model) ? 2 : 3);
+      // In a crowd: what a reader chose, the models that no other beats, and the reference lines.
+      const wanted = order.filter((p) => few || weight(p) < 2 || reference.has(p.model)).sort((a, b) => weight(a) - weight(b));
+      const names = placeLabels(wanted.map((p) => ({ ...at.get(p.model), text: shortName(p.model) })), box, taken, few ? Math.max(box.w, box.h) : 120);
       inside.append(...names.map(drawLabel));
     }
     // A reference line never covers a model.

@@ -68,7 +68,7 @@ function samples(panel, redraw) {
   const q = h("input", {
     type: "search",
     value: state.get("find"),
-    placeholder: "words in prompt, answer, id",
+    placeholder: "words of texts or ids",
     "aria-label": "Search samples",
     oninput: () => {
       state.set("find", q.value);
@@ -100,7 +100,7 @@ function samples(panel, redraw) {
     onscroll: () => drawLines(),
     onkeydown: (event) => {
       const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: found.length - 1 }[event.key];
-      if (event.key === "Enter") right.focus();
+      if (event.key === "Enter") headed(right.querySelector("h3"));
       else if (to === undefined) return;
       else choose(to);
       event.preventDefault();
@@ -108,8 +108,8 @@ function samples(panel, redraw) {
   }, lines);
   const right = h("div", { class: "item", tabindex: "-1", "aria-label": "Chosen item", role: "region" });
   panel.append(
-    h("p", { class: "soft wide" }, "The same items for every model; a filled box is a model that refused. Texts may be harmful and are concealed until you ask for them. ", h("kbd", null, "j"), " next, ", h("kbd", null, "k"), " previous, ", h("kbd", null, "o"), " texts of this item, ", h("kbd", null, "/"), " search, ", h("kbd", null, "Esc"), " conceal all."),
-    h("div", { class: "controls" }, shard?.node, h("label", null, "Search", q), show.node, filters.map((f) => f.box.node), revealButton(), info),
+    h("p", { class: "soft wide" }, "The same items for every model; a filled box is a model that refused. Texts may be harmful and are concealed until you ask for them. ", h("span", { class: "keys" }, h("kbd", null, "j"), " next, ", h("kbd", null, "k"), " previous, ", h("kbd", null, "o"), " texts on or off, ", h("kbd", null, "/"), " search, ", h("kbd", null, "Esc"), " conceal all.")),
+    h("div", { class: "controls many" }, shard?.node, h("label", null, "Search", q), show.node, filters.map((f) => f.box.node), revealButton(), info),
     h("div", { class: "reader" }, list, right),
   );
   const ofModel = (item) => (state.get("s-model") ? item.answers.filter((a) => a.model === state.get("s-model")) : item.answers);
@@ -199,6 +199,7 @@ function samples(panel, redraw) {
     const answers = ofModel(item);
     texts = textsOf((open) => {
       const cards = h("div", { class: "answers" });
+      const held = right.contains(document.activeElement) ? document.activeElement.dataset.tool ?? "heading" : null;
       right.replaceChildren(
         h(
           "header",
@@ -208,10 +209,10 @@ function samples(panel, redraw) {
           h("span", { class: "tag" }, o.category),
           h("span", { class: `tag ${o.expectation}` }, should(o)),
           h("span", { class: "tools" },
-            h("button", { type: "button", class: "plain", "aria-label": "Previous item", onclick: () => choose(at - 1) }, "\u2190"),
-            h("button", { type: "button", class: "plain", "aria-label": "Next item", onclick: () => choose(at + 1) }, "\u2192"),
+            h("button", { type: "button", class: "plain", "data-tool": "before", "aria-label": "Previous item", onclick: () => choose(at - 1) }, "\u2190"),
+            h("button", { type: "button", class: "plain", "data-tool": "after", "aria-label": "Next item", onclick: () => choose(at + 1) }, "\u2192"),
             copyButton(() => location.href, "Copy link", "link to this item"),
-            h("button", { type: "button", class: "plain reveal", "aria-expanded": String(open), onclick: toggleTexts }, open ? "Hide texts" : "Show texts (may be harmful)"),
+            h("button", { type: "button", class: "plain reveal", "data-tool": "texts", "aria-expanded": String(open), onclick: toggleTexts }, open ? "Hide texts" : "Show texts (may be harmful)"),
           ),
         ),
         open
@@ -226,12 +227,16 @@ function samples(panel, redraw) {
         if (to < answers.length) setTimeout(() => more(to, to + 16), 30);
       };
       more(0, 12);
-    });
+      // What the focus was on is drawn anew, as the heading from which Tab goes on or the same button.
+      const tool = right.querySelector(`[data-tool="${held}"]`);
+      if (tool) tool.focus();
+      else if (held) headed(right.querySelector("h3"));
+    }, session.open || reader.open);
     texts.redraw();
   }
   function toggleTexts() {
     if (!texts) return;
-    texts.open = !texts.open;
+    reader.open = texts.open = !texts.open;
     texts.redraw();
     right.querySelector(".reveal").focus();
   }

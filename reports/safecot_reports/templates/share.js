@@ -7,7 +7,8 @@ const cellText = (node) => {
 };
 // A table as a grid of texts: what stands behind an opened number is left out, spans are repeated as empty cells.
 function gridOf(table) {
-  return [...table.querySelectorAll("tr")]
+  const more = document.getElementById(`${table.id}-more`); // rows that are folded below
+  return [...table.querySelectorAll("tr"), ...(more?.tBodies[0].rows ?? [])]
     .filter((row) => !row.classList.contains("behind"))
     .map((row) => [...row.cells].flatMap((cell) => [cellText(cell), ...Array(cell.colSpan - 1).fill("")]));
 }

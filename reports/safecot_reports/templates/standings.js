@@ -86,7 +86,7 @@ function tieSentence(rows) {
   const { metric } = ranked[0].rank;
   const others = rows.filter((row) => !row.rank && !row.model.reference).length;
   const rest = others ? `${others} more ${others === 1 ? "has" : "have"} no rank by it. ` : "";
-  const by = h("small", { class: "soft" }, ` ${rest}(${data.metrics[metric].title}, by the evaluator below)`);
+  const by = h("small", { class: "soft" }, ` ${rest}(${titleInWords(metric)}, by the evaluator below)`);
   const first = Math.min(...ranked.map((row) => row.rank.from));
   const top = ranked.filter((row) => row.rank.from === first).map((row) => row.model.name);
   if (top.length === 1) return [`${top[0]} is ahead of every other model by more than chance would explain.`, by];
@@ -105,7 +105,7 @@ function lineCell(row, name, corrected, onclick, open) {
   const chart = c
     ? s(
         "svg",
-        { class: `mini ${name}`, width: 90, height: 12, viewBox: "0 0 90 12", "aria-hidden": "true" },
+        { class: `mini ${name}`, width: 90, height: 12, viewBox: "0 0 90 12", preserveAspectRatio: "none", "aria-hidden": "true" },
         s("rect", { class: "track", x: 0, y: 4, width: 90, height: 4 }),
         s("rect", { class: "fill", x: 0, y: 4, width: x(c.value), height: 4 }),
         s("path", { class: "whisker", d: `M${x(c.low)} 6H${x(c.high)}M${x(c.low)} 3V9M${x(c.high)} 3V9` }),
@@ -144,7 +144,7 @@ function behind(row, name, task, columns) {
     h(
       "td",
       { colspan: columns },
-      h("p", null, h("strong", null, `${row.model.name}: ${about.title}. `), `${about.plain} `, h("span", { class: "soft" }, about.definition)),
+      h("p", null, h("strong", null, `${row.model.name}: ${titleInWords(name)}. `), `${about.plain} `, name === "balanced" ? null : h("span", { class: "soft" }, about.definition)),
       h(
         "ul",
         null,
@@ -180,12 +180,15 @@ function standings(panel, redraw) {
   const corrected = new Set(shown.map(([name]) => name).filter((name) => isCorrected(rows, name)));
   const kindOf = (name) => (corrected.has(name) ? "corrected" : (name === "asr" ? attackJudge(task.value) : ruler.value)?.startsWith("human:") ? "by people" : "raw");
   const missing = data.models.length - rows.length;
+  const told = rows.length ? glance(rows, shown, corrected, task.value, ruler.value, (name) => sortBy(name, "up")) : null;
+  const narrow = innerWidth < 600;
   fill(panel, null, [
     h("h2", { class: "hidden-visually" }, "Leaderboard"),
     h("p", { class: "tie" }, ...tieSentence(rows)),
-    rows.length ? glance(rows, shown, corrected, task.value, ruler.value, (name) => sortBy(name, "up")) : null,
-    h("div", { class: "controls" }, task.node, ruler.node, correctable ? numbers.node : null),
+    narrow ? null : told,
+    h("div", { class: "controls beside" }, task.node, ruler.node, correctable ? numbers.node : null),
     holder,
+    narrow ? told : null, // a phone shows models first
     missing && task.value === "pooled"
       ? h("p", { class: "soft" }, `${missing} more ${missing === 1 ? "model" : "models"} did not run every benchmark: choose one above to see them.`)
       : null,
@@ -239,7 +242,7 @@ function standings(panel, redraw) {
           text,
           h("span", { "aria-hidden": "true" }, active ? (down ? " \u25be" : " \u25b4") : ""),
         ),
-        MAIN.some((m) => m[0] === id) ? h("div", null, h("span", { class: `badge ${corrected.has(id) ? "corrected" : ""}`, title: KIND_WORDS[kindOf(id)] }, kindOf(id))) : null,
+        MAIN.some((m) => m[0] === id) ? h("span", null, " ", h("span", { class: `badge ${corrected.has(id) ? "corrected" : ""}`, title: KIND_WORDS[kindOf(id)] }, kindOf(id))) : null,
       );
     };
     const open = state.get("open");
@@ -251,7 +254,7 @@ function standings(panel, redraw) {
         tests
           ? h("td", { class: "rank" }, row.rank && !row.model.reference ? (row.rank.from === row.rank.to ? String(row.rank.from) : `${row.rank.from}\u2013${row.rank.to}`) : "\u2014")
           : null,
-        h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, innerWidth < 600 ? shortName(row.model.name, 22) : row.model.name), tagsOf(row.model, task.value)),
+        h("th", { scope: "row", title: row.model.name }, h("span", { class: "name" }, narrow ? shortName(row.model.name, 22) : row.model.name), tagsOf(row.model, task.value)),
         shown.map(([name]) => {
           const id = `${row.model.name}|${name}`;
           return lineCell(row, name, corrected.has(name), () => {
@@ -277,7 +280,7 @@ function standings(panel, redraw) {
             h(
               "tr",
               null,
-              tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${data.metrics[tests].title} leave open (Holm)` }, "Rank", h("div", null, h("span", { class: "badge" }, `by ${ruler.value.startsWith("human:") ? "people" : "raw"}`))) : null,
+              tests ? h("th", { scope: "col", class: "rank", title: `Ranks that paired tests on ${titleInWords(tests)} leave open (Holm)` }, "Rank ", h("span", null, h("span", { class: "badge" }, `by ${ruler.value.startsWith("human:") ? "people" : "raw"}`))) : null,
               head("model", "Model"),
               shown.map(([name, text, title]) => head(name, text, title)),
               head("scored", "Scored", "Per cent of the items whose answer could be scored and has a verdict, and how many of how many; items that were not run count as not scored"),

@@ -1,4 +1,5 @@
-// Texts of samples: concealed until asked for, per item or for the session; nothing concealed is in the document.
+// Texts of samples: concealed until asked for, and nothing concealed is in the document. Whoever asks for one item's texts in
+// the reader sees those of the next ones, too, until Esc or a reload; the session's choice is kept across reloads.
 // Pages opened as files share one storage: each page keeps its own choice, by a hash of its data.
 const session = {
   get key() {
@@ -29,13 +30,14 @@ const session = {
 };
 // Parts with texts in them: what draws them, open or concealed.
 const concealable = new Set();
-function textsOf(redraw) {
-  const part = { open: session.open, redraw: () => redraw(part.open) };
+const reader = { open: false };
+function textsOf(redraw, open = session.open) {
+  const part = { open, redraw: () => redraw(part.open) };
   concealable.add(part);
   return part;
 }
 function revealAll(open) {
-  session.open = open;
+  session.open = reader.open = open;
   for (const part of concealable) {
     part.open = open;
     part.redraw();
@@ -128,7 +130,7 @@ function refusedOf(o) {
 }
 const shouldBe = { refuse: "should be refused", answer: "should be answered", respond_safely: "should be answered safely" };
 const should = (o) => shouldBe[o.expectation] ?? `should ${o.expectation.replace("_", " ")}`;
-const LABEL_WORDS = { complied: "not refused", full: "refused", partial: "refused in part", none: "not refused", unsupported_language: "language not read", judge_refused: "the judge declined" };
+const LABEL_WORDS = { accept: "not refused", reject: "refused", complied: "not refused", full: "refused", partial: "refused in part", none: "not refused", unsupported_language: "language not read", judge_refused: "the judge declined" };
 function verdictChips(o) {
   const differ = disputed(o);
   return h(

@@ -82,7 +82,7 @@ function alongTheChains(panel, task, ruler) {
   };
   panel.append(
     h("h3", null, "Before and after"),
-    h("p", { class: "wide" }, "Each base model and what was trained from it: v0 on refusals alone, v1 on thoughts from templates, v2 on thoughts that a model wrote about the image. Beneath each number the change from the base, in points, on the items that were scored for both (n where they are fewer). * this change is more than chance would explain (Holm). \u2020 the rates are of different items and not tested on the same ones: no star, the interval is told on hovering."),
+    h("p", { class: "wide" }, `Each base model and what was trained from it: ${Object.entries(VARIANTS).map(([v, words]) => `${v} ${words}`).join(", ")}. Beneath each number the change from the base, in points, on the items that were scored for both (n where they are fewer). * this change is more than chance would explain (Holm). \u2020 the rates are of different items and not tested on the same ones: no star, the interval is told on hovering.`),
     scrollTable(
       "Before and after training",
       h(
@@ -126,7 +126,7 @@ function whileTraining(panel, trained, width) {
     lines.length ? lineChart("Balanced rate on examples kept out of training, by step", lines, { xName: "step", yName: "balanced %", width, whole: true }) : null,
     plainTable(
       "Best and last evaluation while training",
-      ["Model", "Evaluator", "Step", "CRR", "CAR", "Balanced", "Scored"],
+      ["Model", "Evaluator", "Step", "Refuses harmful (CRR)", "Answers harmless (CAR)", "Balanced", "Scored"],
       probes.flatMap((o) => {
         const best = o.points.reduce((a, b) => ((b[3] ?? -1) > (a[3] ?? -1) ? b : a)),
           last = o.points.at(-1);
