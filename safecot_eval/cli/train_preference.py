@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,46 +35,42 @@ def own_answers(function: click.decorators.FC) -> click.decorators.FC:
     return function
 
 
-def _values(objective: str, given: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "objective": objective,
-        **{key: str(value) if isinstance(value, Path) else value for key, value in given.items()},
-    }
+def _command(objective: str, text: str, *options: Callable[..., Any]) -> click.Command:
+    """A command that trains a recipe by another objective than SFT's."""
+
+    @click.command(objective, help=text)
+    @recipe_options
+    def tune(
+        path: Path, out: Path | None, settings: tuple[str, ...], world_size: int | None, **given: Any
+    ) -> None:
+        values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+        train_recipe(path, out, {"objective": objective, **values}, settings, world_size)
+
+    for option in options:
+        option(tune)
+    return tune
 
 
-@click.command("dpo")
-@recipe_options
-@own_answers
-def dpo(
-    path: Path, out: Path | None, settings: tuple[str, ...], world_size: int | None, **given: Any
-) -> None:
+dpo = _command(
+    "dpo",
     """Tune a checkpoint by preference (TRL's DPO): its targets before refusals without a thought.
 
     The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; pairs come from the same data folder.
-    """
-    train_recipe(path, out, _values("dpo", given), settings, world_size)
-
-
-@click.command("kto")
-@recipe_options
-@own_answers
-def kto(
-    path: Path, out: Path | None, settings: tuple[str, ...], world_size: int | None, **given: Any
-) -> None:
+    """,
+    own_answers,
+)
+kto = _command(
+    "kto",
     """Tune a checkpoint by single labels (TRL's KTO): towards targets, away from answers that did not do what was expected.
 
     The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; labels come from the same data folder.
-    """
-    train_recipe(path, out, _values("kto", given), settings, world_size)
-
-
-@click.command("grpo")
-@recipe_options
-def grpo(
-    path: Path, out: Path | None, settings: tuple[str, ...], world_size: int | None, **given: Any
-) -> None:
+    """,
+    own_answers,
+)
+grpo = _command(
+    "grpo",
     """Tune a checkpoint by rewards (TRL's GRPO) of answers that it samples to the questions of a data folder.
 
     The recipe's base_model is the checkpoint, mostly the merged form of an SFT run; its `rewards` say what counts.
-    """
-    train_recipe(path, out, _values("grpo", given), settings, world_size)
+    """,
+)

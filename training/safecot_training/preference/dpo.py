@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from trl import DPOConfig, DPOTrainer
 
-from safecot_training.preference.batches import AnswersCollator, require_computable
-from safecot_training.sft.collator import AnswerCollator
-from safecot_training.sft.families import Family
-from safecot_training.sft.loading import load_model, resumes_here
-from safecot_training.sft.recipe import Method, Recipe
-from safecot_training.sft.trainer import Resumable, adapter_config, callbacks, common_arguments
+from safecot_training.preference.batches import AnswersCollator
+from safecot_training.preference.referenced import build_referenced_trainer
+from safecot_training.sft.recipe import Recipe
+from safecot_training.sft.trainer import Resumable, common_arguments
 
 
 class PairCollator(AnswersCollator):
@@ -34,35 +33,8 @@ class PreferenceTrainer(Resumable, DPOTrainer):  # type: ignore[misc]
     """DPOTrainer that resumes as ours do."""
 
 
-def build_preference_trainer(
-    recipe: Recipe,
-    arguments: Any,
-    model: Any,
-    collator: AnswerCollator,
-    dataset: Any,
-    family: Family,
-    validation: Any = None,
-) -> PreferenceTrainer:
-    """Set up the trainer; the reference is the base as it was loaded (for adapters, without the adapter).
-
-    Raises:
-        SafecotError: an architecture that cannot be trained so.
-    """
-    require_computable(recipe, model)
-    reference = load_model(recipe, family) if recipe.method is Method.FULL else None
-    trainer = PreferenceTrainer(
-        model=model,
-        ref_model=reference,
-        args=arguments,
-        train_dataset=dataset,
-        eval_dataset=validation,
-        processing_class=collator.processor,
-        data_collator=PairCollator(collator),
-        peft_config=adapter_config(recipe, family),
-        callbacks=callbacks(recipe),
-    )
-    trainer.settle(weights_are_loaded=resumes_here(recipe))
-    return trainer
+build_preference_trainer = partial(build_referenced_trainer, PreferenceTrainer, PairCollator)
+"""See :func:`safecot_training.preference.referenced.build_referenced_trainer`."""
 
 
 def preference_arguments(recipe: Recipe, out: Any) -> Any:

@@ -10,12 +10,10 @@ from torch.utils.data import Sampler
 from trl import KTOConfig, KTOTrainer
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.preference.batches import AnswersCollator, require_computable
-from safecot_training.sft.collator import AnswerCollator
-from safecot_training.sft.families import Family
-from safecot_training.sft.loading import load_model, resumes_here
-from safecot_training.sft.recipe import Method, Recipe
-from safecot_training.sft.trainer import Resumable, adapter_config, callbacks, common_arguments
+from safecot_training.preference.batches import AnswersCollator
+from safecot_training.preference.referenced import build_referenced_trainer
+from safecot_training.sft.recipe import Recipe
+from safecot_training.sft.trainer import Resumable, common_arguments
 
 _OF_TOKENS = ("input_ids", "attention_mask", "completion_mask", "token_type_ids", "mm_token_type_ids")
 
@@ -78,34 +76,25 @@ def build_unpaired_trainer(
     recipe: Recipe,
     arguments: Any,
     model: Any,
-    collator: AnswerCollator,
+    collator: Any,
     dataset: Any,
-    family: Family,
+    family: Any,
     validation: Any = None,
 ) -> UnpairedTrainer:
-    """Set up the trainer; the reference is the base as it was loaded (for adapters, without the adapter).
+    """Set up the trainer; see :func:`safecot_training.preference.referenced.build_referenced_trainer`.
 
     Raises:
         SafecotError: an architecture that cannot be trained so, or fewer rows than a batch.
     """
-    require_computable(recipe, model)
     if len(dataset) < recipe.batch_size:
         raise SafecotError(
             f"{recipe.data}: {len(dataset)} labelled answers, fewer than batch_size: {recipe.batch_size}; lower it."
         )
-    reference = load_model(recipe, family) if recipe.method is Method.FULL else None
-    trainer = UnpairedTrainer(
-        model=model,
-        ref_model=reference,
-        args=arguments,
-        train_dataset=dataset.remove_columns("rejected"),  # TRL would take the rows for pairs
-        eval_dataset=validation.remove_columns("rejected") if validation is not None else None,
-        processing_class=collator.processor,
-        data_collator=LabelCollator(collator),
-        peft_config=adapter_config(recipe, family),
-        callbacks=callbacks(recipe),
+    # TRL would take rows with 'rejected' for pairs
+    single, held = (part and part.remove_columns("rejected") for part in (dataset, validation))
+    trainer: UnpairedTrainer = build_referenced_trainer(
+        UnpairedTrainer, LabelCollator, recipe, arguments, model, collator, single, family, held
     )
-    trainer.settle(weights_are_loaded=resumes_here(recipe))
     return trainer
 
 
