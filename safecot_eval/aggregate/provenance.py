@@ -29,6 +29,8 @@ _TRAINING_KEYS = (
     "in_distribution_benchmarks",
 )
 
+_LISTS = ("in_distribution_categories", "in_distribution_benchmarks")
+
 
 def provenance(run: Run) -> dict[str, Any]:
     """What it takes to repeat a run, from lmms-eval's results file (missing parts are None)."""
@@ -87,9 +89,12 @@ def _training(run: Run, arguments: dict[str, str]) -> dict[str, Any] | None:
     places = [run.folder / CHECKPOINT_CARD]
     places += [Path(arguments[key]) / CHECKPOINT_CARD for key in ("peft", "pretrained") if arguments.get(key)]
     for place in places:
-        content = read_small_json(place)
+        content = read_small_json(place, spell=True)
         if content:
             training = {key: content.get(key) for key in _TRAINING_KEYS}
+            for key in _LISTS:  # the page asks them for their members
+                found = training[key]
+                training[key] = [str(name) for name in found] if isinstance(found, list) else []
             return training | {"capability": _capability(run.folder / CAPABILITY_FILE)}
     return None
 

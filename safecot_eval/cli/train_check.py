@@ -52,9 +52,7 @@ def check(
         raise SafecotError("Give a base, or a recipe with --recipe.")
     if out is not None and not fix:
         raise SafecotError("--out belongs to --fix.")
-    from safecot_training.sft.check import check_base, write_processor
-    from safecot_training.sft.families import family_of
-    from safecot_training.sft.loading import load_processor, load_stops
+    from safecot_eval.generate.models import weights
     from safecot_training.sft.recipe import Method, load_recipe, recipe_from
 
     if path is not None:
@@ -69,6 +67,12 @@ def check(
             "variant": "v1",
         }
         recipe = recipe_from(given, "check")
+    weights.require_there(recipe.base_model, "Base model")
+
+    from safecot_training.sft.check import check_base, write_processor
+    from safecot_training.sft.families import family_of
+    from safecot_training.sft.loading import load_processor, load_stops
+
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     stops = load_stops(recipe, config, processor)

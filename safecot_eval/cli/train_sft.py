@@ -61,6 +61,7 @@ def train_recipe(
     path: Path, out: Path | None, named: dict[str, Any], settings: Iterable[str], world_size: int | None
 ) -> None:
     """Train what a recipe says, with other values where they are named; says how it went."""
+    from safecot_training.sft.prepared import prepare
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
@@ -69,18 +70,21 @@ def train_recipe(
         path, {**overrides_from(settings), **{k: v for k, v in named.items() if v is not None}}
     )
 
+    folder = out or Path("checkpoints") / path.stem
+    prepared = prepare(recipe, folder)
+    if prepared.finished is not None:
+        if is_first_process():
+            click.echo(f"{folder}: this run is finished; nothing to do (remove the folder to train again).")
+        return
+
     from safecot_training.sft.train import train
 
-    result = train(recipe, out or Path("checkpoints") / path.stem, world_size=world_size)
+    result = train(recipe, folder, world_size=world_size, prepared=prepared)
     for reason in result.damaged:
         click.echo(f"Checkpoint not used: {reason}.", err=True)
     if result.resumed_from:
         click.echo(f"Resumed from {result.resumed_from}.", err=True)
-    if is_first_process() and result.was_finished:
-        click.echo(
-            f"{result.folder}: this run is finished; nothing to do (remove the folder to train again)."
-        )
-    elif is_first_process():
+    if is_first_process():
         click.echo(
             f"{result.folder}: {result.card.samples} examples, {result.world_size} "
             f"process{'es' if result.world_size > 1 else ''}, last loss "

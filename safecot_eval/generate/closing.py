@@ -115,6 +115,6 @@ def _copy_checkpoint_card(plan: Plan, folder: Path) -> None:
     for key in ("peft", "pretrained"):
         card = Path(plan.model_args.get(key, "")).expanduser() / CHECKPOINT_CARD
         if plan.model_args.get(key) and card.is_file():
-            content = read_small_json(card)
+            content = read_small_json(card, spell=True)
             write_json(folder / CHECKPOINT_CARD, content, indent=1)
             return

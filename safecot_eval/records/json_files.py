@@ -13,6 +13,7 @@ import orjson
 from safecot_eval.util.errors import SafecotError
 
 MAX_LINE_BYTES = 64 * 2**20
+_KINDS = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
 
 def enumerate_jsonl(
@@ -68,9 +69,20 @@ def enumerate_lines(
             except (ValueError, RecursionError) as error:
                 if tolerate_cut_tail and not line.endswith(b"\n"):
                     return
-                reason = " ".join(str(error).split())
-                raise SafecotError(f"{path}, line {number}: not a JSON object ({reason}).") from error
+                raise SafecotError(f"{path}, line {number}: {_complaint(line, error)}.") from error
             yield number, offset, content
+
+
+def _complaint(line: bytes, error: Exception) -> str:
+    """What is wrong with a line that is not a JSON object."""
+    if b"\0" in line:
+        return "binary data, and no JSON lines; is it another kind of file, compressed, or UTF-16?"
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "neither UTF-8 nor JSON; is it another kind of file, compressed, or text in another encoding?"
+    reason = " ".join(str(error).split())
+    return f"not a JSON object ({reason})"
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -85,7 +97,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         content = json.loads(line)  # lone surrogates and NaN, which only Python's own parser takes
     if not isinstance(content, dict):
-        raise ValueError("not a JSON object")
+        raise ValueError(f"it is {_KINDS.get(type(content), 'a number')}")
     return content
 
 
@@ -98,15 +110,54 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def read_small_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty dict if the file is missing, broken, a link elsewhere or oversized."""
+_SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def spelled(content: Any) -> Any:
+    """What JSON can hold of a value: NaN and infinities become the texts that Python and JavaScript spell them by.
+
+    >>> spelled([[1, 2.5], [2, float("nan")]])
+    [[1, 2.5], [2, 'NaN']]
+    """
+    if isinstance(content, dict):
+        return {key: spelled(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [spelled(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return "NaN" if math.isnan(content) else "Infinity" if content > 0 else "-Infinity"
+    return content
+
+
+def unspelled(content: Any) -> Any:
+    """The numbers of :func:`spelled` again.
+
+    >>> unspelled({"loss": [1, "-Infinity"]})
+    {'loss': [1, -inf]}
+    """
+    if isinstance(content, dict):
+        return {key: unspelled(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [unspelled(value) for value in content]
+    return _SPELLED.get(content, content) if isinstance(content, str) else content
+
+
+def read_small_json(path: Path, *, spell: bool = False) -> dict[str, Any]:
+    """A JSON object, or an empty dict if the file is missing, broken, a link elsewhere or oversized.
+
+    Args:
+        path: The file.
+        spell: Numbers that are none become texts (:func:`spelled`) instead of None.
+    """
     try:
         if path.is_symlink() and path.resolve().parent != path.parent.resolve():
             return {}
         if path.stat().st_size > MAX_RESULTS_BYTES:
             return {}
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+        if spell:
+            content = spelled(json.loads(text))
+        else:
+            content = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

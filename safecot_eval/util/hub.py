@@ -9,6 +9,23 @@ from typing import Any
 
 from safecot_eval.util.errors import SafecotError
 
+_PART = r"(?!.*(--|\.\.))(?![-.])[A-Za-z0-9_.-]{1,96}(?<![-.])"
+_NAME = re.compile(rf"(?!.*\.git$){_PART}/{_PART}")
+"""The hub's rules for names (``huggingface_hub.utils.validate_repo_id``)."""
+
+
+def require_name(repository: str) -> None:
+    """Refuse a name that the hub would not take, before anything is asked or read for it.
+
+    Raises:
+        SafecotError: it is not ``OWNER/NAME``, or has characters that the hub does not allow.
+    """
+    if not _NAME.fullmatch(repository):
+        raise SafecotError(
+            f"--repo {repository}: write OWNER/NAME: letters, digits, '-', '_' and '.', at most 96 characters each, no '--' or "
+            "'..', none of '-' and '.' at either end, and no '.git' at the end."
+        )
+
 
 @contextmanager
 def uploading(repository: str) -> Iterator[Any]:
@@ -20,8 +37,7 @@ def uploading(repository: str) -> Iterator[Any]:
     Raises:
         SafecotError: no such name, the package is not installed, nobody is logged in, or the hub refused.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise SafecotError(f"--repo {repository}: write OWNER/NAME.")
+    require_name(repository)
     try:
         from huggingface_hub import HfApi
     except ImportError as error:

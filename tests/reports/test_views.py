@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ def test_training_shows_curves_in_colours_with_intervals_and_what_changed(
             },
             "samples": samples,
         }
+        if number == 2:  # as a card of an earlier version has it: NaN, which is no JSON
+            card |= {"train_loss": math.nan, "loss_history": [[1, 2.0], [3, math.nan], [5, 1.0], [9, 0.5]]}
         (runs / f"m{number}" / "safecot_checkpoint.json").write_text(json.dumps(card))
     for number, share in ((0, 0.8), (2, 0.7)):
         scores = {"scores": [{"task": "vqa", "share": share}]}
@@ -98,6 +101,19 @@ def test_training_shows_curves_in_colours_with_intervals_and_what_changed(
     assert efficiency.locator(".cross").count() == 2, "one interval per checkpoint"
     strokes = losses.locator(".line").evaluate_all("n => n.map(x => getComputedStyle(x).stroke)")
     assert len(set(strokes)) == 2
+    assert [
+        d.count("M") for d in losses.locator(".line").evaluate_all("n => n.map(x => x.getAttribute('d'))")
+    ] == [1, 2]
+    assert (
+        "no numbers: 1 losses of tiny-b (NaN at step 3 first)"
+        in shown.locator("#view, body").first.inner_text()
+    )
+    assert (
+        shown.locator("table", has=watched.page.get_by_text("Final loss"))
+        .locator("tbody td", has_text="NaN")
+        .count()
+        == 1
+    )
     assert watched.problems == []
 
 

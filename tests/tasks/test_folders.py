@@ -154,6 +154,10 @@ def test_a_csv_without_a_column_or_with_a_short_row(invented: Path) -> None:
     path.write_text("id,prompt,type\n1,Hi,x\n", encoding="utf-8")
     with pytest.raises(SafecotError, match=r"line 1: the header lacks label"):
         catalogue.items_of("safecot_xstest")
+    for foreign in ("a;b\n1,Hi,x,safe\n", "only\n1,Hi\n", "id,prompt,kind\n", "What is this?\n"):
+        path.write_text(foreign, encoding="utf-8")
+        with pytest.raises(SafecotError, match=r"line 1: the header lacks .*label; its columns are '"):
+            catalogue.items_of("safecot_xstest")
     path.write_text("id,prompt,type,label\n1,Hi,x,safe\n2,Hello\n", encoding="utf-8")
     with pytest.raises(SafecotError, match=r"xstest_prompts\.csv, line 3: 2 cells under 4 column names"):
         catalogue.items_of("safecot_xstest")

@@ -45,7 +45,7 @@ def test_an_answer_without_a_reward_that_others_of_its_group_have_is_left_out() 
 def test_rows_with_and_without_pictures(
     architecture: str, make_group_recipe, data_folder: Path, tmp_path: Path, train, monkeypatch
 ) -> None:
-    from safecot_training.sft import train as module
+    from safecot_training.sft import prepared as module
 
     load = module.load_rows
 

@@ -39,6 +39,22 @@ def test_half_are_to_refuse_and_safe_twins_come_before_general_questions() -> No
         chosen(rows[3:], 60, "x")
 
 
+def test_fewer_questions_than_stated_are_told(make_recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    from safecot_training.sft.probe import probe_of
+
+    rows = [row(n, "refuse") for n in range(3)] + [row(n, "answer") for n in range(3, 12)]
+    recipe = make_recipe(validation_samples=12, probe_samples=8)
+    assert len(probe_of(recipe, rows, None).rows) == 7
+    said = capsys.readouterr().err
+    assert (
+        "probe_samples: 8, but the examples kept out of training have 3 to refuse and 4 to answer for it"
+        in said
+    )
+    assert "7 are asked" in said
+    probe_of(recipe, [row(12, "refuse"), *rows], None)
+    assert capsys.readouterr().err == ""
+
+
 def test_what_cannot_be_scored_is_in_no_rate() -> None:
     from safecot_eval.generate.models.generation import Output
     from safecot_training.sft.probe import probe_history, rates, readings

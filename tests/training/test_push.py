@@ -213,11 +213,17 @@ def test_without_a_licence_nothing_goes_up(card: Any, hub: Hub, tmp_path: Path) 
 def test_what_must_not_go_up_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
     hub.cards["org/base"] = {"license": "llama3.2"}
     checkpoint(tmp_path / "out", "org/base")
+    checkpoint(tmp_path / "secret", "org/absent")
     (tmp_path / "base").mkdir()
     checkpoint(tmp_path / "local", str(tmp_path / "base"), "adapter")
     for arguments, words in (
         ((tmp_path / "out", "--repo", "me/ckpt", "--license", "mit"), "states llama3.2, which holds"),
         ((tmp_path / "out", "--repo", "ckpt"), "write OWNER/NAME"),
+        (
+            (tmp_path / "secret", "--repo", "me/ckpt.git"),
+            "write OWNER/NAME",
+        ),  # before the licence, which nobody states
+        ((tmp_path / "secret", "--repo", "me/two--dashes"), "write OWNER/NAME"),
         (
             (tmp_path / "local", "--repo", "me/ckpt", "--form", "adapter"),
             "an adapter of .*, which nobody else has",

@@ -31,7 +31,7 @@ function lineChart(label, series, { xName, yName, width, log = false, whole = fa
       colour = `f${number % 7}`;
     svg.append(
       s("path", { class: "leader", d: `M${X(last[0])} ${Y(last[1])}L${box.x + box.w + 10} ${height.get(o) - 4}` }),
-      s("path", { class: `line ${colour}`, "stroke-dasharray": ["none", "7 3", "2 3", "9 3 2 3"][Math.floor(number / 7) % 4], d: o.points.map((p, i) => `${i ? "L" : "M"}${X(p[0]).toFixed(1)} ${Y(p[1]).toFixed(1)}`).join("") }),
+      s("path", { class: `line ${colour}`, "stroke-dasharray": ["none", "7 3", "2 3", "9 3 2 3"][Math.floor(number / 7) % 4], d: o.points.map((p, i) => `${i && !p.broken ? "L" : "M"}${X(p[0]).toFixed(1)} ${Y(p[1]).toFixed(1)}`).join("") }),
       ...o.points.filter((p) => p.length > 3).map((p) => s("path", { class: `cross ${colour}`, d: `M${X(p[0])} ${Y(p[2])}V${Y(p[3])}M${X(p[0]) - 4} ${Y(p[2])}h8M${X(p[0]) - 4} ${Y(p[3])}h8` })),
       ...(o.points.length < 30 ? o.points.map((p) => s("g", { transform: `translate(${X(p[0])} ${Y(p[1])})` }, s("path", { class: `mark ${colour}`, d: SHAPES[number % 7] }, s("title", null, `${o.name}: ${p[0]}, ${Number(p[1].toPrecision(4))}`)))) : []),
       s("text", { x: box.x + box.w + 14, y: height.get(o) }, shortName(o.name)),
@@ -135,6 +135,19 @@ function whileTraining(panel, trained, width) {
     ),
   );
 }
+const NO_NUMBER = /^(NaN|-?Infinity)$/;
+// A loss by step; what is no number (NaN, Infinity, as text) breaks the line and is told beneath.
+function lossCurve(name, history) {
+  const curve = { name, points: [], odd: [] };
+  let broken = false;
+  for (const p of Array.isArray(history) ? history : []) {
+    if (!Array.isArray(p) || p.length !== 2 || typeof p[0] !== "number") continue;
+    if (typeof p[1] === "number") curve.points.push(Object.assign([...p], { broken }));
+    else if (NO_NUMBER.test(p[1])) curve.odd.push(p);
+    broken = typeof p[1] !== "number";
+  }
+  return curve;
+}
 function training(panel, redraw) {
   panel.append(h("h2", null, "Training"));
   const trained = data.models.filter((m) => m.training);
@@ -150,11 +163,9 @@ function training(panel, redraw) {
   if (rulers.length) alongTheChains(panel, task.value, ruler.value);
   if (!trained.length) return;
   const width = Math.max(320, Math.min(1300, panel.clientWidth));
-  const isNumber = (p) => Array.isArray(p) && p.length === 2 && p.every((v) => typeof v === "number");
-  const curveOf = (name, points) => ({ name, points: (Array.isArray(points) ? points : []).filter(isNumber) });
-  const losses = trained
-    .flatMap((m) => [curveOf(m.name, m.training.loss_history), curveOf(`${m.name}, validation`, m.training.validation_history)])
-    .filter((o) => o.points.length > 1);
+  const everyCurve = trained.flatMap((m) => [lossCurve(m.name, m.training.loss_history), lossCurve(`${m.name}, validation`, m.training.validation_history)]);
+  const losses = everyCurve.filter((o) => o.points.length > 1);
+  const diverged = everyCurve.filter((o) => o.odd.length);
   const curves = new Map();
   for (const m of trained)
     for (const c of data.cells) {
@@ -174,7 +185,9 @@ function training(panel, redraw) {
       ? lineChart("Balanced rate by training samples, with 95 % intervals", efficiency, { xName: "training samples", yName: "balanced %, with 95 % intervals", width, log: true, whole: true })
       : h("p", null, "Needs at least two checkpoints that differ only in the number of samples."),
   );
-  if (losses.length) panel.append(h("h3", null, "Training loss"), lineChart("Training loss by step", losses, { xName: "step", yName: "loss", width }));
+  if (losses.length || diverged.length) panel.append(h("h3", null, "Training loss"));
+  if (losses.length) panel.append(lineChart("Training loss by step", losses, { xName: "step", yName: "loss", width }));
+  if (diverged.length) panel.append(h("p", { class: "note" }, `Not drawn, because they are no numbers: ${diverged.map((o) => `${o.odd.length} losses of ${o.name} (${o.odd[0][1]} at step ${o.odd[0][0]} first)`).join("; ")}.`));
   whileTraining(panel, trained, width);
   panel.append(
     h("h3", null, "Checkpoints"),
@@ -185,7 +198,7 @@ function training(panel, redraw) {
         m.name,
         String(m.training.variant ?? "\u2014"),
         String(m.training.samples ?? "\u2014"),
-        typeof m.training.train_loss === "number" ? m.training.train_loss.toFixed(3) : "\u2014",
+        typeof m.training.train_loss === "number" ? m.training.train_loss.toFixed(3) : NO_NUMBER.test(m.training.train_loss) ? m.training.train_loss : "\u2014",
         capabilityOf(m.training.capability),
         String(m.training.seed ?? "\u2014"),
         String(m.training.recipe_hash ?? m.training.recipe ?? "\u2014").slice(0, 12),

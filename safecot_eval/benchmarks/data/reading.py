@@ -63,10 +63,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def numbered_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The same with the line in which each row ends; see :func:`read_csv`."""
     known = {plain_name(column) for column in columns}
-    rows = list(rows_of_text(io.StringIO(read_text(path), newline=""), path, known))
-    if lacking := [column for column in columns if rows and column not in rows[0][1]]:
-        raise SafecotError(f"{path}, line 1: the header lacks {', '.join(lacking)}.")
-    return rows
+    return list(rows_of_text(io.StringIO(read_text(path), newline=""), path, known, required=columns))
 
 
 def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

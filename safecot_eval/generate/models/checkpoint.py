@@ -79,7 +79,7 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
                 place, **({"revision": revision} if revision else {}), **options
             )
         except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = weights.why_not(place, error)
             found = None
         if found is not None and not hasattr(found, "image_processor"):
             found, reason = None, f"it has a {type(found).__name__} only"
@@ -145,8 +145,7 @@ def load_model(source: Source, options: dict[str, Any], *, trust_remote_code: bo
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         what = source.adapter or source.base
-        reason = " ".join(str(error).split())[:300]
-        raise SafecotError(f"safecot_hf cannot load {what} ({reason}).") from error
+        raise SafecotError(f"safecot_hf cannot load {what} ({weights.why_not(what, error)}).") from error
     return model.eval()
 
 
@@ -184,7 +183,8 @@ def _base_of(adapter: str) -> str:
 
             base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
     except (OSError, ValueError, AttributeError) as error:
-        raise SafecotError(f"peft={adapter} is no PEFT adapter ({ADAPTER_CONFIG} cannot be read).") from error
+        reason = f"{ADAPTER_CONFIG} cannot be read" if path.is_file() else weights.why_not(adapter, error)
+        raise SafecotError(f"peft={adapter} is no PEFT adapter ({reason}).") from error
     if not base:
         raise SafecotError(f"peft={adapter} does not name its base model; add pretrained=BASE.")
     return str(base)

@@ -234,6 +234,74 @@ def require_base(adapter: str, base: str, option: str) -> None:
         raise SafecotError(f"The base of {adapter}, {base}, is not here; say where it is with {option}.")
 
 
+def require_there(name: str, what: str) -> None:
+    """Refuse a base or an adapter that can only be a folder and is none, before anything heavy is imported for it.
+
+    Args:
+        name: Folder or hub id.
+        what: What the user calls it.
+
+    Raises:
+        SafecotError: it is neither.
+
+    >>> require_there("Qwen/Qwen2.5-VL-3B-Instruct", "Base model")
+    """
+    folder = Path(name).expanduser()
+    if folder.is_file() or (is_path(name) and not folder.is_dir()):
+        raise SafecotError(f"{what} {name!r}: {why_not(name)}.")
+
+
+def why_not(name: str, error: BaseException | None = None) -> str:
+    """Why a base or an adapter cannot be loaded, where the hub's own words would speak of something else.
+
+    Args:
+        name: Folder or hub id.
+        error: What transformers or peft raised, if they were asked.
+
+    Returns:
+        Part of a sentence.
+
+    >>> why_not("/no/such/base")
+    'no such folder exists, and it is no hub id (OWNER/NAME) either'
+    """
+    folder = Path(name).expanduser()
+    said = " ".join(str(error or "").split())[:300]
+    if folder.is_file():
+        return "it is a file; give the folder that holds it"
+    if folder.is_dir():
+        return _lacks_a_model(folder) or said
+    if is_path(name):
+        return "no such folder exists, and it is no hub id (OWNER/NAME) either"
+    kinds = set()
+    while error is not None:
+        kinds.add(type(error).__name__)
+        error = error.__cause__ or error.__context__
+    for kind, reason in _BY_THE_HUB.items():
+        if kind in kinds:
+            return f"no such folder exists, and {reason}"
+    return said
+
+
+def _lacks_a_model(folder: Path) -> str:
+    """What is wrong with a folder that holds neither a model nor an adapter; empty if it holds one."""
+    if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
+        return ""
+    inside = [each for each in ("merged", "adapter") if (folder / each).is_dir()]
+    hint = f"; give {folder / inside[0]}" if inside else ""
+    return f"the folder holds no config.json{hint}"
+
+
+_BY_THE_HUB = {
+    "HFValidationError": "it is no hub id (OWNER/NAME) either",
+    "GatedRepoError": "the hub lets only those in who have accepted its terms (`hf auth login`)",
+    "RepositoryNotFoundError": "the hub has no model of that name either, or none that you may see (`hf auth login`)",
+    "RevisionNotFoundError": "the hub's model of that name has no such revision",
+    "OfflineModeIsEnabled": "the hub was not asked: HF_HUB_OFFLINE is set, and no copy is kept on this machine",
+    "LocalEntryNotFoundError": "the hub does not answer (or HF_HUB_OFFLINE is set), nor is a copy kept on this machine",
+}
+"""By the error of its client; the first that fits, since they are raised from one another."""
+
+
 def is_path(name: str) -> bool:
     r"""Whether a model's name can only be a path; a hub id is ``owner/name``.
 

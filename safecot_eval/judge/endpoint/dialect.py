@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from safecot_eval.judge.endpoint.endpoint import Endpoint
 from safecot_eval.judge.prompts import Request
 from safecot_eval.judge.replies import cut_while_reasoning
 from safecot_eval.judge.rubric import IMAGE, Rubric
@@ -101,17 +102,17 @@ class Dialect:
         return body
 
 
-async def find_out(client: ChatClient, model: str, max_tokens: int | None = None) -> Dialect:
+async def find_out(client: ChatClient, endpoint: Endpoint) -> Dialect:
     """Ask until the server accepts the form; at most twelve small requests.
 
     Args:
         client: Connected to the server.
-        model: The served name.
-        max_tokens: Room for any reply, where the user decides.
+        endpoint: The judge that it serves.
 
     Raises:
         SafecotError: it accepts none, refuses the key, or does not answer.
     """
+    model, max_tokens = endpoint.model, endpoint.max_tokens
     dialect = Dialect(max_tokens=max_tokens)
     unnamed = list(_MAY_GO)  # what may be at fault where the server does not say
     for _ in range(12):
@@ -134,7 +135,7 @@ async def find_out(client: ChatClient, model: str, max_tokens: int | None = None
         if shorter is None and not dropped:
             raise SafecotError(
                 f"The judge {model!r} at {client.address.shown} does not answer ({reply.failure.value}: {reply.detail}); "
-                "check SAFECOT_JUDGE_URL, SAFECOT_JUDGE_MODEL and SAFECOT_JUDGE_KEY."
+                "check {}, {} and {}.".format(*endpoint.named_by)
             )
         dialect = shorter or dialect
     return dialect

@@ -25,12 +25,14 @@ class Endpoint:
         model: The served name.
         key: Bearer token; never shown.
         max_tokens: Tokens of a reply at most; None for what each kind of reply needs.
+        named_by: The options, recipe values or variables that address, model and key came from, to be named where it does not answer.
     """
 
     url: str
     model: str
     key: str | None = field(default=None, repr=False)
     max_tokens: int | None = None
+    named_by: tuple[str, str, str] = field(default=(URL, MODEL, KEY), compare=False)
 
     @property
     def judge_id(self) -> str:
@@ -66,10 +68,18 @@ def configured(
     url: str | None = None,
     model: str | None = None,
     max_tokens: int | None = None,
+    named_by: tuple[str, str] = ("--url", "--judge"),
 ) -> Endpoint | None:
-    """The judge of the environment, or of the command line where given there; None where there is none.
+    """The judge of the environment, or the one that was given; None where there is none.
 
     The model is the first that the endpoint lists where none is named.
+
+    Args:
+        environment: Of the process.
+        url: Its address, instead of the environment's.
+        model: Its model likewise.
+        max_tokens: Of a reply, likewise.
+        named_by: Where ``url`` and ``model`` were given, for messages.
 
     Raises:
         SafecotError: the address is none, or the endpoint does not answer while its model must be asked for.
@@ -77,21 +87,23 @@ def configured(
     address = url or environment.get(URL)
     if not address:
         return None
+    origin, model_origin = named_by[0] if url else URL, named_by[1] if model else MODEL
     key = environment.get(KEY) or None
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise SafecotError(
-            f"{URL} must be http://HOST:PORT/v1 or https://HOST/v1 without a user name; a key belongs into {KEY}."
+            f"{origin} must be http://HOST:PORT/v1 or https://HOST/v1 without a user name; a key belongs into {KEY}."
         )
     wanted = model or environment.get(MODEL)
     if not wanted:
         from safecot_eval.util.model_lists import served_models
 
-        listed = [name for name in served_models(address, key, URL) if "*" not in name]
+        listed = [name for name in served_models(address, key, origin) if "*" not in name]
         if not listed:
-            raise SafecotError(f"{address} lists no models; name one with {MODEL}.")
+            raise SafecotError(f"{address} lists no models; name one with {named_by[1] if url else MODEL}.")
         wanted = max(listed, key=lambda name: "@" in name)
-    return Endpoint(address.rstrip("/"), wanted, key, max_tokens or _whole(environment.get(MAX_TOKENS)))
+    room = max_tokens or _whole(environment.get(MAX_TOKENS))
+    return Endpoint(address.rstrip("/"), wanted, key, room, (origin, model_origin, KEY))
 
 
 def _whole(text: str | None) -> int | None:

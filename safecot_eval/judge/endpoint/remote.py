@@ -115,7 +115,7 @@ class RemoteJudge:
 
         async def ask() -> Dialect:
             async with self._client(retries=1) as client:
-                return await find_out(client, self.endpoint.model, self.endpoint.max_tokens)
+                return await find_out(client, self.endpoint)
 
         self._dialect = self._dialect or asyncio.run(ask())
         return self._dialect
@@ -195,8 +195,7 @@ class _Session:
             elif slot.reading is None:
                 self.waiting[key] = [slot]
                 if self.judge._dialect is None:
-                    endpoint = self.judge.endpoint
-                    self.judge._dialect = await find_out(self.client, endpoint.model, endpoint.max_tokens)
+                    self.judge._dialect = await find_out(self.client, self.judge.endpoint)
                 await self.room.acquire()
                 task = asyncio.create_task(self._ask(key, request, pictures))
                 self.tasks.add(task)

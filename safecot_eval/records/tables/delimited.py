@@ -21,6 +21,7 @@ MAX_CELL = 64 * 2**20
 SEPARATORS = ",;\t|"
 _SAMPLE_CHARACTERS = 256 * 2**10
 _SAMPLE_RECORDS = 40
+_SHOWN_COLUMNS = 8
 TITLE_ROWS = 10
 """First rows with content among which the header is looked for."""
 _DECLARED = re.compile(r'^"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)
@@ -98,6 +99,7 @@ def rows_of_text(
     *,
     tab: bool = False,
     pad: bool = False,
+    required: Sequence[str] = (),
 ) -> Iterator[Row]:
     """Yield (line number of the row's end, cells by column name) of a text whose first row names the columns.
 
@@ -108,9 +110,10 @@ def rows_of_text(
         notes: Gets a sentence on rows above the header.
         tab: The file says by its ending that tabs separate it.
         pad: Take rows that end early.
+        required: Columns that must be there, as they are spelled.
 
     Raises:
-        SafecotError: no table, or a row that does not fit the header (the line is named).
+        SafecotError: no table, a column that is lacking, or a row that does not fit the header (the line is named).
     """
     csv.field_size_limit(MAX_CELL)
     sample = stream.read(_SAMPLE_CHARACTERS)
@@ -127,7 +130,7 @@ def rows_of_text(
     rows = csv.reader(stream, delimiter=separator, strict=True)
     try:
         numbered = ((rows.line_num + skipped, cells) for cells in rows)
-        yield from named(numbered, path, names, notes, pad=pad)
+        yield from named(numbered, path, names, notes, pad=pad, required=required)
     except csv.Error as error:
         raise SafecotError(f"{path}, line {rows.line_num + skipped}: not a table ({error}).") from error
 
@@ -194,6 +197,12 @@ def header_among(rows: Sequence[Sequence[Any]], names: Collection[str]) -> int:
     return next((n for n, cells in below if _known(cells, names) >= needed and _filled(cells) > 1), 0)
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Column names for a message, which may be a whole line of text where there is no header."""
+    shown = [repr(name[:40]) for name in names[:_SHOWN_COLUMNS]]
+    return ", ".join([*shown, *(["…"] if len(names) > _SHOWN_COLUMNS else [])])
+
+
 def _filled(cells: Sequence[Any]) -> int:
     return sum(cell not in (None, "") for cell in cells)
 
@@ -209,11 +218,12 @@ def named(
     notes: list[str] | None = None,
     *,
     pad: bool = False,
+    required: Sequence[str] = (),
 ) -> Iterator[Row]:
     """Give cells the names of the header, the first row with any content or one below a title; empty rows are skipped.
 
     Raises:
-        SafecotError: no header, a name twice, or a row of another width.
+        SafecotError: no header, a column that is lacking, a name twice, or a row of another width.
     """
     filled = ((number, cells) for number, cells in rows if any(cell not in (None, "") for cell in cells))
     first = list(itertools.islice(filled, TITLE_ROWS))
@@ -224,6 +234,10 @@ def named(
             f"{title} row{'s' * (title > 1)} above the header (line {first[title][0]}) {'are' if title > 1 else 'is'} not read"
         )
     names = [str("" if cell is None else cell).strip() for cell in first[title][1]]
+    if lacking := [column for column in required if column not in names]:
+        raise SafecotError(
+            f"{path}, line {first[title][0]}: the header lacks {', '.join(lacking)}; its columns are {_listed(names)}."
+        )
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         raise SafecotError(f"{path}: the column {doubled[0]!r} occurs twice; rename one of them.")

@@ -55,7 +55,11 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
     asked = {str(row["id"]): _question(row) for row in rows}
     held_out = held_out_clusters(data)
     found = Found()
-    for run in find_runs([path]):
+    try:
+        runs = find_runs([path])
+    except SafecotError as error:
+        raise SafecotError(f"failures: {path}: {error}") from error
+    for run in runs:
         met = _by_phrases if by == PHRASES else _by_verdicts(run, by)
         for record in run.samples():
             if record["benchmark"] in test_only.TEST_ONLY:

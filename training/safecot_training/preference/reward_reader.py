@@ -81,7 +81,11 @@ def reader_of(settings: RewardSettings) -> RewardReader:
         return RewardReader(None, ())
     if settings.by is Evaluator.LITE:
         return RewardReader(LiteJudge(), ("refusal",))
-    endpoint = configured(url=settings.judge_url or None, model=settings.judge_model or None)
+    endpoint = configured(
+        url=settings.judge_url or None,
+        model=settings.judge_model or None,
+        named_by=("rewards.judge_url", "rewards.judge_model"),
+    )
     if endpoint is None:
         raise SafecotError(
             f"rewards: by: judge needs an endpoint; give judge_url: http://HOST:PORT/v1, or set {URL}."

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from safecot_eval.records.json_files import spelled, unspelled
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, read_json, write_json, write_text
 from safecot_eval.util.paths import CHECKPOINT_CARD
@@ -82,8 +83,12 @@ class CheckpointCard:
         Raises:
             SafecotError: the disk is full.
         """
-        write_json(folder / CHECKPOINT_CARD, dataclasses.asdict(self))
+        write_json(folder / CHECKPOINT_CARD, self.as_json())
         write_text(folder / "README.md", self.readme())
+
+    def as_json(self) -> dict[str, Any]:
+        """What is in the file; a loss that is no number is there as the text ``NaN``, ``Infinity`` or ``-Infinity``."""
+        return {**dataclasses.asdict(self), **{key: spelled(getattr(self, key)) for key in _MEASURED}}
 
     def readme(self, licence: Mapping[str, str] | None = None) -> str:
         """The model card; for the hub with ``license`` and what belongs to it."""
@@ -173,11 +178,15 @@ def read_card(folder: Path) -> CheckpointCard:
     if not path.is_file():
         raise SafecotError(f"{folder}: no {CHECKPOINT_CARD}; the folder was not written by `safecot train`.")
     try:
-        return CheckpointCard(**read_json(path))
+        content = read_json(path)
+        return CheckpointCard(
+            **{key: unspelled(value) if key in _MEASURED else value for key, value in content.items()}
+        )
     except TypeError as error:
         raise SafecotError(f"{path}: not a checkpoint card ({error}).") from error
 
 
+_MEASURED = ("train_loss", "loss_history", "validation_history", "probe_history", "rewards")
 _SENTENCE = {
     "v0": "Fine-tuned to refuse or to answer, without a chain of thought.",
     "v1": "Fine-tuned to write a templated safety thought, then to refuse or to answer.",

@@ -99,7 +99,7 @@ def merge(adapter: Path, out: Path, card: CheckpointCard, *, dtype: str = "auto"
             dtype=dtype,
         ).merge_and_unload()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = weights.why_not(card.base_model, error)
         raise SafecotError(f"{adapter}: cannot be merged into {card.base_model} ({reason}).") from error
     processor = AutoProcessor.from_pretrained(str(adapter))
 

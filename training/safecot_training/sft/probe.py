@@ -9,6 +9,7 @@ where fewer than nine tenths are scored there is no balanced rate, and no best c
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from safecot_training.data.examples import Kind
 from safecot_training.sft.devices import is_sharded
 from safecot_training.sft.recipe import Recipe
 from safecot_training.sft.turns import prompt_turn
+from safecot_training.sft.world import is_first_process
 
 EVALUATORS = ("template", "lite")
 RATES = ("crr", "car", "balanced", "scored")
@@ -129,6 +131,13 @@ def probe_of(recipe: Recipe, held: Sequence[Mapping[str, Any]], processor: Any) 
             "eval` on a checkpoint."
         )
     rows = chosen(held, recipe.probe_samples, recipe.data)
+    if len(rows) < recipe.probe_samples and is_first_process():
+        refuse = sum(row["expectation"] == Expectation.REFUSE for row in rows)
+        print(
+            f"probe_samples: {recipe.probe_samples}, but the examples kept out of training have {refuse} to refuse and "
+            f"{len(rows) - refuse} to answer for it (at most half of each): {len(rows)} are asked; raise validation_samples for more.",
+            file=sys.stderr,
+        )
     return Probe(rows, processor, recipe.batch_size, recipe.probe_tokens)
 
 

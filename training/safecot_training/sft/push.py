@@ -16,7 +16,7 @@ import yaml
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.hub import uploading
+from safecot_eval.util.hub import require_name, uploading
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.sft.card import CheckpointCard, read_card
 
@@ -39,9 +39,10 @@ def push(folder: Path, repository: str, *, licence: str = "", public: bool = Fal
         Its address.
 
     Raises:
-        SafecotError: the base's licence is unknown or another than was told, an adapter of a base that is on this machine
+        SafecotError: the repository's name is none, the base's licence is unknown or another than was told, an adapter of a base that is on this machine
             only, or the hub refused.
     """
+    require_name(repository)
     card = read_card(folder)
     if card.form == "adapter" and is_path(card.base_model):
         raise SafecotError(
@@ -133,7 +134,7 @@ def shared(card: CheckpointCard) -> CheckpointCard:
 def _replaced(folder: Path, card: CheckpointCard, licence: Mapping[str, str]) -> dict[str, bytes]:
     """Files that go up otherwise than they lie here."""
     files = {
-        CHECKPOINT_CARD: json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n",
+        CHECKPOINT_CARD: json.dumps(card.as_json(), indent=2, ensure_ascii=False) + "\n",
         "README.md": card.readme(licence),
     }
     return {name: text.encode() for name, text in files.items()}

@@ -7,6 +7,7 @@ cut, and a run that was interrupted goes on from its newest whole checkpoint to 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,9 +22,8 @@ from transformers import set_seed
 from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, read_json, write_json
-from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data.dataset import manifest_hash, trained_clusters
-from safecot_training.sft.card import CheckpointCard, loss_points, read_card, reward_summary
+from safecot_training.sft.card import CheckpointCard, loss_points, reward_summary
 from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
 from safecot_training.sft.collator import AnswerCollator
@@ -33,12 +33,12 @@ from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.length_cache import kept_lengths
 from safecot_training.sft.loading import load_model, load_processor, load_stops
 from safecot_training.sft.objectives import Objective
+from safecot_training.sft.prepared import Prepared, prepare
 from safecot_training.sft.probe import ENOUGH, probe_history, probe_of
 from safecot_training.sft.recipe import Drawn, Method, Recipe
 from safecot_training.sft.trainer import build_trainer, training_arguments
 from safecot_training.sft.training_data import (
     as_dataset,
-    load_rows,
     require_fitting,
     split_validation,
 )
@@ -67,38 +67,34 @@ class Result:
     was_finished: bool = False
 
 
-def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result:
+def train(
+    recipe: Recipe, out: Path, *, world_size: int | None = None, prepared: Prepared | None = None
+) -> Result:
     """Run a recipe, or go on with it where ``out`` holds an interrupted run of it; a finished one is left as it is.
 
     Args:
         recipe: What to do.
         out: Output folder.
         world_size: Number of processes that were started; checked, because some launchers silently run one.
+        prepared: What the run starts from, if it was read already.
 
     Raises:
         SafecotError: bad data, unknown architecture, another recipe's run in ``out``, wrong world size, full disk.
     """
     require_world_size(world_size)
+    start = prepared or prepare(recipe, out)
+    if start.finished is not None:
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        return Result(out, start.finished, "", (), world, was_finished=True)
     require_one_process_per_device(recipe)
-    rows, manifest = load_rows(recipe)
-    if (card := finished(recipe, manifest, out)) is not None:
-        return Result(out, card, "", (), int(os.environ.get("WORLD_SIZE", "1")), was_finished=True)
-    if recipe.objective is Objective.GRPO:
-        from safecot_training.preference.reward_reader import reader_of
-
-        reader_of(recipe.rewards)  # a judge that does not answer is told before the base is loaded
-    own_answers = ""
-    if recipe.objective is not Objective.SFT:
-        from safecot_training.preference.rows import rows_of
-
-        rows, own_answers = rows_of(recipe, rows, manifest)
+    rows, manifest = start.rows, start.manifest
     config, processor = load_processor(recipe)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
     rows, held = split_validation(rows, recipe)
     probe = probe_of(recipe, held, processor)
     made = [_measured(part, collator, recipe) for part in (rows, held) if part]
-    _claim(out / "trainer", recipe, manifest, own_answers)
+    _claim(out / "trainer", recipe, manifest, start.own_answers)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
     # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
@@ -118,6 +114,7 @@ def train(recipe: Recipe, out: Path, *, world_size: int | None = None) -> Result
         if not trainer.has_taken_all_steps(found.path):
             trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
     _say_which_is_best(recipe, trainer)
+    _say_if_diverged(trainer)
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
@@ -150,16 +147,6 @@ def trainer_parts(recipe: Recipe) -> tuple[Callable[..., Any], Callable[..., Any
     from safecot_training.preference.dpo import build_preference_trainer, preference_arguments
 
     return preference_arguments, build_preference_trainer
-
-
-def finished(recipe: Recipe, manifest: dict[str, Any], out: Path) -> CheckpointCard | None:
-    """The card of a finished run of a recipe on these data, or None."""
-    forms = ("merged",) if recipe.method is Method.FULL else ("merged", "adapter")
-    if not all((out / form / CHECKPOINT_CARD).is_file() for form in forms):
-        return None
-    card = read_card(out / "merged")
-    mine = (recipe.hash, manifest_hash(manifest, recipe.variant.value))
-    return card if (card.recipe_hash, card.data_manifest_hash) == mine else None
 
 
 def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family) -> AnswerCollator:
@@ -223,6 +210,19 @@ def _say_which_is_best(recipe: Recipe, trainer: Any) -> None:
             f"{ENOUGH:.0%} of the probe's answers scored; probe_tokens may be too few for a whole answer."
         )
     print(said, file=sys.stderr, flush=True)
+
+
+def _say_if_diverged(trainer: Any) -> None:
+    """Say that a loss was no number: from then on the weights are spoilt as well."""
+    logged = [(entry["step"], float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry]
+    bad = [(step, loss) for step, loss in logged if not math.isfinite(loss)]
+    if bad and trainer.is_world_process_zero():
+        print(
+            f"The loss is no number at {len(bad)} of {len(logged)} logged steps (first {bad[0][1]} at step {bad[0][0]}): the weights "
+            "are spoilt from there on. Train again with a lower learning_rate or max_grad_norm.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> None:
