@@ -106,7 +106,23 @@ def load_model(recipe: Recipe, family: Family, *, resumed: Path | None = None) -
         raise _unloadable(recipe, error) from error
     if recipe.method is Method.FULL:
         freeze(model, family, recipe)
+    if is_sharded() == "FSDP":
+        os.environ.setdefault(_LAYERS, ",".join(layers_of(model)))
     return model
+
+
+_LAYERS = "FSDP_TRANSFORMER_CLS_TO_WRAP"
+"""Where accelerate and peft look for the classes of the layers that FSDP shards one by one."""
+
+
+def layers_of(model: Any) -> list[str]:
+    """Classes that a model says not to split, as far as it has them.
+
+    Accelerate takes transformers' whole list and stops at a class that is not in the model: the list of a VLM with a CLIP tower
+    also has the text half of CLIP.
+    """
+    present = {type(module).__name__ for module in model.modules()}
+    return sorted(present & set(model._no_split_modules or ()))
 
 
 def resumes_here(recipe: Recipe) -> bool:
@@ -155,5 +171,6 @@ def four_bits() -> Any:
 
 
 def _unloadable(recipe: Recipe, error: Exception) -> SafecotError:
-    reason = " ".join(str(error).split())[:300]
-    return SafecotError(f"Base model {recipe.base_model!r} cannot be loaded ({reason}).")
+    return SafecotError(
+        f"Base model {recipe.base_model!r} cannot be loaded ({weights.why_not(recipe.base_model, error)})."
+    )
