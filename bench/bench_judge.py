@@ -163,19 +163,30 @@ def emulated(count: int, folder: Path) -> list[str]:
         process.wait()
 
 
-def real(count: int, folder: Path) -> list[str]:
-    """Figures on vLLM's CPU build with a tiny Llama."""
+def real(count: int, folder: Path, *, apart: bool) -> list[str]:
+    """Figures on vLLM's CPU build with a tiny Llama.
+
+    ``apart``: the last core is the client's, the others are the server's. Otherwise they compete for all of them, and what a
+    client takes the server lacks, as it never does with a server on a GPU.
+    """
     from tests.judge.tiny_llama import build as build_model
 
     model = build_model(folder / "tiny-llama-3")
     extra = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "64")
-    with Server(
-        Plan(str(model), port=free_port(), extra=extra), folder / "vllm.log", timeout_s=600
-    ) as server:
-        url, name = server.plan.url, server.plan.served_names[0]
-        warm = make_run(folder / "warm", 20)
-        judge_runs([warm], RemoteJudge(Endpoint(url, name)), own(), judge_id="warm", quiet=True)
-        return measure(url, name, count, 64, folder, 5, 0)
+    plan = Plan(str(model), port=free_port(), extra=extra)
+    cores = sorted(os.sched_getaffinity(0))
+    try:
+        if apart:
+            os.sched_setaffinity(0, cores[:-1])  # the server inherits it
+        with Server(plan, folder / "vllm.log", timeout_s=600) as server:
+            if apart:
+                os.sched_setaffinity(0, cores[-1:])
+            url, name = server.plan.url, server.plan.served_names[0]
+            warm = make_run(folder / "warm", 20)
+            judge_runs([warm], RemoteJudge(Endpoint(url, name)), own(), judge_id="warm", quiet=True)
+            return measure(url, name, count, 64, folder, 5, 0)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def main() -> None:
@@ -201,8 +212,9 @@ def main() -> None:
         ]
         lines += emulated(options.requests, Path(name) / "emulated")
         if options.real:
-            lines += ["", "## vLLM, CPU build, tiny Llama", "", "| | |", "|---|---|"]
-            lines += real(options.real_requests, Path(name) / "real")
+            for title, apart in (("one core for the client", True), ("all cores shared", False)):
+                lines += ["", f"## vLLM, CPU build, tiny Llama: {title}", "", "| | |", "|---|---|"]
+                lines += real(options.real_requests, Path(name) / title, apart=apart)
     print("\n".join(lines))
     if options.out is not None:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
