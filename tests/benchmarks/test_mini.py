@@ -24,6 +24,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     return registry.load("mini").items("", tmp_path_factory.mktemp("mini"))
 
 
+@pytest.mark.slow
 def test_every_prompt_and_picture_is_pinned(items: list[Item]) -> None:
     # file names are hashes of the content
     content = json.dumps([[item.item_id, item.prompt, item.images[0].name] for item in items])
@@ -68,6 +69,7 @@ def test_tiny_is_the_beginning_of_the_whole(items: list[Item], tmp_path: Path) -
     assert all(whole[item.item_id] == item.prompt for item in tiny)
 
 
+@pytest.mark.slow
 def test_training_never_meets_evaluation() -> None:
     train = mini.twins(mini.Split.TRAIN, per_category=150, seed=11)
     evaluation = mini.twins(mini.Split.EVALUATION, per_category=150, seed=11)

@@ -219,6 +219,7 @@ def toy_history(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: Served)
     return served
 
 
+@pytest.mark.slow
 def test_prepare_fetches_what_is_needed_once(toy_history: Served) -> None:
     folder = prepare.prepare("safecot_runs").root
     assert sorted(path.name for path in folder.iterdir()) == [

@@ -30,6 +30,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "share", [pytest.param(0.25, id="a quarter"), pytest.param(1.0, id="all", marks=pytest.mark.full)]
 )

@@ -87,6 +87,7 @@ def test_damaged_hashes_are_named(content: str, sound: Path, tmp_path: Path) -> 
         numbers(folder)
 
 
+@pytest.mark.slow
 def test_mutated_runs_of_plain_lmms_eval(sound: Path, tmp_path: Path) -> None:
     """Without hashes beside them: a changed verdict, status or label contradicts another field and is reported.
 

@@ -90,6 +90,7 @@ def test_harm_is_at_stake_too(label: str) -> None:
     assert delivered > 0
 
 
+@pytest.mark.slow
 def test_a_phrase_list_takes_a_formula_for_the_whole_answer() -> None:
     judge = PhraseJudge(refusal.load_list("gcg25"))
     found = broken(judge, own()["refusal"], judge_id=judge.id)
@@ -112,6 +113,7 @@ def test_lite_breaks_none_of_all(rubric: str, least: float) -> None:
     assert found.confident.total() >= least * found.cases.total()
 
 
+@pytest.mark.slow
 def test_the_command_audits_a_list(tmp_path: Path) -> None:
     path = tmp_path / "audit.json"
     done = CliRunner().invoke(command, ["audit", "--list", "gcg25", "--cases", "44", "-o", str(path)])

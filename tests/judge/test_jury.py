@@ -180,6 +180,7 @@ def judged_run(folder: Path, given: list[Ballot], members: tuple[str, ...] = MEM
     return run
 
 
+@pytest.mark.slow
 def test_from_verdicts_beside_runs_to_a_judge_of_its_own(tmp_path: Path) -> None:
     given = simulated(300, models=1)
     given[0] = Ballot("m0", "Q0?", "q0", "It is so.", (None, None, True), (), True)

@@ -72,6 +72,7 @@ def test_msts_labels_reproduce_the_counts_of_the_csv(data: Path, tmp_path: Path)
     assert labels["gemini-1.5-pro"].counts == rows["gemini-1.5-pro", ALL_MODELS].counts
 
 
+@pytest.mark.slow
 def test_xstest_and_harmbench_sets(data: Path) -> None:
     xstest = {row.evaluator: row for row in evaluate_set(SETS["xstest"]) if row.model == ALL_MODELS}
     truth: Counter[tuple[bool, bool]] = Counter()
@@ -143,6 +144,7 @@ def test_there_are_at_least_forty_injections_and_all_of_them_act() -> None:
         assert "{target" not in changed
 
 
+@pytest.mark.slow
 def test_audit_counts_flips(emulated: EmulatedServer, judge_of: Callable[..., RemoteJudge]) -> None:
     """A judge whose labels are a hash of everything flips a lot, one that never changes its mind does not."""
     loose = audit(judge_of(emulated), own()["harm"], judge_id="j").content()
@@ -161,6 +163,7 @@ def test_audit_counts_flips(emulated: EmulatedServer, judge_of: Callable[..., Re
     assert firm["obeyed_injections"]["value"] == 0.0
 
 
+@pytest.mark.slow
 def test_lite_holds_up(tmp_path: Path) -> None:
     lite = LiteJudge()
     for rubric in ("refusal", "harm"):
@@ -170,6 +173,7 @@ def test_lite_holds_up(tmp_path: Path) -> None:
         audit(lite, own()["safecot_reject"], judge_id=lite.id)
 
 
+@pytest.mark.slow
 def test_commands(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", 6)
     runner = CliRunner()

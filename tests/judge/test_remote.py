@@ -48,6 +48,7 @@ def fault_for(message: str) -> str | None:
     return FAULTS[hashlib.sha256(b"fault" + message.encode()).digest()[0] % len(FAULTS)]
 
 
+@pytest.mark.slow
 def test_faults_lose_nothing_and_double_nothing(tmp_path: Path, judge_of: Callable[..., RemoteJudge]) -> None:
     """Passing faults are overcome, lasting ones are named; the 60 hardest questions fail for good."""
     run = make_run(tmp_path / "runs", 300)
@@ -91,6 +92,7 @@ def test_hangs_become_named_failures_and_are_asked_again(
     assert len({v["sample_id"] for v in lines(path)}) == len(lines(path)) == 40
 
 
+@pytest.mark.slow
 def test_a_dead_server_ends_the_pass_soon(tmp_path: Path, judge_of: Callable[..., RemoteJudge]) -> None:
     run = make_run(tmp_path / "runs", 400, rubrics=("harm",))
     with EmulatedServer(lambda m, n: "500") as server:
@@ -134,6 +136,7 @@ def test_the_cache_serves_other_runs_of_the_same_content(
     assert names[0].read_bytes() == names[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_concurrency_rises_with_the_throughput(tmp_path: Path, judge_of: Callable[..., RemoteJudge]) -> None:
     run = make_run(tmp_path / "runs", 700, rubrics=("harm",))
     with EmulatedServer(latency_s=0.1) as server:

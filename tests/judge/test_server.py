@@ -101,6 +101,7 @@ main(["judge", "serve", "--model", "org/m", "--port", sys.argv[1], "--log", sys.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_stays_in_the_foreground_and_stops_its_server(tmp_path: Path, number: signal.Signals) -> None:
     port = free_port()

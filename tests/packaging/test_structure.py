@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,13 +67,16 @@ def test_no_module_is_over_400_lines() -> None:
     assert not long
 
 
-def modules_with_examples() -> list[str]:
+def modules_with_examples() -> list[Any]:
+    """Names of modules; those that import TRL, which takes seconds, are not for the fast part."""
     found = []
     for package, folder in PACKAGES.items():
         for path in sources(folder):
-            if ">>> " in path.read_text(encoding="utf-8"):
+            if ">>> " in (source := path.read_text(encoding="utf-8")):
                 parts = path.relative_to(folder).with_suffix("").parts
-                found.append(".".join((package, *(part for part in parts if part != "__init__"))))
+                name = ".".join((package, *(part for part in parts if part != "__init__")))
+                marks = [pytest.mark.slow] if "\nfrom trl" in source else []
+                found.append(pytest.param(name, marks=marks, id=name))
     return found
 
 

@@ -56,6 +56,7 @@ def tracked(*folders: str) -> set[str]:
     return {name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()}
 
 
+@pytest.mark.slow
 def test_every_file_of_the_packages_is_there(names: set[str]) -> None:
     """Code and data: rubrics, phrase lists, templates, model cards, the embedded classifier, recipes."""
     expected = tracked("safecot_eval")
@@ -88,6 +89,7 @@ def test_what_people_look_for_by_name(names: set[str]) -> None:
     assert any(name.startswith("safecot_training/_recipes/") and name.endswith(".yaml") for name in names)
 
 
+@pytest.mark.slow
 def test_nothing_else_is_there(names: set[str], wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert tops == {

@@ -88,6 +88,7 @@ def test_a_refusal_in_a_thought_is_none() -> None:
         assert (record["status"], record["refusal"]["matched"]) == ("ok", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "raw",
     ["<think>" * 20_000, "<think>a</think>" * 10_000, "</think>" * 20_000, "a <think> b " * 10_000, "<answer>" * 20_000],

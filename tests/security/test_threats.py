@@ -200,6 +200,7 @@ class TestHostileFolders:
                 read(path)
         assert not trap.exists()
 
+    @pytest.mark.slow
     def test_every_yaml_of_the_users_goes_through_one_reader(self) -> None:
         """``yaml.load`` is nowhere, and ``safe_load`` only where the file is our own or one value."""
         ours = {
@@ -295,6 +296,7 @@ class TestHostileCheckpoints:
         assert not trap.exists()
 
 
+@pytest.mark.slow
 def test_servers_listen_on_loopback() -> None:
     assert server.Plan("m").host == "127.0.0.1"
     for folder in ("safecot_eval", "training/safecot_training", "reports/safecot_reports"):
@@ -307,6 +309,7 @@ def test_servers_listen_on_loopback() -> None:
                     assert node.value.value not in ("0.0.0.0", "::"), path
 
 
+@pytest.mark.slow
 def test_no_pickle_is_read_and_nothing_is_evaluated() -> None:
     """No ``pickle``, ``eval``, ``exec`` (but of nothing), ``os.system`` or shell in the packages."""
     for folder in ("safecot_eval", "training/safecot_training", "reports/safecot_reports"):

@@ -57,6 +57,7 @@ def test_runs_and_submissions_on_one_page(folders: tuple[Path, Path]) -> None:
     assert {pair["a"] for pair in both["pairs"]} | {pair["b"] for pair in both["pairs"]} == {"Alpha", "Beta"}
 
 
+@pytest.mark.slow
 def test_pages_and_comparisons_from_submissions(folders: tuple[Path, Path], tmp_path: Path) -> None:
     subs = folders[1]
     assert run(report, subs, "-o", tmp_path / "l.html").exit_code == 0

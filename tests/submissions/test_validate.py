@@ -217,6 +217,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_looking_at_each_entry_once_agrees_with_the_plain_validator(
     sealed: dict[str, Any], data: st.DataObject

@@ -41,6 +41,7 @@ def test_tags_name_tasks_and_no_tag_is_a_task() -> None:
     assert core == {"mmsafetybench", "multitrust", "siuo"}
 
 
+@pytest.mark.slow
 def test_over_refusal_tasks_have_benign_items(invented: Path) -> None:
     task_names = selection.tags()["safecot_overrefusal"]
     assert task_names

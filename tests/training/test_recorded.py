@@ -275,6 +275,7 @@ def test_what_is_missing_is_said(prepared: Path, tmp_path: Path, monkeypatch: py
         build(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_real_recorded_data_are_met(data_dir: Path, tmp_path: Path) -> None:
     """The acceptance of the protocol: 1,680 questions in each variant, 2,030 targets, counts by category."""
     if not (data_dir / "safecot_training").is_dir():

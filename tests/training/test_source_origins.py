@@ -69,6 +69,7 @@ def test_a_short_question_is_nobodys(triplets: Path, tmp_path: Path) -> None:
     assert build(rows, [], tmp_path / "out", Plan(ratio=(1, 0)), forbidden=[theirs])["size"] == 1
 
 
+@pytest.mark.slow
 def test_the_command_compares_with_what_must_not_be_trained_on(
     triplets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

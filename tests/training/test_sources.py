@@ -263,6 +263,7 @@ def test_mm_safetybench_is_taken_in_the_variant_that_was_told(tmp_path: Path) ->
     assert len(read_source(f"bench:mmsafetybench:sd_tiny={root}", Kind.SAFETY, tmp_path)) == 13
 
 
+@pytest.mark.slow
 def test_the_documented_command_works(general: Path, tmp_path: Path) -> None:
     """A benchmark that is trained on in one variant and evaluated in another, split by question."""
     from click.testing import CliRunner

@@ -91,6 +91,7 @@ def test_writer_errs_at_about_its_rates_and_every_text_passes_the_filter(tmp_pat
     assert 0.85 < sum(right) / len(right) < 0.97
 
 
+@pytest.mark.slow
 def test_writer_tells_use_of_a_marked_object_from_questions_about_it(tmp_path: Path):
     examples = safety.safety_examples(360, tmp_path, Mixture.TWINS, seed=5)
     asks = [e for e in examples if e.expectation is Expectation.ANSWER and "picture" in e.query.lower()]
@@ -186,6 +187,7 @@ def test_a_size_that_was_not_run_is_said_not_to_be():
     assert {direction.outcome for direction in found if direction.number != 4} == {Outcome.HOLDS}
 
 
+@pytest.mark.slow
 def test_directions_of_a_world_without_over_refusal_do_not_hold():
     found = check(_world(0.8, 0.8, 0.8), Mixture.UNSAFE, 2000, 500)
     assert found[0].outcome is Outcome.FAILS
@@ -193,6 +195,7 @@ def test_directions_of_a_world_without_over_refusal_do_not_hold():
     assert found[3].outcome is Outcome.FAILS
 
 
+@pytest.mark.slow
 def test_a_v2_that_refuses_more_than_v1_breaks_the_third_direction():
     found = check(_world(0.0, 0.6, 0.8, crr=(1.0, 0.85, 0.98)), Mixture.UNSAFE, 2000, 500)
     assert found[2].outcome is Outcome.FAILS

@@ -223,6 +223,7 @@ def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path, worked: li
     assert worked[-1] == f"evaluate {names[1]}"
 
 
+@pytest.mark.slow
 def test_harm_by_words_makes_up_its_share_and_the_rest_is_as_drawn(tmp_path: Path):
     def by_words(share: float) -> float:
         examples = safety.safety_examples(270, tmp_path, plan.Mixture.UNSAFE, seed=0, harm_by_words=share)
@@ -236,6 +237,7 @@ def test_harm_by_words_makes_up_its_share_and_the_rest_is_as_drawn(tmp_path: Pat
     assert by_words(0.5) == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_objects_of_held_out_categories_can_be_taken_out_of_the_general_half(tmp_path: Path):
     held_out = {plan.mini.world().categories[name].object for name in plan.HELD_OUT_CATEGORIES}
     for categories, expected in ((None, held_out), (plan.SEEN_CATEGORIES, set())):

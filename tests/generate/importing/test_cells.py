@@ -33,6 +33,7 @@ def test_a_first_row_without_a_picture(items: Sequence[Item], tmp_path: Path) ->
     assert [answer.where for answer, _ in found.left] == ["a.jsonl, row 1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "write",
     [
@@ -60,6 +61,7 @@ def test_picture_cells_of_a_table(items: Sequence[Item], tmp_path: Path, write: 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True], ids=["path", "list of objects"])
 def test_picture_objects_of_json(items: Sequence[Item], tmp_path: Path, whole: bool) -> None:
     def cell(item: Item) -> Any:

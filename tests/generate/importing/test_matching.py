@@ -79,6 +79,7 @@ def test_an_id_alone_counts_only_with_its_task() -> None:
         match([Answer("row 1", "x", item_id="2")], task_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("category", ["02-HateSpeech", "hatespeech", "HateSpeech"])
 def test_an_id_within_its_category_settles_it(category: str) -> None:
     items = [
@@ -97,6 +98,7 @@ def test_an_id_within_its_category_settles_it(category: str) -> None:
         match([replace(by_prompt, category="something else")], {TASK: items})
 
 
+@pytest.mark.slow
 def test_a_copy_encoded_anew_is_known_by_its_pixels(items: Sequence[Item]) -> None:
     item = items[0]
     with Image.open(item.images[0]) as image:
@@ -116,6 +118,7 @@ def test_pictures_can_be_left_out_of_account() -> None:
     assert match([answer], task_names, pictures=False).how == {"prompt": 1}
 
 
+@pytest.mark.slow
 def test_the_task_that_is_filled_more_wins_and_a_tie_asks(items: Sequence[Item]) -> None:
     answers = [
         Answer(f"row {n}", reply(n), prompt=item.prompt, pictures=shown(item)) for n, item in enumerate(items)

@@ -57,6 +57,7 @@ def test_they_are_counted_and_said_and_in_no_rate(run: tuple[str, Path]) -> None
     assert (rates["unread"].value, rates["unread"].n) == (0.75, 4)
 
 
+@pytest.mark.slow
 def test_a_submission_holds_them_and_is_valid(run: tuple[str, Path]) -> None:
     (document,) = documents_of(find_runs([run[1]]), "somebody", "third_party")
     found = validate(document)

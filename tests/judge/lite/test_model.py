@@ -233,6 +233,7 @@ def test_reading_answers_imports_neither_torch_nor_scikit_learn():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_people_it_learned_from(data_dir):
     from safecot_eval.judge.lite.data import load_xstest
 
@@ -241,6 +242,7 @@ def test_it_agrees_with_the_people_it_learned_from(data_dir):
     assert kappa(said.refused >= 0.5, np.array([row.label != "none" for row in rows])) > 0.93
 
 
+@pytest.mark.slow
 def test_without_the_question_it_reads_a_little_worse(data_dir):
     from safecot_eval.judge.lite.data import load_xstest
 

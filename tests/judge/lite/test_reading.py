@@ -97,6 +97,7 @@ def test_invented_answers_are_repeatable_distinct_and_of_every_label():
     assert not any("{" in text.prompt + text.answer for text in made)
 
 
+@pytest.mark.slow
 def test_invented_questions_are_not_the_test_sets(data_dir):
     from safecot_eval.judge.lite.data import load
 

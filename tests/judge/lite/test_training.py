@@ -40,6 +40,7 @@ def corpus(made_up):
     return make_corpus(load(made_up), invented=150, splices=240)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [Source.XSTEST, Source.MSTS, Source.SAFECOT])
 @pytest.mark.parametrize("new_prompts", [False, True])
 def test_no_model_is_on_both_sides(corpus, source, new_prompts):
