@@ -57,6 +57,7 @@ def test_nothing_in_common() -> None:
     assert (found.low, found.high, found.p, found.method) == (-1, 1, 1, "nothing in common")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.2])
 def test_coverage_and_size(shift: float) -> None:
     rng = np.random.default_rng(11)

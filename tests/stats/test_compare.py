@@ -104,6 +104,26 @@ def test_sign_flip_of_many_clusters_agrees_with_scipy():
     assert sign_flip(sums) == sign_flip(-sums)
 
 
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=10))
+def test_sign_flip_of_whole_numbers_is_exact(sums: list[int]) -> None:
+    totals = [abs(sum(pattern)) for pattern in itertools.product(*((s, -s) for s in sums))]
+    share = np.mean([total >= abs(sum(sums)) for total in totals])
+    assert sign_flip(sums) == pytest.approx(share, abs=1e-12)
+
+
+def test_sign_flip_keeps_its_digits_in_the_tail() -> None:
+    assert sign_flip([3] * 40) == pytest.approx(2.0**-39, abs=1e-15)  # only all signs alike are as far out
+    many = [1] * 700 + [-1] * 500 + [4] * 3
+    ones, fours = stats.binom(1200, 0.5), stats.binom(3, 0.5)
+    chance = sum(
+        fours.pmf(k) * ones.pmf(n)
+        for k in range(4)
+        for n in range(1201)
+        if abs(4 * (2 * k - 3) + 2 * n - 1200) >= 212
+    )
+    assert sign_flip(many) == pytest.approx(chance, rel=1e-4)
+
+
 def test_sign_flip_of_single_items_is_exact_mcnemar():
     assert sign_flip(np.array([1] * 9 + [-1] * 2)) == pytest.approx(mcnemar(9, 2, mid_p=False))
 

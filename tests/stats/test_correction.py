@@ -141,6 +141,7 @@ def test_homogeneity_statistic_is_pearsons_and_p_agrees_with_fisher():
     assert found.p == pytest.approx(stats.fisher_exact(table).pvalue, abs=0.01)
 
 
+@pytest.mark.slow
 def test_homogeneity_test_has_its_level_and_finds_a_real_difference():
     rng = np.random.default_rng(6)
     models = np.repeat(list("abcd"), 60)

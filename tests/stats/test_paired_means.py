@@ -24,6 +24,7 @@ def test_interval_is_students() -> None:
     assert found.b + found.c <= found.n == 120
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_nothing_differs() -> None:
     rng = np.random.default_rng(2)
     small = sum(
