@@ -6,7 +6,9 @@ on; every data set is checked against it), and tuned on for as many steps in the
 
 * ``sft``: on the targets of the second draw, as before. What the others must beat: they see as much;
 * ``dpo``: its failures (a refusal of what should be answered, or the reverse, by phrases) against the targets;
-* ``kto``: its failures, its right answers and the targets, as single labels.
+* ``kto``: its failures, its right answers and the targets, as single labels;
+* ``grpo``: on answers that it samples anew at every step, eight to a question, by the rewards of :mod:`safecot_training.preference.rewards`
+  (expectation met by phrases, format, useful acceptance); a step is 64 answers.
 
 ``dpo`` also at a tenth of the learning rate (``dpo-gentle``).
 
@@ -43,9 +45,12 @@ ARMS = {
     "dpo": ("dpo", 3e-4),
     "kto": ("kto", 3e-4),
     "dpo-gentle": ("dpo", 3e-5),
+    "grpo": ("grpo", 3e-4),
 }
-"""Objective and learning rate of the tuning after v2. The gentle one was added after the others had been evaluated, and nothing was
-changed after that."""
+"""Objective and learning rate of the tuning after v2. The gentle one was added after those before it had been evaluated, and nothing was
+changed after that; GRPO was added last, at the first rate of the others."""
+SAMPLED = {"batch_size": 64, "generations": 8, "max_completion_tokens": 112}
+"""Of GRPO: a step samples eight answers to each of eight questions."""
 RESAMPLES = 2000
 
 
@@ -187,7 +192,9 @@ def run(out: Path, seeds: Sequence[int], size: int, steps: int) -> dict[str, Any
         checkpoints = {"v2": start}
         for arm, (objective, rate) in ARMS.items():
             values: dict[str, Any] = {"learning_rate": rate, "max_steps": steps, "objective": objective}
-            if objective != "sft":
+            if objective == "grpo":
+                values |= SAMPLED
+            elif objective != "sft":
                 values |= {"beta": BETA, "rejected": str(own)}
             if objective == "kto":  # both sides weigh alike, as its authors advise
                 wanted = len(rows) + sum(answer.met is True for answer in met.values())
