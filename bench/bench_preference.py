@@ -339,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "",
         f"`python bench/bench_preference.py`, {today}, commit `{commit()}`, one CPU thread, {cpu_minutes():.0f} CPU minutes in this "
         f"process. Seeds {', '.join(map(str, given.seeds))}; {given.size} examples a draw, v2 {V2_STEPS} steps of {BATCH}, then "
-        f"{given.steps} steps of {BATCH} at 3e-4 (dpo-gentle: 3e-5), beta {BETA}. Failures among v2's own answers to training questions, per seed: "
+        f"{given.steps} steps of {BATCH} (grpo: of {SAMPLED['batch_size']} sampled answers) at 3e-4 (dpo-gentle: 3e-5), beta {BETA} (grpo: none). Failures among v2's own answers to training questions, per seed: "
         f"{asked}.",
         "",
         "Percent with 95 % intervals over seeds and twins; rates by phrases.",
