@@ -18,8 +18,9 @@ CHECKS = {
     "test_a_family_passes_the_check": "`train check`",
     "test_an_adapter_of_a_family_answers_like_its_merged_form": "3 steps of LoRA on rows with one picture, two and none; export, merge, the same answers",
     "test_a_family_learns_to_answer_and_to_stop": "24 examples by heart, 22 or more whole and ended",
-    "test_a_real_vllm_server_answers_as_safecot_hf": "vLLM's server answers as `safecot_hf`",
+    "test_vllm_answers_a_family_as_safecot_hf": "vLLM answers such rows as `safecot_hf`",
 }
+NOT_LOADED = "test_vllm_tells_that_it_does_not_load_a_family"
 
 
 def outcomes(path: Path) -> dict[tuple[str, str], str]:
@@ -27,9 +28,12 @@ def outcomes(path: Path) -> dict[tuple[str, str], str]:
     found = {}
     for case in ET.parse(path).getroot().iter("testcase"):  # noqa: S314 (our own test run's file)
         name = re.fullmatch(r"(\w+)\[(\w+)\]", case.get("name", ""))
-        if name is None or name[1] not in CHECKS:
+        if name is None or name[1] not in (*CHECKS, NOT_LOADED):
             continue
         kinds = {child.tag for child in case}
+        if name[1] == NOT_LOADED and not kinds:
+            found[name[2], "test_vllm_answers_a_family_as_safecot_hf"] = "vLLM does not load it"
+            continue
         state = "skipped" if "skipped" in kinds else "**fails**" if kinds & {"failure", "error"} else "ok"
         found[name[2], name[1]] = (
             f"{state}, {float(case.get('time', 0)):.0f} s" if state != "skipped" else state

@@ -16,6 +16,7 @@ import torch
 import transformers
 
 from safecot_eval.generate.models import tiny
+from safecot_training.sft import export
 from tests.training import tiny_newer_families
 
 SIDE = 56
@@ -24,6 +25,8 @@ _CLIP = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": SIDE,
     "patch_size": 14,
 }  # fmt: skip
+_VISION_MODEL = ("llava", "llava_next", "llava_next_mistral", "llava_onevision", "gemma3")
+"""Published weights of these have ``vision_tower.vision_model.`` in their names."""
 _QWEN_MEDIA = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 
 
@@ -40,8 +43,9 @@ def build(family: str, folder: Path, *, seed: int = 0) -> Path:
     model.generation_config.eos_token_id = [number(stop) for stop in stops]
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     model.save_pretrained(folder)
-    if family == "llava":
+    if family in _VISION_MODEL:
         tiny._name_as_published(folder / "model.safetensors")
+    export.turn_experts(folder)
     processor.save_pretrained(folder)
     return folder
 
@@ -56,10 +60,16 @@ def _written(name: str) -> str:
     return (_TEMPLATES / f"{name}.jinja").read_text(encoding="utf-8")
 
 
-def _tokenizer(media: Sequence[str], *, eos: str, bos: str = "", adds_bos: bool = False, **named: str) -> Any:
-    """The byte-level tokenizer of :mod:`tiny`, with a family's own beginning and end."""
+def _tokenizer(
+    media: Sequence[str], *, eos: str, bos: str = "", adds_bos: bool = False, breaks: int = 0, **named: str
+) -> Any:
+    """The byte-level tokenizer of :mod:`tiny`, with a family's own beginning and end.
+
+    Up to ``breaks`` line breaks together are one token, as in Gemma's, where vLLM looks for them.
+    """
     wanted = [token for token in (bos, eos) if token not in ("", tiny.PAD, tiny.TURN, tiny.END)]
     tokenizer = tiny._tokenizer([*media, *wanted], **named)
+    tokenizer.add_tokens(["\n" * count for count in range(1, breaks + 1)])
     tokenizer.eos_token = eos
     if bos:
         tokenizer.bos_token = bos
@@ -235,7 +245,7 @@ def _gemma3() -> Any:
         "eoi_token": "<end_of_image>",
     }
     media = [*named.values(), "<start_of_turn>", "<end_of_turn>"]
-    tokenizer = _tokenizer(media, bos="<bos>", eos="<eos>", adds_bos=True, **named)
+    tokenizer = _tokenizer(media, bos="<bos>", eos="<eos>", adds_bos=True, breaks=4, **named)
     number = tokenizer.convert_tokens_to_ids
     text = transformers.Gemma3TextConfig(
         **_language(tokenizer),

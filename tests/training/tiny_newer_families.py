@@ -22,7 +22,7 @@ def gemma3n(tokenizer_of: Any, language: Any, template: str) -> Any:
         "audio_token": "<audio_soft_token>", "boa_token": "<start_of_audio>", "eoa_token": "<end_of_audio>",
     }  # fmt: skip
     media = [*named.values(), "<start_of_turn>", "<end_of_turn>"]
-    tokenizer = tokenizer_of(media, bos="<bos>", eos="<eos>", adds_bos=True, **named)
+    tokenizer = tokenizer_of(media, bos="<bos>", eos="<eos>", adds_bos=True, breaks=4, **named)
     number, size = tokenizer.convert_tokens_to_ids, len(tokenizer)
     text = transformers.Gemma3nTextConfig(
         **{**language(tokenizer), "vocab_size": size + 8, "num_hidden_layers": 2},
@@ -76,8 +76,8 @@ def qwen3_vl_moe(tokenizer_of: Any, language: Any, template: str) -> Any:
     }
     config = transformers.Qwen3VLMoeConfig(
         text_config=language(
-            tokenizer, rope_parameters=rope, head_dim=32, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=64,
-            decoder_sparse_step=1, mlp_only_layers=[],
+            tokenizer, rope_parameters=rope, head_dim=32, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=96,
+            decoder_sparse_step=1, mlp_only_layers=[], norm_topk_prob=True,
         ),
         vision_config={
             "depth": 2, "hidden_size": 64, "num_heads": 4, "patch_size": 16, "intermediate_size": 128, "out_hidden_size": 64,

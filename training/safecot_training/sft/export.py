@@ -36,6 +36,7 @@ def save_result(trainer: Any, recipe: Recipe, card: CheckpointCard, out: Path) -
         trainer.save_model(str(folder))
         if is_first_process and not adapter:
             convert(folder, recipe.export_dtype)
+            turn_experts(folder)
         if is_first_process:
             trainer.processing_class.save_pretrained(folder)
             if adapter:
@@ -69,6 +70,30 @@ def convert(folder: Path, dtype: str) -> None:
         if "dtype" in part:
             part["dtype"] = dtype
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def turn_experts(folder: Path) -> None:
+    """Lay the experts of a saved Qwen3-VL-MoE out as published ones are, which is how vLLM reads them.
+
+    Published are ``gate_up_proj`` as (experts, hidden, 2 x intermediate) and ``down_proj`` as (experts, intermediate, hidden).
+    transformers 5.19 turns both when it loads them, and not back when it saves; it reads either.
+    """
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["model_type"] != "qwen3_vl_moe":
+        return
+    hidden, inner = (config["text_config"][name] for name in ("hidden_size", "moe_intermediate_size"))
+    turned = {"gate_up_proj": (2 * inner, hidden), "down_proj": (hidden, inner)}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, tensor in tensors.items():
+            if ".experts." in name and tensor.shape[1:] == turned.get(name.rsplit(".", 1)[-1]):
+                tensors[name] = tensor.transpose(1, 2).contiguous()
+        save_file(tensors, path, metadata=metadata)
 
 
 def merge(adapter: Path, out: Path, card: CheckpointCard, *, dtype: str = "auto") -> None:
@@ -106,6 +131,7 @@ def merge(adapter: Path, out: Path, card: CheckpointCard, *, dtype: str = "auto"
     def save(folder: Path) -> None:
         with torch.no_grad():
             model.save_pretrained(folder)
+        turn_experts(folder)
         processor.save_pretrained(folder)
 
     write_form(out, save, dataclasses.replace(card, form="merged"))
