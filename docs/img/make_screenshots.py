@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from bench.screenshots import ARGS, SCHEMES, SIZES
 from safecot_reports.build import Options, build
 from safecot_reports.page import page_html
 from tests.reports.make_recorded import make_recorded
@@ -34,8 +35,6 @@ SHOTS = {
     "training": ("paper", ""),
     "reproduce": ("recorded", ""),
 }
-SIZES = ((1440, 900), (1920, 1080), (360, 800))
-ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def main() -> None:
@@ -55,7 +54,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
         for view, (page, more) in SHOTS.items():
             for width, height in SIZES:
-                for scheme in ("light", "dark"):
+                for scheme in SCHEMES:
                     tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
                     tab.goto(f"file://{folder}/{page}.html#view={view}{more}")
                     tab.wait_for_selector("#panel h2", state="attached")

@@ -85,16 +85,21 @@ function categories(panel, redraw) {
       ),
       h("tbody", null, rows),
     );
-    node.style.setProperty("--columns", columns.length);
-    if (columns.length <= 6) node.classList.add("few");
     return node;
+  };
+  const boxed = (label, node) => {
+    const box = scrollTable(label, node);
+    box.classList.add("by-category");
+    if (columns.length <= 6) box.classList.add("few");
+    box.style.setProperty("--columns", columns.length);
+    return box;
   };
   const own = models.filter((m) => !isReference.get(m));
   const shown = models.length > FOLD + 3 ? models.slice(0, FOLD) : models;
   const rest = models.slice(shown.length);
   panel.append(
     h("div", { class: "controls" }, task.node, measure.node),
-    scrollTable(
+    boxed(
       "Categories",
       table("heat", `${taskTitle(task.value)}: per cent, 95 % interval beneath; ${howMany(models.length, "model")}, best first`, [
         own.length > 2 ? middleRow(own, columns, (m, n) => (n === "" ? whole.get(m) : index.get(`${m}\n${n}`))?.value ?? null) : null,
@@ -102,7 +107,7 @@ function categories(panel, redraw) {
       ]),
     ),
     rest.length
-      ? h("details", null, h("summary", null, `${rest.length} more models, ${rest[0]} to ${rest.at(-1)}`), scrollTable("More models by category", h("div", null, table("heat-more", "", rest.map(rowOf)))))
+      ? h("details", null, h("summary", null, `${rest.length} more models, ${rest[0]} to ${rest.at(-1)}`), boxed("More models by category", table("heat-more", "", rest.map(rowOf))))
       : "",
   );
   dialogues(panel, data.dialogues.filter((d) => d.task === task.value));

@@ -57,7 +57,7 @@ function whichNumbers(shown, corrected, ruler) {
     told.length
       ? `${listed(told)}, as people would count ${told.length === 1 ? "it" : "them"}; the evaluator\u2019s own rate stands beneath as \u201craw\u201d.`
       : data.cells.some((c) => c.metric.endsWith("_corrected"))
-        ? "no column here: not every model has answers that people labelled. All numbers are raw, the evaluator\u2019s own."
+        ? ["no column here, for not every model can be corrected (", h("a", { href: "#view=judges" }, "why"), "). All numbers are raw, the evaluator\u2019s own."]
         : "nothing, for people have labelled none of these answers. All numbers are raw: the evaluator\u2019s own, with its errors.",
   );
 }

@@ -8,8 +8,11 @@ function itemsOf(pool) {
     items.get(key).answers.push(o);
   }
   for (const item of items.values()) item.answers.sort((a, b) => (a.model < b.model ? -1 : 1));
-  return [...items.values()];
+  // What most models answered comes first.
+  return [...items.values()].sort((a, b) => b.answers.length - a.answers.length);
 }
+// A benchmark of one category has nothing to say by it.
+const categoryOf = (o) => ((data.tasks.find((t) => t.task === o.task)?.categories.length ?? 2) > 1 ? o.category : null);
 const SHOW = [
   ["", "all items"],
   ["differ", "evaluators disagree"],
@@ -161,7 +164,7 @@ function samples(panel, redraw) {
           },
           h("span", { class: "id" }, o.item),
           verdictStrip(ofModel(item)),
-          h("span", { class: "about" }, `${should(o)} \u00b7 ${o.category}`),
+          h("span", { class: "about" }, [should(o), categoryOf(o)].filter(Boolean).join(" \u00b7 ")),
         );
         line.style.top = `${number * ROW}px`;
         return line;
@@ -206,7 +209,7 @@ function samples(panel, redraw) {
           null,
           h("h3", null, `Item ${o.item}`),
           h("span", { class: "tag" }, taskTitle(o.task)),
-          h("span", { class: "tag" }, o.category),
+          categoryOf(o) ? h("span", { class: "tag" }, o.category) : null,
           h("span", { class: `tag ${o.expectation}` }, should(o)),
           h("span", { class: "tools" },
             h("button", { type: "button", class: "plain", "data-tool": "before", "aria-label": "Previous item", onclick: () => choose(at - 1) }, "\u2190"),

@@ -68,9 +68,9 @@ function standingRows(task, ruler) {
   return [...rows.values()].filter((row) => row.cells.crr || row.cells.car);
 }
 // A column shows corrected rates where every model has one (reference lines may lack theirs), else raw ones.
-function isCorrected(rows, name) {
+function isCorrectable(rows, name) {
   const some = rows.filter((row) => row.cells[name] && !row.model.reference);
-  return state.get("numbers") !== "raw" && some.length > 0 && some.every((row) => row.cells[`${name}_corrected`]);
+  return some.length > 0 && some.every((row) => row.cells[`${name}_corrected`]);
 }
 // Who was asked both kinds of questions on this benchmark.
 function askedBoth(rows) {
@@ -175,9 +175,9 @@ function standings(panel, redraw) {
   const shown = MAIN.filter(([name]) => rows.some((row) => row.cells[name]));
   const tests = rankedBy(task.value, ruler.value);
   const holder = h("div");
-  const correctable = shown.some(([name]) => rows.some((row) => row.cells[`${name}_corrected`]));
+  const correctable = new Set(shown.map(([name]) => name).filter((name) => isCorrectable(rows, name)));
   const numbers = choice("Numbers", "numbers", [["", "corrected where people labelled"], ["raw", "raw"]], "", redraw);
-  const corrected = new Set(shown.map(([name]) => name).filter((name) => isCorrected(rows, name)));
+  const corrected = state.get("numbers") === "raw" ? new Set() : correctable;
   const kindOf = (name) => (corrected.has(name) ? "corrected" : (name === "asr" ? attackJudge(task.value) : ruler.value)?.startsWith("human:") ? "by people" : "raw");
   const missing = data.models.length - rows.length;
   const told = rows.length ? glance(rows, shown, corrected, task.value, ruler.value, (name) => sortBy(name, "up")) : null;
@@ -186,7 +186,7 @@ function standings(panel, redraw) {
     h("h2", { class: "hidden-visually" }, "Leaderboard"),
     h("p", { class: "tie" }, ...tieSentence(rows)),
     narrow ? null : told,
-    h("div", { class: "controls beside" }, task.node, ruler.node, correctable ? numbers.node : null),
+    h("div", { class: "controls beside" }, task.node, ruler.node, correctable.size ? numbers.node : null),
     holder,
     narrow ? told : null, // a phone shows models first
     missing && task.value === "pooled"
