@@ -133,3 +133,11 @@ def test_the_focus_goes_to_the_item_that_was_opened(browser: Any, many: Path) ->
     assert heading == shown.locator(".item h3").inner_text()
     shown.locator(".item [aria-label='Next item']").press("Enter")
     assert shown.evaluate("document.activeElement.getAttribute('aria-label')") == "Next item"
+
+
+def test_a_link_shows_its_tab_on_a_phone(browser: Any, many: Path) -> None:
+    shown = Watched(browser, many, viewport={"width": 360, "height": 800}).show("training")
+    box = shown.locator("#tab-training").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360

@@ -18,6 +18,7 @@ function view(focusState) {
     const on = tab.id === `tab-${current[0]}`;
     tab.setAttribute("aria-selected", String(on));
     tab.tabIndex = on ? 0 : -1;
+    if (on) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2; // on a phone they scroll
   }
   panel.setAttribute("aria-labelledby", `tab-${current[0]}`);
   panel.replaceChildren();
