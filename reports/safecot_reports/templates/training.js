@@ -72,7 +72,7 @@ function alongTheChains(panel, task, ruler) {
     const found = gap(name, base, task, ruler, metric);
     const star = found && found.p <= 0.05 ? " *" : "";
     const range = found ? `95 % interval ${signed(found.low)} to ${signed(found.high)}, p ${pValue(found.p)}` : "not tested";
-    if (found?.n) return change(found.diff, `${found.n < Math.max(now.n, before.n) ? ` (n\u00a0${found.n})` : ""}${star}`, `on the ${found.n} items that were scored for both: ${range}`);
+    if (found?.n) return change(found.diff, `${found.n < Math.max(now.n, before.n) ? ` (n ${found.n})` : ""}${star}`, `on the ${found.n} items that were scored for both: ${range}`);
     const same = sameItems(name, base, task, ruler, metric);
     return change(found?.diff ?? now.value - before.value, same ? star : " \u2020", `${same ? "" : `of different items, n ${now.n} and ${before.n}: `}${range}`);
   };
