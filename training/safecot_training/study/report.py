@@ -79,6 +79,7 @@ def write(plan: Plan, out: Path, runs: Path, also: Path | None = None, *, beside
         [
             *_head(found, out),
             *_directions(directions),
+            *_few_seeds(found),
             *(recorded.lines() if beside else []),
             *_tables(found),
             *factor_tables.sections(found),
@@ -185,6 +186,20 @@ def _directions(found: dict[Mixture, list[Direction]]) -> list[str]:
         outcomes = " | ".join(f"**{directions[index].outcome}**" for directions in found.values())
         lines.append(f"| {direction.number} | {direction.text} | {outcomes} |")
     return [*lines, ""]
+
+
+def _few_seeds(found: Gathered) -> list[str]:
+    """Say with which seeds direction 4 is checked, if they are not all."""
+    told = {m: found.seeds_at(m, FEW) for m in found.mixtures}
+    if all(not few or few == found.seeds[m] for m, few in told.items()):
+        return []
+    each = "; ".join(
+        f"`{m}`: " + (f"seed {', '.join(map(str, few))}" if few else "none") for m, few in told.items()
+    )
+    return [
+        f"Direction 4 has fewer seeds than the others ({each}); with one, its intervals know nothing of how trainings vary.",
+        "",
+    ]
 
 
 def _tables(found: Gathered) -> list[str]:
