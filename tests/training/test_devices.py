@@ -54,6 +54,17 @@ def test_qlora_is_refused_without_cuda(kind: str, machine, make_recipe, bases, m
         load_model(recipe, family_of("llava", "x"))
 
 
+def test_whole_models_are_not_tuned_by_preference_under_fsdp(machine, make_recipe) -> None:
+    devices = machine("cuda", 2, processes=2, shard="FSDP")
+    for objective in ("dpo", "kto", "grpo"):
+        with pytest.raises(
+            SafecotError, match=f"objective: {objective} with method: full cannot be sharded by FSDP"
+        ):
+            devices.require_one_process_per_device(make_recipe(objective=objective, generations=2))
+        devices.require_one_process_per_device(make_recipe(objective=objective, generations=2, method="lora"))
+    devices.require_one_process_per_device(make_recipe())
+
+
 @pytest.mark.parametrize("shard", ["FSDP", "DeepSpeed"])
 def test_qlora_is_not_sharded(shard: str, machine, make_recipe) -> None:
     with pytest.raises(SafecotError, match=f"method: qlora cannot be sharded by {shard}"):
@@ -155,3 +166,62 @@ def test_what_is_frozen_is_found_on_a_model_without_weights(make_recipe) -> None
     trained = {name.split(".")[1] for name, value in model.named_parameters() if value.requires_grad}
     assert trained <= {"language_model", "weight"}
     assert not any(value.requires_grad for name, value in model.named_parameters() if "vision_tower" in name)
+
+
+@pytest.mark.parametrize(
+    ("shard", "stage", "refused"), [("FSDP", "", True), ("DeepSpeed", "3", True), ("DeepSpeed", "2", False)]
+)
+def test_a_model_whose_processes_take_different_passes_is_not_sharded(
+    shard: str, stage: str, refused: bool, machine, monkeypatch
+) -> None:
+    devices = machine("cuda", 2, processes=2, shard=shard)
+    monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", stage)
+    devices.require_shardable("llava", "base")
+    if not refused:
+        devices.require_shardable("mllama", "base")
+        return
+    with pytest.raises(SafecotError, match=f"base: mllama .* sharded by {shard} they would wait"):
+        devices.require_shardable("mllama", "base")
+
+
+@pytest.mark.parametrize(
+    ("kind", "chosen"),
+    [("cuda", "cuda:3"), ("xpu", "xpu:3"), ("npu", "npu:3"), ("mps", "mps"), (None, "cpu")],
+)
+def test_the_device_is_the_accelerator_of_the_process(kind: str | None, chosen: str, monkeypatch) -> None:
+    """Whatever PyTorch says is there; both for training and for answering."""
+    from types import SimpleNamespace
+
+    import torch
+
+    from safecot_eval.generate.models.checkpoint import default_device
+    from safecot_training.sft import devices
+
+    def current(*, check_available: bool) -> Any:
+        assert check_available, "a build for a device that is absent has none"
+        return None if kind is None else SimpleNamespace(type=kind)
+
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", current)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert default_device() == chosen
+    assert devices.accelerator() == (kind or "cpu")
+
+
+@pytest.mark.parametrize("architecture", ["llava", "qwen2_5_vl", "idefics3"])
+def test_the_layers_to_shard_are_those_that_the_model_has(
+    architecture: str, bases, make_recipe, monkeypatch
+) -> None:
+    """Accelerate stops at a class that is not there, and transformers lists the text half of CLIP for LLaVA's tower."""
+    import os
+
+    from safecot_training.sft.families import family_of
+    from safecot_training.sft.loading import load_model
+
+    recipe = make_recipe(architecture)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.delenv("FSDP_TRANSFORMER_CLS_TO_WRAP", raising=False)
+    model = load_model(recipe, family_of(architecture, recipe.base_model))
+    present = {type(module).__name__ for module in model.modules()}
+    found = set(os.environ.pop("FSDP_TRANSFORMER_CLS_TO_WRAP").split(","))
+    assert found <= present
+    assert any("DecoderLayer" in name for name in found)

@@ -159,11 +159,10 @@ def default_device() -> str:
     """The accelerator of this process (``LOCAL_RANK`` under torchrun and accelerate), else the CPU."""
     import torch
 
-    if torch.cuda.is_available():
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    if torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"
+    found = torch.accelerator.current_accelerator(check_available=True)
+    if found is None or found.type == "mps":  # there is one MPS device, and it has no number
+        return "cpu" if found is None else "mps"
+    return f"{found.type}:{os.environ.get('LOCAL_RANK', '0')}"
 
 
 def _expanded(value: str | None) -> str | None:

@@ -8,6 +8,7 @@ import os
 import torch
 
 from safecot_eval.util.errors import SafecotError
+from safecot_training.sft.objectives import Objective
 from safecot_training.sft.recipe import Method, Precision, Recipe
 
 
@@ -35,6 +36,23 @@ def is_sharded() -> str:
     return ""
 
 
+def require_shardable(model_type: str, base: str) -> None:
+    """Refuse to shard the weights of a model whose processes would wait for each other for ever.
+
+    Raises:
+        SafecotError: rows of an architecture that computes them by their number of images take as many passes as there are numbers
+            in a batch, and every pass gathers weights from all processes.
+    """
+    sharded = is_sharded()
+    if sharded == "DeepSpeed" and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
+        return  # gathers no weights
+    if sharded and model_type == "mllama":
+        raise SafecotError(
+            f"{base}: mllama computes rows by their number of images, so that processes take different numbers of passes, and with "
+            f"weights sharded by {sharded} they would wait for each other for ever; use deepspeed_zero2.yaml, or torchrun alone."
+        )
+
+
 def require_one_process_per_device(recipe: Recipe) -> None:
     """Refuse arrangements that would train something else than the recipe, or die in the middle of loading.
 
@@ -59,6 +77,12 @@ def require_one_process_per_device(recipe: Recipe) -> None:
         raise SafecotError(
             f"method: qlora cannot be sharded by {sharded} here: its 4-bit weights are whole on every device; start it with "
             "torchrun alone, or use method: lora."
+        )
+    if sharded == "FSDP" and recipe.method is Method.FULL and recipe.objective is not Objective.SFT:
+        raise SafecotError(
+            f"objective: {recipe.objective.value} with method: full cannot be sharded by FSDP here: TRL reads the output layer's "
+            "weights beside the layer, and each process would train its part of them on its own rows alone; use method: lora, or "
+            "deepspeed_zero3.yaml."
         )
     if sharded == "DeepSpeed" and importlib.util.find_spec("deepspeed") is None:
         raise SafecotError(

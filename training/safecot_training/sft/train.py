@@ -27,7 +27,7 @@ from safecot_training.sft.card import CheckpointCard, loss_points, reward_summar
 from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
 from safecot_training.sft.collator import AnswerCollator
-from safecot_training.sft.devices import require_one_process_per_device
+from safecot_training.sft.devices import require_one_process_per_device, require_shardable
 from safecot_training.sft.export import save_result
 from safecot_training.sft.families import Family, family_of
 from safecot_training.sft.length_cache import kept_lengths
@@ -89,6 +89,7 @@ def train(
     require_one_process_per_device(recipe)
     rows, manifest = start.rows, start.manifest
     config, processor = load_processor(recipe)
+    require_shardable(config.model_type, recipe.base_model)
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     collator = checked_collator(recipe, config, processor, family)
     rows, held = split_validation(rows, recipe)

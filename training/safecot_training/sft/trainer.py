@@ -18,13 +18,15 @@ from transformers import (
     TrainerState,
 )
 from transformers.integrations import get_available_reporting_integrations
+from transformers.trainer_pt_utils import BatchRebalanceSampler
 from trl import SFTConfig, SFTTrainer
 
 from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.checkpoints import seal
 from safecot_training.sft.collator import IGNORED, AnswerCollator, by_image_count
-from safecot_training.sft.devices import accelerator, uses_bf16
+from safecot_training.sft.dealing import LeastPadding
+from safecot_training.sft.devices import accelerator, is_sharded, uses_bf16
 from safecot_training.sft.families import Family, lora_targets
 from safecot_training.sft.loading import resumes_here
 from safecot_training.sft.probe import EVALUATORS, RATES, Probe, metric
@@ -71,6 +73,8 @@ class Resumable:
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """Give transformers' sampler the recipe's seed; the one that balances batches has its own otherwise."""
         self._sampler = super()._get_train_sampler(train_dataset)  # type: ignore[misc]
+        if isinstance(self._sampler, BatchRebalanceSampler) and self._sampler.dp_size == 1:
+            self._sampler = LeastPadding.like(self._sampler)
         if hasattr(self._sampler, "seed"):
             self._sampler.seed = self.args.data_seed * 1_000_003
         return self._sampler
@@ -113,8 +117,12 @@ class SafecotTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Compute the loss of rows with equally many images at a time, where a model needs that."""
-        if self._has_no_backbone:
+        """Compute the loss of rows with equally many images at a time, where a model needs that.
+
+        Under FSDP the model computes its loss itself: TRL multiplies by the output layer's weights without calling the layer, and
+        FSDP2 then gives each process the gradient of its own rows alone for its part of them.
+        """
+        if self._has_no_backbone or is_sharded() == "FSDP":
             return super(SFTTrainer, self).compute_loss(
                 model, {**inputs, "use_cache": False}, return_outputs, num_items_in_batch
             )
