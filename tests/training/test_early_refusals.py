@@ -90,6 +90,10 @@ def test_why_a_base_or_an_adapter_is_not_loaded(tmp_path: Path) -> None:
     assert weights.why_not(str(tmp_path / "empty")) == "the folder holds no config.json"
     for name in ("/no/such", "./no", "~/no-such-folder", "a/b/c", "C:\\models\\base"):
         assert weights.why_not(name).startswith("no such folder exists, and it is no hub id")
+    with pytest.raises(
+        SafecotError, match=r"Base model '.*': the folder holds no config\.json; give .*merged"
+    ):
+        weights.require_there(str(tmp_path / "run"), "Base model")
     with pytest.raises(SafecotError, match="Adapter '/no/such': no such folder"):
         weights.require_there("/no/such", "Adapter")
 

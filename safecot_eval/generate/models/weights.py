@@ -235,7 +235,7 @@ def require_base(adapter: str, base: str, option: str) -> None:
 
 
 def require_there(name: str, what: str) -> None:
-    """Refuse a base or an adapter that can only be a folder and is none, before anything heavy is imported for it.
+    """Refuse a base or an adapter that can only be a folder and is none, or one without a model, before anything is imported for it.
 
     Args:
         name: Folder or hub id.
@@ -247,7 +247,8 @@ def require_there(name: str, what: str) -> None:
     >>> require_there("Qwen/Qwen2.5-VL-3B-Instruct", "Base model")
     """
     folder = Path(name).expanduser()
-    if folder.is_file() or (is_path(name) and not folder.is_dir()):
+    absent = not folder.is_dir() and (folder.is_file() or is_path(name))
+    if absent or (folder.is_dir() and _lacks_a_model(folder)):
         raise SafecotError(f"{what} {name!r}: {why_not(name)}.")
 
 

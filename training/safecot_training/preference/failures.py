@@ -58,7 +58,7 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
     try:
         runs = find_runs([path])
     except SafecotError as error:
-        raise SafecotError(f"failures: {path}: {error}") from error
+        raise SafecotError(f"failures: {str(error).removeprefix(f'{path}: ')} ({path})") from error
     for run in runs:
         met = _by_phrases if by == PHRASES else _by_verdicts(run, by)
         for record in run.samples():
