@@ -1,4 +1,7 @@
-"""FSDP2 in two CPU processes (accelerate has no FSDP1 without an accelerator): losses and weights are those of one process, and a resumed run ends like a straight one."""
+"""FSDP2 in two CPU processes: losses and weights are those of one process, and a resumed run ends like a straight one.
+
+FSDP1 is not tried: accelerate has it look for an accelerator.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,12 @@ pytestmark = [pytest.mark.full, pytest.mark.xdist_group("training")]
 SETTINGS = {
     "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
     "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
+    "FSDP_SYNC_MODULE_STATES": "true",
     "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
     "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_USE_ORIG_PARAMS": "true",
 }
-"""As training/recipes/distributed/fsdp2.yaml has them."""
+"""As training/recipes/distributed/fsdp2.yaml and the launcher's defaults have them."""
 
 
 def weights(folder: Path) -> dict:
