@@ -50,7 +50,8 @@ test: setup browser
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not full"
 
-## test-full: what takes minutes (every model family, long chaos runs); at most 90 minutes
+## test-full: what takes minutes (every model family, long chaos runs); at most 90 minutes; in one process, as its tests share imports
+## and tiny models
 test-full: setup browser
 	$(BIN)/python -m pytest --timeout 3600 -m full
 

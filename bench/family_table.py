@@ -60,6 +60,9 @@ def report(found: dict[tuple[str, str], str], families: list[str]) -> str:
             "|---" * (len(shown) + 1) + "|",
             *rows,
             "",
+            "The first check's seconds hold the imports of all, and the first of vLLM's its own. Llama-3.2-Vision (mllama) was in vLLM until "
+            "0.10.2; its fallback to transformers' classes stops at that processor (`_get_num_multimodal_tokens`).",
+            "",
         ]
     )
 
