@@ -30,14 +30,16 @@ FOLDERS = ("", "Data", "data")
 IMAGE_FIELDS = ("image_path", "image_rel_path")
 LONGEST = 8
 USER = "user"
+SPEAKERS = (USER, "assistant")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
     """The dialogues of one length in the order of the file; ``own`` has every turn of the longest as an item."""
-    folder, path = _found(ROUNDS.get(variant, LONGEST), root)
+    rounds = ROUNDS.get(variant, LONGEST)
+    folder, path = _found(rounds, root)
     for key, record in records(path):
         where = f"{path.name}, record {key}"
-        item = to_item(record, folder, where)
+        item = to_item(record, rounds, folder, where)
         yield from _turns(item) if variant == "own" else (item,)
 
 
@@ -53,11 +55,12 @@ def _found(turns: int, root: Path) -> tuple[Path, Path]:
     )
 
 
-def to_item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
+def to_item(record: Mapping[str, Any], rounds: int, folder: Path, where: str) -> Item:
     """One dialogue: what the user says last is the prompt, and all before it stands before it."""
-    said = _said(record.get("dialogue"), where)
+    said = _said(record.get("dialogue"), rounds, where)
+    question = text_field(record, "question", where) if record.get("question") else said[-1][1]
     field = next((name for name in IMAGE_FIELDS if record.get(name)), IMAGE_FIELDS[0])
-    image = text_field(record, field, where).lstrip("/")
+    image = text_field(record, field, where).replace("\\", "/").lstrip("/")
     images, image_source = find_image((folder,), image, where)
     item_id = text_field(record, "id", where)
     return Item(
@@ -69,26 +72,46 @@ def to_item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
         image_source=image_source,
         image_names=(image,),
         cluster_id=item_id,
-        extra={"question": str(record.get("question") or said[-1][1])},
+        extra={"question": question},
         before=tuple(said[:-1]),
     )
 
 
-def _said(dialogue: Any, where: str) -> list[tuple[str, str]]:
+def _said(dialogue: Any, rounds: int, where: str) -> list[tuple[str, str]]:
     """Role and text of every turn; on the hub the dialogue is a text of its own.
 
+    Args:
+        dialogue: The record's dialogue.
+        rounds: How many turns the user has, as the file's name says.
+        where: File and record, for the message.
+
     Raises:
-        SafecotError: it is no dialogue, or does not end with the user.
+        SafecotError: it is no dialogue, its roles do not alternate from user to user, or it has another number of turns.
     """
     try:
         turns = json.loads(dialogue) if isinstance(dialogue, str) else dialogue
-        said = [(str(turn["role"]), str(turn["content"])) for turn in turns]
-    except (KeyError, TypeError, ValueError) as error:
+        said = [(turn["role"], turn["content"]) for turn in turns]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SafecotError(
             f"{where}: the field 'dialogue' is no list of objects with role and content."
         ) from error
-    if not said or said[-1][0] != USER or not said[-1][1].strip():
+    for number, (role, content) in enumerate(said):
+        at = f"{where}, message {number + 1}"
+        if not isinstance(content, str) or not content.strip():
+            raise SafecotError(
+                f"{at}: the content is no text but {json.dumps(content)[:40]}; correct the file, or download it again."
+            )
+        if role != SPEAKERS[number % 2]:
+            raise SafecotError(
+                f"{at}: the role is {json.dumps(role)[:40]}, not {SPEAKERS[number % 2]!r}; user and assistant take turns, "
+                "the user first."
+            )
+    if not said or said[-1][0] != USER:
         raise SafecotError(f"{where}: the dialogue does not end with the user.")
+    if (spoken := (len(said) + 1) // 2) != rounds:
+        raise SafecotError(
+            f"{where}: turns of the user: {spoken}, not {rounds} as the file's name says; is it a file of another length?"
+        )
     return said
 
 

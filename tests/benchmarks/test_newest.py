@@ -85,7 +85,7 @@ def test_safemt_as_its_repository_and_its_hub_page_have_it(online: Served, packe
     record = {"id": "mm_fraud_98", "scenario": "Fraud", "dialogue": said[:1]}
     files = {"images/fraud/fraud_98.jpg": picture("navy", "JPEG"), "dataset_info.json": b"{}"}
     for turns in (1, 2, 4, 6, 8):
-        one = {**record, "dialogue": said if turns > 1 else said[:1]}
+        one = {**record, "dialogue": (said[:2] * turns)[: 2 * turns - 2] + said[-1:]}
         if packed_as == "hub":
             one |= {"image_rel_path": "images/fraud/fraud_98.jpg", "dialogue": json.dumps(one["dialogue"])}
         else:
@@ -96,7 +96,7 @@ def test_safemt_as_its_repository_and_its_hub_page_have_it(online: Served, packe
     hub_of(online, "HappyCorpse/SafeMT", "b" * 40, files)
     prepared = prepare.prepare("safemt")
     assert prepared.task_names == {f"safecot_safemt_{n}turn": 1 for n in (1, 2, 4, 6, 8)} | {
-        "safecot_safemt_own": 2
+        "safecot_safemt_own": 8
     }
     (item,) = catalogue.items_of("safecot_safemt_2turn")
     assert item.before == (("user", "What is it?"), ("assistant", "A jar."))
@@ -104,14 +104,31 @@ def test_safemt_as_its_repository_and_its_hub_page_have_it(online: Served, packe
     assert item.extra["question"] == ("Whose jar?" if packed_as == "repository" else "Whose?")
 
 
+def said_by(*roles: str) -> list[dict[str, object]]:
+    return [{"role": role, "content": f"Words of {role}."} for role in roles]
+
+
+TALK = said_by("user", "assistant", "user")
+
+
 @pytest.mark.parametrize(
     ("dialogue", "says"),
     [
         ("not JSON", "the field 'dialogue' is no list of objects with role and content"),
         ([{"role": "user"}], "the field 'dialogue' is no list of objects with role and content"),
-        ([{"role": "assistant", "content": "Hello"}], "does not end with the user"),
+        ([], "does not end with the user"),
+        (TALK[:2], "does not end with the user"),
+        (TALK[:1], "turns of the user: 1, not 2 as the file's name says"),
+        (TALK[:2] + TALK, "turns of the user: 3, not 2 as the file's name says"),
+        (said_by("user", "gpt", "user"), "message 2: the role is \"gpt\", not 'assistant'; user and assistant take turns"),
+        (said_by("user", "user", "user"), "message 2: the role is \"user\", not 'assistant'"),
+        (said_by("system", "user"), "message 1: the role is \"system\", not 'user'"),
+        ([*TALK[:2], {"role": ["user"], "content": "Whose?"}], "message 3: the role is [\"user\"], not 'user'"),
+        ([{"role": "user", "content": None}, *TALK[1:]], "message 1: the content is no text but null"),
+        ([*TALK[:2], {"role": "user", "content": ["Whose?"]}], "message 3: the content is no text but [\"Whose?\"]"),
+        ([TALK[0], {"role": "assistant", "content": " "}, TALK[2]], "message 2: the content is no text but \" \""),
     ],
-)
+)  # fmt: skip
 def test_a_safemt_dialogue_that_is_none(online: Served, dialogue: object, says: str) -> None:  # noqa: F811
     record = {"id": "1", "scenario": "Fraud", "image_path": "images/a.jpg", "dialogue": dialogue}
     files = {f"{turns}_turn.json": json.dumps([record]).encode() for turns in (1, 2, 4, 6, 8)}
@@ -119,6 +136,27 @@ def test_a_safemt_dialogue_that_is_none(online: Served, dialogue: object, says: 
     said = str(prepare.prepare("safemt").task_names["safecot_safemt_2turn"])
     assert "2_turn.json, record 0" in said
     assert says in said
+
+
+def test_safemt_with_a_path_of_windows_and_a_question_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
+    (tmp_path / "safemt" / "images" / "Fraud").mkdir(parents=True)
+    (tmp_path / "safemt" / "images" / "Fraud" / "0.png").write_bytes(picture("navy"))
+    record = {"id": "1", "scenario": "Fraud", "image_path": r"images\Fraud\0.png", "dialogue": TALK}
+    table = tmp_path / "safemt" / "2_turn.json"
+    table.write_text(json.dumps([record]), encoding="utf-8")
+    (item,) = catalogue.items_of("safecot_safemt_2turn")
+    assert (item.image_source, item.image_names) == (ImageSource.OFFICIAL, ("images/Fraud/0.png",))
+    table.write_text(json.dumps([record | {"image_path": r"..\0.png"}]), encoding="utf-8")
+    with pytest.raises(SafecotError, match="leads out of the data folder"):
+        catalogue.items_of("safecot_safemt_2turn")
+    table.write_text(json.dumps([record | {"question": ["Whose?"]}]), encoding="utf-8")
+    with pytest.raises(
+        SafecotError, match=r"2_turn\.json, record 0: the field 'question' is missing or empty"
+    ):
+        catalogue.items_of("safecot_safemt_2turn")
 
 
 def test_comicjailbreak_from_its_repository(
@@ -248,11 +286,85 @@ def test_mm_safetybench_plus_plus_in_the_layouts_that_are_accepted(online: Serve
 )
 def test_a_record_of_it_that_is_none(online: Served, change: dict[str, str], says: str) -> None:  # noqa: F811
     row = {"category": "Sex", "mode": "Gen", "label": "unsafe", "image": "1.png"} | change
-    files = {"test.jsonl": json.dumps(row).encode()}
+    files = {"test.jsonl": f"{json.dumps(row)}\n{json.dumps({**row, 'label': 'safe'})}".encode()}
     hub_of(online, "EchoSafe-MLLM/MM-SafetyBench-plus-plus", "e" * 40, files)
     said = str(prepare.prepare("mmsafety_plus").task_names["safecot_mmsafety_plus_gen"])
     assert "test.jsonl, line 1" in said
     assert says in said
+
+
+@pytest.fixture
+def fraud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """MM-SafetyBench++ with two pairs of one scenario, whose questions stand in files of their own."""
+    monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
+    root = tmp_path / "mmsafety_plus"
+    rows = [
+        {"category": "Fraud", "mode": "Gen", "label": label, "image": f"images/{label}{n}.png"}
+        for label in ("unsafe", "safe")
+        for n in range(2)
+    ]
+    (root / "images").mkdir(parents=True)
+    for row in rows:
+        (root / row["image"]).write_bytes(picture("navy"))
+    (root / "test.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    for folder in ("processed_questions", "processed_questions_safe"):
+        write_questions(root / folder / "06-Fraud.json", 2)
+    assert len({item.pair_id for item in catalogue.items_of("safecot_mmsafety_plus_gen")}) == 2
+    return root
+
+
+def write_questions(path: Path, count: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    asked = {str(n): {"Changed Question": f"{path.parent.name} {n}?"} for n in range(count)}
+    path.write_text(json.dumps(asked), encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", [9, 1])
+def test_questions_by_position_must_be_as_many_as_the_records(fraud: Path, count: int) -> None:
+    write_questions(fraud / "processed_questions" / "06-Fraud.json", count)
+    with pytest.raises(
+        SafecotError,
+        match=rf"^processed_questions/06-Fraud\.json: {count} questions, but test\.jsonl has 2 unsafe records of 'Fraud'",
+    ):
+        catalogue.items_of("safecot_mmsafety_plus_gen")
+
+
+def test_a_scenario_with_two_files_of_questions(fraud: Path) -> None:
+    write_questions(fraud / "processed_questions" / "6_fraud.json", 2)
+    with pytest.raises(
+        SafecotError, match=r"06-Fraud\.json and 6_fraud\.json in processed_questions/ are both of 'Fraud'"
+    ):
+        catalogue.items_of("safecot_mmsafety_plus_gen")
+
+
+def test_a_request_without_its_partner(fraud: Path) -> None:
+    table = fraud / "test.jsonl"
+    table.write_text("\n".join(table.read_text(encoding="utf-8").split("\n")[:3]), encoding="utf-8")
+    with pytest.raises(
+        SafecotError,
+        match=r"test\.jsonl, line 1: its scenario 'Fraud' has 2 unsafe and 1 safe records of mode 'gen'",
+    ):
+        catalogue.items_of("safecot_mmsafety_plus_gen")
+
+
+@pytest.mark.parametrize("copied", ["record", "picture"])
+def test_the_same_request_twice_is_no_new_pair(fraud: Path, copied: str) -> None:
+    """Its questions stand in the table, so that no count of a file tells; Parquet's pictures are numbered when exported."""
+    table = fraud / "test.jsonl"
+    rows = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    rows = [{**row, "question": f"{row['label']}?"} for row in rows if "0" in row["image"]]
+    again = [dict(row) for row in rows]
+    if copied == "picture":
+        again = [{**row, "image": row["image"].replace("0", "1")} for row in rows]
+    table.write_text("\n".join(map(json.dumps, rows + again)), encoding="utf-8")
+    with pytest.raises(
+        SafecotError, match=r"test\.jsonl, line 3: the same question and picture as test\.jsonl, line 1"
+    ):
+        catalogue.items_of("safecot_mmsafety_plus_gen")
+    for row in again:
+        (fraud / row["image"]).write_bytes(picture("red"))
+    if copied == "picture":
+        assert len(catalogue.items_of("safecot_mmsafety_plus_gen")) == 4, "one question about two pictures"
 
 
 def test_ood_mmsafe_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
