@@ -24,12 +24,14 @@ class Prepared:
         root: The data folder.
         task_names: Task name to its number of items, or to the sentence that says what it lacks.
         replays: Replay files that were written.
+        unreadable: The tasks whose items cannot be read.
     """
 
     name: str
     root: Path
     task_names: dict[str, int | str]
     replays: list[Path]
+    unreadable: tuple[str, ...] = ()
 
 
 def prepare(name: str, archive: Path | None = None) -> Prepared:
@@ -58,6 +60,7 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
     benchmark = registry.load(name)
     catalogue.why_not_ready.cache_clear()
     task_names: dict[str, int | str] = {}
+    unreadable: list[str] = []
     for variant in benchmark.variants:
         task_name = benchmark.task_name(variant)
         try:
@@ -67,7 +70,9 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
             ) or count
         except SafecotError as error:
             task_names[task_name] = str(error)
-    return Prepared(name, root, task_names, write_replays(benchmark, root))
+            unreadable.append(task_name)
+    replays = write_replays(benchmark, root) if len(unreadable) < len(task_names) else []
+    return Prepared(name, root, task_names, replays, tuple(unreadable))
 
 
 def first_time(folder: str) -> bool:

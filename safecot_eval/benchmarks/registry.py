@@ -39,13 +39,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from safecot_eval.benchmarks.tables_read import noted
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
@@ -140,16 +142,39 @@ class Benchmark(Settings):
             root: The benchmark's data folder.
 
         Raises:
-            SafecotError: the data are missing or malformed (file and record are named).
+            SafecotError: the data are missing or malformed (file and record are named), or two items have one id.
         """
         if variant not in self.variants:
             raise SafecotError(f"{self.name} has no variant {variant!r}; it has: {', '.join(self.variants)}.")
-        try:
-            return list(self.yield_items(variant, root))
-        except SafecotError:
-            raise
-        except Exception as error:
-            raise SafecotError(_where_it_failed(self.folder / "benchmark.py", error)) from error
+        with noted() as tables:
+            try:
+                found = list(self.yield_items(variant, root))
+            except SafecotError:
+                raise
+            except Exception as error:
+                raise SafecotError(_where_it_failed(self.folder / "benchmark.py", error)) from error
+        if (doubled := _doubled(found)) is not None:
+            place = next(iter(tables)) if len(tables) == 1 else root
+            raise SafecotError(
+                f"{place}: {self.task_name(variant)} {doubled}; answers are told apart by their item's id, so delete what is "
+                "there twice, or give every item an id of its own."
+            )
+        return found
+
+
+def _doubled(items: Sequence[Item]) -> str | None:
+    """Which id several items have, and how many such ids there are; None where every item has an id of its own."""
+    counts = Counter(item.item_id for item in items)
+    doubled = [item_id for item_id, count in counts.items() if count > 1]
+    if not doubled:
+        return None
+    places = [str(number) for number, item in enumerate(items, start=1) if item.item_id == doubled[0]]
+    further = len(doubled) - 1
+    more = f", and {further} more such id{'s' if further > 1 else ''}" if further else ""
+    return (
+        f"has {counts[doubled[0]]} items with the id {doubled[0]!r} (items {', '.join(places[:3])}"
+        f"{', …' if len(places) > 3 else ''} of {len(items)}{more})"
+    )
 
 
 def _folders() -> dict[str, Path]:

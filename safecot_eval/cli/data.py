@@ -55,7 +55,7 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
     """Fetch what is missing, check it, and write replay files of published answers.
 
     NAME is a benchmark (`safecot data list` shows them), or a data folder of no benchmark: `protocols`, `safecot_runs`,
-    `safecot_training`.
+    `safecot_training`. Exit status 2 where a task cannot be read.
     """
     from safecot_eval.benchmarks.data.roots import folder_of
     from safecot_eval.benchmarks.data.sources import source
@@ -70,9 +70,15 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
         if folder and known and first_time(folder):
             click.echo(f"{name}: licence {known.licence}.")
             click.echo(f"{name}: content warning: {known.warning}.")
+    unreadable: list[str] = []
     for name in names:
         prepared = prepare(name, archive)
-        click.echo(f"{name}: ready at {prepared.root}")
+        unreadable += prepared.unreadable
+        count, bad = len(prepared.task_names), len(prepared.unreadable)
+        ready = (
+            "ready" if not bad else "not ready" if bad == count else f"{count - bad} of {count} tasks ready"
+        )
+        click.echo(f"{name}: {ready} at {prepared.root}")
         folder = folder_of(name)
         if folder and (described := source(folder)) is not None:
             for sentence in layouts(described, prepared.root):
@@ -81,12 +87,17 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
             click.echo(f"  {task_name}: " + (f"{found} items" if isinstance(found, int) else found))
         for path in prepared.replays:
             click.echo(f"  replay: {path}")
+    if unreadable:
+        raise SafecotError(f"{', '.join(unreadable)} cannot be read; see the lines above.")
 
 
 @command.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def verify_command(names: tuple[str, ...]) -> None:
-    """Hash the data on this machine and compare with the pinned hashes; exit status 2 where something differs."""
+    """Hash the data on this machine and compare with the pinned hashes.
+
+    Exit status 2 where something differs, or is needed and not there.
+    """
     from safecot_eval.benchmarks.data.roots import folder_of, present
     from safecot_eval.benchmarks.data.sources import source, sources
     from safecot_eval.benchmarks.data.verify import layouts, verify
@@ -115,7 +126,7 @@ def verify_command(names: tuple[str, ...]) -> None:
             click.echo(f"  layout: {sentence}")
         for sentence in report.short:
             click.echo(f"  {sentence}")
-        if report.changed or report.missing:
+        if not report.complete:
             failed.append(folder)
     if failed:
         raise SafecotError(

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from safecot_eval.benchmarks import catalogue, registry, selection
 from safecot_eval.benchmarks.data import root
+from safecot_eval.cli.data import command as data_command
+from safecot_eval.cli.import_ import command as import_command
 from safecot_eval.records.samples import ImageSource
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import tasks_dir
@@ -297,3 +300,54 @@ def test_a_task_folder_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("SAFECOT_TASKS_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(SafecotError, match="SAFECOT_TASKS_DIR: .* is not a folder"):
         registry.names()
+
+
+def test_two_items_of_one_id_are_refused_before_anything_is_written(invented: Path, tmp_path: Path) -> None:
+    table = invented / "vlsu" / "VLSU.csv"
+    head, first, *others = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join([head, first, *others, first, ""]), encoding="utf-8")
+    with pytest.raises(
+        SafecotError, match=r"VLSU\.csv: safecot_vlsu has 2 items with the id 'a1' \(items 1, 4 of 4\)"
+    ):
+        catalogue.items_of("safecot_vlsu")
+    (tmp_path / "a.csv").write_text("id,response\na1,Yes.\na2,No.\n", encoding="utf-8")
+    words = [str(tmp_path / "a.csv"), "--tasks", "safecot_vlsu", "--output_path", str(tmp_path / "runs")]
+    done = CliRunner().invoke(import_command, words)
+    assert "items with the id 'a1'" in str(done.exception)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_two_of_many_ids_that_occur_again_are_counted(own_tasks: Path) -> None:
+    (own_tasks / "data" / "tea.txt").write_text("green tea\n" * 5 + "black tea\n" * 2, encoding="utf-8")
+    says = r"data: safecot_tea has 5 items with the id 'green tea' \(items 1, 2, 3, … of 7, and 1 more such id\);"
+    with pytest.raises(SafecotError, match=says):
+        catalogue.items_of("safecot_tea")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "heading", "says"),
+    [
+        ("vlsu/VLSU.csv", b"uuid,url\n1,2\n", "not ready", "the header lacks web_path"),
+        ("vlsu/VLSU.csv", "uuid\nü\n".encode("utf-16"), "not ready", "not UTF-8"),
+        ("safemt/1_turn.json", b"[{\n]", "5 of 6 tasks ready", "line 2: not valid JSON"),
+        ("safemt/1_turn.json", b"[]", "5 of 6 tasks ready", "safecot_safemt_1turn: "),
+    ],
+)
+def test_what_cannot_be_read_is_not_prepared(
+    invented: Path, file: str, content: bytes, heading: str, says: str
+) -> None:
+    (invented / file).write_bytes(content)
+    name = file.partition("/")[0]
+    done = CliRunner().invoke(data_command, ["prepare", name])
+    assert f"{name}: {heading} at " in done.output
+    assert says in done.output
+    assert "cannot be read; see the lines above" in str(done.exception)
+    assert f"{name}: ready" not in done.output
+
+
+def test_what_is_needed_and_not_there_fails_the_check(invented: Path) -> None:
+    assert CliRunner().invoke(data_command, ["verify", "safemt"]).exception is None
+    (invented / "safemt" / "8_turn.json").unlink()
+    done = CliRunner().invoke(data_command, ["verify", "safemt"])
+    assert "8_turn.json or Data/8_turn.json or data/8_turn.json is not there" in done.output
+    assert "The data of safemt are not what they should be" in str(done.exception)

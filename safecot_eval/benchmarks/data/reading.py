@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks.tables_read import note
 from safecot_eval.records.tables.delimited import plain_name, rows_of_text
 from safecot_eval.util.errors import SafecotError
 
@@ -63,7 +64,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def numbered_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The same with the line in which each row ends; see :func:`read_csv`."""
     known = {plain_name(column) for column in columns}
-    return list(rows_of_text(io.StringIO(read_text(path), newline=""), path, known, required=columns))
+    rows = list(rows_of_text(io.StringIO(read_text(path), newline=""), path, known, required=columns))
+    note(path, len(rows))
+    return rows
 
 
 def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -78,6 +81,7 @@ def records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     content = read_json(path)
     if not isinstance(content, dict | list | None):
         raise SafecotError(f"{path}: a list or an object was expected, not {type(content).__name__}.")
+    note(path, len(content or ()))
     pairs = content.items() if isinstance(content, dict) else enumerate(content or ())
     for key, record in pairs:
         if not isinstance(record, dict):
@@ -94,9 +98,13 @@ def lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     Raises:
         SafecotError: the file is missing, or a line is not a JSON object (the line is named).
     """
+    read = 0
+    note(path, read)
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
+        read += 1
+        note(path, read)
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
