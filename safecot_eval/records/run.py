@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from safecot_eval.util.files import sha256
 from safecot_eval.util.terminal import printable
 
 _SAMPLES = re.compile(r"^(?P<timestamp>\d{8}_\d{6})_samples_(?P<task>.+)\.jsonl$")
+_MOST_NAMED = 5
 _SAMPLE_ID = re.compile(rb'"sample_id":\s*"([0-9a-fA-F]{16})"')
 
 
@@ -182,8 +183,8 @@ def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[
             leads out of the folder.
     """
     found: list[Run] = []
-    for given in paths:
-        path = Path(given)
+    given_paths = [Path(given) for given in paths]
+    for path in given_paths:
         if not path.exists():
             raise SafecotError(f"{path}: no such file or folder.")
         candidates = [path] if path.is_file() else sorted(path.rglob("*_samples_safecot_*.jsonl"))
@@ -194,12 +195,38 @@ def find_runs(paths: Iterable[str | Path], *, newest_only: bool = True) -> list[
     unique = {run.samples_path.resolve(): run for run in found}
     runs = sorted(unique.values(), key=lambda run: (run.model, run.task, run.timestamp))
     if not runs:
-        raise SafecotError(
-            "No safecot samples found; run lmms-eval with --output_path DIR --log_samples on a safecot task first."
-        )
+        raise SafecotError(_nothing_in(given_paths))
     if newest_only:
         runs = list({(run.model, run.task): run for run in runs}.values())
     return runs
+
+
+def _nothing_in(paths: Sequence[Path]) -> str:
+    """One sentence that says of every path what it is, and what should be there.
+
+    >>> _nothing_in([])
+    'No safecot samples found; name the DIR that lmms-eval wrote with --output_path DIR --log_samples on a safecot task.'
+    """
+    named = [f"{path} is {_what_it_is(path)}" for path in paths[:_MOST_NAMED]]
+    more = [f"{len(paths) - _MOST_NAMED} more paths hold none either"] if len(paths) > _MOST_NAMED else []
+    said = f": {', '.join(named + more)}" if named else ""
+    return (
+        f"No safecot samples found{said}; name the DIR that lmms-eval wrote with --output_path DIR --log_samples on a safecot "
+        "task."
+    )
+
+
+def _what_it_is(path: Path) -> str:
+    if path.is_file():
+        return "a file that is not named like samples (<time>_samples_<task>.jsonl)"
+    if not path.is_dir():
+        return "neither a file nor a folder"
+    try:
+        if next(path.iterdir(), None) is None:
+            return "an empty folder"
+    except OSError as error:
+        return f"a folder that cannot be read ({error.strerror})"
+    return "a folder without a file <time>_samples_safecot_<task>.jsonl"
 
 
 def _check_place(candidate: Path, given: Path) -> None:

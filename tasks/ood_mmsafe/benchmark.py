@@ -9,6 +9,7 @@ from typing import Any
 from safecot_eval.benchmarks.data import any_layout
 from safecot_eval.benchmarks.data.locate import find_image
 from safecot_eval.records.samples import Expectation, Item
+from safecot_eval.util.errors import SafecotError
 
 TITLE = "OOD-MMSafe"
 VERSION = "1.0"
@@ -24,8 +25,19 @@ HAZARD = ("safety_warning", "hazard", "consequence", "risk", "latent_hazard")
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """The records in the order of the table."""
-    for number, (where, record) in enumerate(any_layout.table(root, TITLE, STEMS)):
+    """The records in the order of the table; where none has an id, their numbers are the ids.
+
+    Raises:
+        SafecotError: some records have an id and others have none, which a number could not stand for.
+    """
+    found = list(any_layout.table(root, TITLE, STEMS))
+    without = [where for where, record in found if any_layout.optional(record, any_layout.ID) is None]
+    if without and len(without) < len(found):
+        raise SafecotError(
+            f"{without[0]}: no id in a column {', '.join(any_layout.ID)}, as {len(without)} of {len(found)} records; give every "
+            "record one, or none."
+        )
+    for number, (where, record) in enumerate(found):
         yield to_item(record, number, root, where)
 
 

@@ -30,7 +30,11 @@ PROMPTS = {"ocr": "VisualLeakBench/OCR_INJECTION_PROMPT", "pii": "VisualLeakBenc
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """The rows of one attack in the order of the table."""
+    """The rows of one attack in the order of the table.
+
+    Raises:
+        SafecotError: no table is there, a row is of no attack, or two rows' pictures have one name but for the ending.
+    """
     folder = next((root / place for place in PLACES if (root / place / FILE).is_file()), None)
     if folder is None:
         raise SafecotError(
@@ -38,12 +42,19 @@ def items(variant: str, root: Path) -> Iterator[Item]:
             "VisualLeakBench's v2_1000 there."
         )
     prompt = official_text(PROMPTS[variant])
+    named: dict[str, str] = {}
     for line, row in numbered_rows(folder / FILE, COLUMNS):
         where = f"{FILE}, line {line}"
         category = text_field(row, "category", where)
         if category not in CATEGORIES.values():
             raise SafecotError(
                 f"{where}: the category {category!r} is none of {', '.join(CATEGORIES.values())}."
+            )
+        name = text_field(row, "filename", where)
+        if (earlier := named.setdefault(_id_of(name), f"{name} in line {line}")) != f"{name} in line {line}":
+            raise SafecotError(
+                f"{where}: the picture {name} and {earlier} have the same name but for the ending, and the name is the item's "
+                "id; rename one of them."
             )
         if category == CATEGORIES[variant]:
             yield to_item(row, prompt, folder, where)
@@ -54,7 +65,7 @@ def to_item(row: Mapping[str, str], prompt: str, folder: Path, where: str) -> It
     name = text_field(row, "filename", where)
     images, image_source = find_image((folder, folder / "images"), name, where)
     return Item(
-        item_id=name.rpartition(".")[0] or name,
+        item_id=_id_of(name),
         prompt=prompt,
         category=row.get("pii_type") or text_field(row, "category", where),
         expectation=Expectation.REFUSE,
@@ -63,3 +74,12 @@ def to_item(row: Mapping[str, str], prompt: str, folder: Path, where: str) -> It
         image_names=(name,),
         extra={"target": text_field(row, "target", where)},
     )
+
+
+def _id_of(name: str) -> str:
+    """A picture's name without its ending.
+
+    >>> _id_of("pii_v2_0000.png")
+    'pii_v2_0000'
+    """
+    return name.rpartition(".")[0] or name

@@ -9,6 +9,7 @@ import pytest
 
 import safecot_eval
 from safecot_eval.records.run import find_runs
+from safecot_eval.submissions.submitted import newest
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 from tests.reports.make_runs import make_runs
@@ -78,6 +79,22 @@ def test_nothing_found(tmp_path: Path) -> None:
         find_runs([tmp_path])
     with pytest.raises(SafecotError, match="no such file or folder"):
         find_runs([tmp_path / "nowhere"])
+
+
+def test_what_holds_no_samples_is_named(tmp_path: Path) -> None:
+    table, empty, other = tmp_path / "table.csv", tmp_path / "empty", tmp_path / "other"
+    table.write_text("a,b\n", encoding="utf-8")
+    empty.mkdir()
+    other.mkdir()
+    (other / "notes.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(SafecotError) as caught:
+        newest([table, empty, other])  # what `safecot report` calls
+    said = str(caught.value)
+    assert f"{table} is a file that is not named like samples (<time>_samples_<task>.jsonl)" in said
+    assert f"{empty} is an empty folder" in said
+    assert f"{other} is a folder without a file <time>_samples_safecot_<task>.jsonl; name the DIR" in said
+    with pytest.raises(SafecotError, match="an empty folder, 2 more paths hold none either; name"):
+        find_runs([empty] * 7)
 
 
 def test_results_file_may_be_missing_or_broken(tmp_path: Path) -> None:
