@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data import root
 from safecot_eval.benchmarks.data.typography import not_drawn
+from safecot_eval.benchmarks.tables_read import noted
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
 
@@ -27,12 +30,22 @@ def items_of(task_name: str) -> list[Item]:
         SafecotError: no such task, or its data are missing or malformed.
     """
     benchmark, variant = registry.task_parts(task_name)
-    found = benchmark.items(variant, root(benchmark.name))
+    folder = root(benchmark.name)
+    with noted() as tables:
+        found = benchmark.items(variant, folder)
     if not found:
-        raise SafecotError(
-            f"{task_name}: its data folder holds no items; run `safecot data verify {benchmark.name}`."
-        )
+        raise SafecotError(_why_none(task_name, benchmark.folder / "README.md", folder, tables))
     return found
+
+
+def _why_none(task_name: str, readme: Path, folder: Path, tables: Mapping[Path, int]) -> str:
+    """Why a task has no items although its data could be read: empty tables, or rows that are all left out."""
+    read = ", ".join(f"{path}: {rows} row{'' if rows == 1 else 's'}" for path, rows in tables.items())
+    if not tables:
+        return f"{task_name}: its data folder {folder} holds no items; put the whole data there ({readme} says what belongs there)."
+    if not any(tables.values()):
+        return f"{read}; {task_name} has no items, so download the file again."
+    return f"{read}, and all are left out of {task_name}; {readme} says which rows are taken."
 
 
 @cache

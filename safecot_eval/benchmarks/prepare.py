@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,9 @@ from safecot_eval.benchmarks.data.sources import Source, source
 from safecot_eval.benchmarks.data.verify import verify
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import cache_dir
+
+_BOOKKEEPING = (".gitignore", "CACHEDIR.TAG")
+"""What the hub client writes into a folder before it has data."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,12 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
     known = source(folder) if folder else None
     root = cache_dir() / name if folder is None else present(folder)
     if folder and known:
-        if archive is not None:
-            root = _writable(root or cached(folder))
-            download.unpack_official(archive, known, root)
-        if root is None or not _enough(known, root):
-            root = _obtain(known, root)
+        with _no_empty_folder(cached(folder)):
+            if archive is not None:
+                root = _writable(root or cached(folder))
+                download.unpack_official(archive, known, root)
+            if root is None or not _enough(known, root):
+                root = _obtain(known, root)
     if root is None:
         raise SafecotError(f"Nothing is known about where to get {name}; put its data at {folder}/ yourself.")
     if name not in registry.names():
@@ -83,6 +90,18 @@ def first_time(folder: str) -> bool:
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
     return True
+
+
+@contextmanager
+def _no_empty_folder(target: Path) -> Iterator[None]:
+    """Take a cache folder away again that a failure leaves without data: an empty one would count as data that are there."""
+    try:
+        yield
+    except BaseException:
+        files = [path for path in target.rglob("*") if path.is_file()]
+        if target.is_dir() and not target.is_symlink() and all(path.name in _BOOKKEEPING for path in files):
+            shutil.rmtree(target)
+        raise
 
 
 def _enough(known: Source, root: Path) -> bool:

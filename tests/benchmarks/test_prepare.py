@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.benchmarks import catalogue, prepare, registry
-from safecot_eval.benchmarks.data import download, root, sources
+from safecot_eval.benchmarks.data import download, root, roots, sources
 from safecot_eval.benchmarks.data.replays import write_replays
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.benchmarks.data.verify import verify
@@ -73,6 +73,18 @@ def test_an_archive_that_lacks_a_file(toy_xstest: Served) -> None:
     toy_xstest.files["/owner/name/zip/abc1234"] = zip_of({"n/a.csv": PROMPTS})
     with pytest.raises(SafecotError, match=r"still incomplete after downloading \(completions_llama2new.csv"):
         prepare.prepare("xstest")
+
+
+def test_a_failed_download_leaves_no_folder_that_counts_as_data(toy_xstest: Served, tmp_path: Path) -> None:
+    before = str(catalogue.why_not_ready("safecot_xstest"))
+    (tmp_path / "no.zip").write_bytes(b"no zip")
+    del toy_xstest.files["/owner/name/zip/abc1234"]
+    for archive in (None, tmp_path / "no.zip"):
+        with pytest.raises(SafecotError):
+            prepare.prepare("xstest", archive)
+        assert not roots.cached("xstest").exists()
+    catalogue.why_not_ready.cache_clear()
+    assert str(catalogue.why_not_ready("safecot_xstest")) == before
 
 
 def test_a_changed_file_is_named_and_not_overwritten(toy_xstest: Served) -> None:

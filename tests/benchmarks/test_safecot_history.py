@@ -241,9 +241,7 @@ def test_an_interrupted_fetch_goes_on_where_it_was(toy_history: Served) -> None:
     content = toy_history.files.pop(lost)
     with pytest.raises(SafecotError, match="the server answers 404"):
         prepare.prepare("safecot_runs")
-    assert not list((prepare.cached("safecot_runs")).iterdir()), (
-        "nothing is converted before all of it is there"
-    )
+    assert not prepare.cached("safecot_runs").exists(), "nothing is converted before all of it is there"
     archive = prepare.cached(".archives") / "safecot_runs-abc1234"
     there = {path.name for path in archive.iterdir() if path.suffix != ".part"}
     toy_history.asked.clear()

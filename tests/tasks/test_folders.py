@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -330,7 +330,7 @@ def test_two_of_many_ids_that_occur_again_are_counted(own_tasks: Path) -> None:
         ("vlsu/VLSU.csv", b"uuid,url\n1,2\n", "not ready", "the header lacks web_path"),
         ("vlsu/VLSU.csv", "uuid\nü\n".encode("utf-16"), "not ready", "not UTF-8"),
         ("safemt/1_turn.json", b"[{\n]", "5 of 6 tasks ready", "line 2: not valid JSON"),
-        ("safemt/1_turn.json", b"[]", "5 of 6 tasks ready", "safecot_safemt_1turn: "),
+        ("safemt/1_turn.json", b"[]", "5 of 6 tasks ready", "1_turn.json: 0 rows"),
     ],
 )
 def test_what_cannot_be_read_is_not_prepared(
@@ -351,3 +351,33 @@ def test_what_is_needed_and_not_there_fails_the_check(invented: Path) -> None:
     done = CliRunner().invoke(data_command, ["verify", "safemt"])
     assert "8_turn.json or Data/8_turn.json or data/8_turn.json is not there" in done.output
     assert "The data of safemt are not what they should be" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("keep", "says"),
+    [
+        (lambda line: line.startswith("uuid"), r"^\S*VLSU\.csv: 0 rows; safecot_vlsu has no items"),
+        (
+            lambda line: "not_sure" in line or line.startswith("uuid"),
+            r"VLSU\.csv: 1 row, and all are left out .*README",
+        ),
+    ],
+)
+def test_a_table_without_an_item_is_named_with_its_rows(
+    invented: Path, keep: Callable[[str], bool], says: str
+) -> None:
+    table = invented / "vlsu" / "VLSU.csv"
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(filter(keep, lines)), encoding="utf-8")
+    with pytest.raises(SafecotError, match=says):
+        catalogue.items_of("safecot_vlsu")
+
+
+@pytest.mark.parametrize("content", ["", "\n", "[]", "{}"])
+def test_an_empty_table_of_any_kind(invented: Path, content: str) -> None:
+    for path in (invented / "ood_mmsafe").glob("*.*"):
+        path.unlink()
+    name = "data.json" if content[:1] in "[{" and content else "data.jsonl"
+    (invented / "ood_mmsafe" / name).write_text(content, encoding="utf-8")
+    with pytest.raises(SafecotError, match=rf"{name}: 0 rows; safecot_ood_mmsafe has no items"):
+        catalogue.items_of("safecot_ood_mmsafe")
