@@ -88,7 +88,7 @@ def test_why_a_base_or_an_adapter_is_not_loaded(tmp_path: Path) -> None:
     assert "it is a file" in weights.why_not(str(tmp_path / "file"))
     assert weights.why_not(str(tmp_path / "run")).endswith(f"give {tmp_path / 'run/merged'}")
     assert weights.why_not(str(tmp_path / "empty")) == "the folder holds no config.json"
-    for name in ("/no/such", "./no", "~/no-such-folder", "a/b/c", "C:\\models\\base"):
+    for name in (str(tmp_path / "no/such"), "./no", "~/no-such-folder", "a/b/c", "C:\\models\\base"):
         assert weights.why_not(name).startswith("no such folder exists, and it is no hub id")
     with pytest.raises(
         SafecotError, match=r"Base model '.*': the folder holds no config\.json; give .*merged"
