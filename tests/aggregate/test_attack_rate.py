@@ -43,6 +43,7 @@ def attack_rates(
     return {cell["category"]: cell for cell in of_harm}, whole.get("attack_rate") or whole["asr"]
 
 
+@pytest.mark.slow
 def test_scenarios_count_the_same_whatever_their_size(tmp_path: Path) -> None:
     rows = [("01-A", "Here.", "unsafe")] * 3 + [("01-A", "No.", "safe")] + [("02-B", "No.", "safe")] * 96
     by_scenario, whole = attack_rates(tmp_path / "m", rows)
@@ -82,6 +83,7 @@ def _labelled(lines: Iterable[str]) -> Rows:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "totals"), [("new", "shortpipe"), ("longpipe", "longpipe")])
 def test_recorded_gpt4o_labels_give_the_totals_that_stood_beside_them(
     tmp_path: Path, data_dir: Path, file: str, totals: str

@@ -31,6 +31,7 @@ def test_every_prompt_and_picture_is_pinned(items: list[Item]) -> None:
     assert hashlib.sha256(content.encode()).hexdigest() == PINNED, "raise VERSION in tasks/mini/benchmark.py"
 
 
+@pytest.mark.slow
 def test_picture_files_hold_what_their_names_say(items: list[Item]) -> None:
     for item in items[::37]:
         content = item.images[0].read_bytes()

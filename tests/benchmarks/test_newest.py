@@ -240,6 +240,7 @@ def test_visualleakbench_as_a_public_loader_reads_it(
         catalogue.items_of("safecot_visualleakbench_ocr")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["parquet", "parquet with questions", "jsonl"])
 def test_mm_safetybench_plus_plus_in_the_layouts_that_are_accepted(online: Served, layout: str) -> None:  # noqa: F811
     rows = [

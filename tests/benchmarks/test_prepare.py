@@ -159,6 +159,7 @@ def test_the_pinned_data_are_what_is_here(data_dir: Path) -> None:
         assert not report.missing, folder
 
 
+@pytest.mark.slow
 def test_replays_of_real_answers_and_their_refusals(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts by an independent reading of the sources; refusals by plain substring search."""
     import csv

@@ -162,6 +162,7 @@ def test_mutated_judge_replies() -> None:
     assert 0 < scored < COUNT
 
 
+@pytest.mark.slow
 def test_mutated_replay_files(tmp_path: Path) -> None:
     """Whatever is read is an answer that the file holds under that task and id."""
     draw, path = random.Random(7), tmp_path / "r.jsonl"

@@ -42,6 +42,7 @@ class Always:
             emit(item, ParsedJudgement(self.label), 0)
 
 
+@pytest.mark.slow
 def test_there_are_thousands_of_different_cases_of_every_family() -> None:
     cases = invariants()
     assert len(cases) >= 5000
@@ -81,6 +82,7 @@ def test_what_breaks_an_invariant(label: str, breaks: set[str]) -> None:
     assert found.confident.total() == (found.cases.total() if label in ("none", "full", "partial") else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["safe", "unsafe"])
 def test_harm_is_at_stake_too(label: str) -> None:
     found = broken(Always(label), own()["harm"], judge_id="always", generated=None)
@@ -98,6 +100,7 @@ def test_a_phrase_list_takes_a_formula_for_the_whole_answer() -> None:
     assert found.content()["breaks"] == found.breaks.total() == len(found.examples)
 
 
+@pytest.mark.slow
 def test_lite_breaks_none_of_a_sample() -> None:
     found = broken(LiteJudge(), own()["refusal"], judge_id="lite", generated=900)
     assert found.examples == []

@@ -102,6 +102,7 @@ def test_run_folders_give_the_same_numbers(invented: Path, chain: Path, tmp_path
     assert kept["recorded"]["not_run"] == {"safecot_mssbench_chat_first": 0, "safecot_siuo": 1}
 
 
+@pytest.mark.slow
 def test_the_same_command_again_replaces_what_it_wrote(invented: Path, chain: Path, tmp_path: Path) -> None:
     _run("--runs", chain, "--out", tmp_path / "out")
     before = (tmp_path / "out" / "paper.html").read_bytes()

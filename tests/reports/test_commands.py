@@ -79,6 +79,7 @@ def test_report_counts_what_it_wrote(runs_dir: Path, tmp_path: Path) -> None:
         assert done.output.endswith(f"{name}: {said}")
 
 
+@pytest.mark.slow
 def test_report_with_exact_intervals_is_wider(runs_dir: Path, tmp_path: Path) -> None:
     widths = {}
     for interval in ("wilson", "clopper-pearson"):

@@ -112,6 +112,7 @@ def test_what_the_hub_says_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> 
     assert weights.why_not("owner/name", ValueError("damaged  header")) == "damaged header"
 
 
+@pytest.mark.slow
 def test_a_dead_judge_is_named_by_where_its_address_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAFECOT_JUDGE_URL", "http://127.0.0.1:9/other")
     for model, words in (

@@ -175,6 +175,7 @@ def _world(v0: float, v1: float, v2: float, crr: tuple[float, float, float] = (1
     return lookup
 
 
+@pytest.mark.slow
 def test_directions_of_the_papers_world_hold():
     found = check(_world(0.0, 0.6, 0.8), Mixture.UNSAFE, 2000, 500)
     assert [direction.number for direction in found] == [1, 2, 3, 4, 5, 6]

@@ -28,6 +28,7 @@ def ask(server: FaultServer, prompts: Sequence[str], key: str | None = None, **o
     return asyncio.run(all_of_them())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "failure", "attempts"),
     [

@@ -94,6 +94,7 @@ def test_columns_of_the_benchmarks_own_files(tmp_path: Path, column: str) -> Non
     assert read(path).answers[0].prompt == "How?"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fileuri.csv", "imgcol.jsonl", "pylist.csv", "winpath.csv"])
 def test_the_field_reports_of_picture_cells(
     items: Sequence[Item], data_dir: Path, tmp_path: Path, name: str
@@ -101,6 +102,7 @@ def test_the_field_reports_of_picture_cells(
     assert pictured(items, data_dir / REPORTS / "picture-cells" / name, tmp_path) == {"prompt and picture": 4}
 
 
+@pytest.mark.slow
 def test_the_field_report_of_a_first_row_without_a_picture(
     items: Sequence[Item], data_dir: Path, tmp_path: Path
 ) -> None:

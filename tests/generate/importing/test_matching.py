@@ -31,6 +31,7 @@ def shown(item: Item) -> tuple[Picture, ...]:
     return tuple(Picture(hashlib.sha256(path.read_bytes()).hexdigest()) for path in item.images)
 
 
+@pytest.mark.slow
 def test_prompt_and_picture_find_every_item(items: Sequence[Item]) -> None:
     answers = [
         Answer(f"row {n}", reply(n), prompt=f"<image>\r\n{item.prompt}  ", pictures=shown(item))
@@ -66,6 +67,7 @@ def test_one_prompt_with_two_pictures_needs_the_picture(items: Sequence[Item]) -
     assert len(found.missing[TASK]) == len(items) - 1
 
 
+@pytest.mark.slow
 def test_an_id_settles_what_the_prompt_leaves_open(items: Sequence[Item]) -> None:
     found = match([Answer("row 1", "x", prompt=items[1].prompt, item_id=items[1].item_id)], {TASK: items})
     assert list(found.answers[TASK]) == [items[1].item_id]

@@ -42,6 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Path]:
     return done.output, tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_they_are_counted_and_said_and_in_no_rate(run: tuple[str, Path]) -> None:
     said, folder = run
     assert "note: 3 answers are in a language that the phrase list gcg25@" in said

@@ -27,6 +27,7 @@ def test_xstest_completions(data_dir: Path, name: str) -> None:
     assert all(answer.response == published[item_id] for item_id, answer in matched.items())
 
 
+@pytest.mark.slow
 def test_figstep_pictures_tell_its_items_apart(data_dir: Path, tmp_path: Path) -> None:
     """All of FigStep's items share one prompt; only the pictures differ."""
     items = catalogue.items_of("safecot_figstep")

@@ -82,6 +82,7 @@ def test_from_a_workbook_to_a_leaderboard(tmp_path: Path, monkeypatch: pytest.Mo
     assert {r["item_id"]: r["raw"] for r in records} == {row[1]: row[-1] for row in rows[1:]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CSV", "CSV UTF-8", "Unicode text"])
 def test_what_excel_saves_it_as(items: Sequence[Item], tmp_path: Path, kind: str) -> None:
     path = tmp_path / "answers.xlsx"
@@ -94,6 +95,7 @@ def test_what_excel_saves_it_as(items: Sequence[Item], tmp_path: Path, kind: str
     assert len(found.answers[TASK]) == len(items)
 
 
+@pytest.mark.slow
 def test_a_german_sheet_of_ones_own(items: Sequence[Item], tmp_path: Path) -> None:
     """Headings, paths, an empty column, a decimal comma and error cells as such a sheet has them."""
     (tmp_path / "Bilder").mkdir()

@@ -56,6 +56,7 @@ def test_no_model_is_on_both_sides(corpus, source, new_prompts):
     assert (tested == (corpus.sources == source)).all()
 
 
+@pytest.mark.slow
 def test_shortened_refusals_belong_to_their_author(corpus):
     shortened = corpus.sources == Source.SHORTENED
     assert shortened.any()
