@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from lite_other_sets import data_root
-from lite_ways import FIXED_STRENGTH
+from lite_ways import FIXED_STRENGTH, boosted_trees
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -154,18 +154,9 @@ def _fit(fold: Fold, way: Way, strength: float, invented: float, dense: float) -
 
 
 def _trees(fold: Fold) -> Array:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     mass = fold.weights[0.1]
     used = mass > 0
-    learner = HistGradientBoostingClassifier(
-        learning_rate=0.06,
-        max_iter=150,
-        max_leaf_nodes=8,
-        l2_regularization=5.0,
-        max_features=0.3,
-        random_state=0,
-    )
+    learner = boosted_trees()
     learner.fit(fold.standard[used], fold.wanted[used] > 0.5, sample_weight=mass[used])
     return np.asarray(learner.decision_function(fold.test_standard))
 
