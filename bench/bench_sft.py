@@ -166,11 +166,11 @@ def run(
         trainer.data_collator = tokens = Tokens(trainer.data_collator)
         trainer.train()
     skipped = 2
-    micro = arguments.accumulation * skipped
+    batches = trainer.args.gradient_accumulation_steps  # ours may take more and smaller ones
     seconds, processor_seconds = (
         last - first for last, first in zip(clock.stamps[-1], clock.stamps[skipped - 1], strict=True)
     )
-    used = slice(micro, arguments.accumulation * len(clock.stamps))
+    used = slice(batches * skipped, batches * len(clock.stamps))
     return {
         "kind": kind,
         "tokens_per_second": sum(tokens.real[used]) / seconds,
