@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,19 @@ def test_two_checkpoints_never_share_a_row(change: dict, tmp_path: Path) -> None
 def test_a_folder_without_card_and_a_broken_card_are_named(tmp_path: Path) -> None:
     with pytest.raises(SafecotError, match=r"no safecot_checkpoint.json there or in merged/"):
         evaluate.find_checkpoint(tmp_path)
-    (tmp_path / "safecot_checkpoint.json").write_text('{"variant": "v1"}')
-    with pytest.raises(SafecotError, match="not a checkpoint card"):
-        evaluate.find_checkpoint(tmp_path)
+    whole = write_card(tmp_path).as_json()
+    card = tmp_path / "safecot_checkpoint.json"
+    for content, said in (
+        ({}, "variant is missing"),
+        ({**whole, "colour": 1}, "unknown key 'colour'"),
+        ({**whole, "seed": "1"}, "seed: input should be a valid integer"),
+        ({**whole, "loss_history": 3}, "loss_history: input should be a valid array"),
+    ):
+        card.write_text(json.dumps(content))
+        with pytest.raises(SafecotError, match=f"{card}: not a checkpoint card: {said}"):
+            evaluate.find_checkpoint(tmp_path)
+    card.write_text(json.dumps({**whole, "train_loss": "NaN"}))
+    assert math.isnan(evaluate.find_checkpoint(tmp_path).card.train_loss)
 
 
 def test_headline_scores_are_shares_of_the_best() -> None:

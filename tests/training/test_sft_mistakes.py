@@ -34,6 +34,21 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
     refused(train, make_recipe(base_model=str(folder)), tmp_path / "b", known)
 
 
+def test_a_base_without_its_processor_names_the_files(make_recipe, bases, tmp_path: Path, train) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    shutil.copy(bases["llava"] / "config.json", folder)
+    said = r"there is no processor_config.json or preprocessor_config.json, and no tokenizer.json or "
+    refused(train, make_recipe(base_model=str(folder)), tmp_path / "a", said)
+    shutil.copy(bases["llava"] / "processor_config.json", folder)
+    refused(
+        train,
+        make_recipe(base_model=str(folder)),
+        tmp_path / "b",
+        r"there is no tokenizer.json or .*save the processor",
+    )
+
+
 def test_a_base_without_chat_template_or_with_broken_weights_is_named(
     make_recipe, bases, tmp_path: Path, train
 ) -> None:

@@ -292,6 +292,27 @@ def _lacks_a_model(folder: Path) -> str:
     return f"the folder holds no config.json{hint}"
 
 
+def lacks_a_processor(base: str) -> str:
+    """Which files of a processor a model's folder lacks, as a sentence; empty if it has them, or is no such folder.
+
+    >>> lacks_a_processor("owner/name")
+    ''
+    """
+    folder = Path(base).expanduser()
+    if not (folder / "config.json").is_file():
+        return ""
+    lacking = [
+        " or ".join(names)
+        for names in (("processor_config.json", "preprocessor_config.json"), _TOKENIZERS)
+        if not any((folder / name).is_file() for name in names)
+    ]
+    if not lacking:
+        return ""
+    return f"{base}: there is no {', and no '.join(lacking)}; save the processor beside the weights (processor.save_pretrained)."
+
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
+
 _BY_THE_HUB = {
     "HFValidationError": "it is no hub id (OWNER/NAME) either",
     "GatedRepoError": "the hub lets only those in who have accepted its terms (`hf auth login`)",

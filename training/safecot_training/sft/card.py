@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from safecot_eval.records.json_files import spelled, unspelled
 from safecot_eval.util.errors import SafecotError
@@ -177,13 +179,24 @@ def read_card(folder: Path) -> CheckpointCard:
     path = folder / CHECKPOINT_CARD
     if not path.is_file():
         raise SafecotError(f"{folder}: no {CHECKPOINT_CARD}; the folder was not written by `safecot train`.")
+    content = read_json(path)
+    if unknown := sorted(set(content) - {field.name for field in dataclasses.fields(CheckpointCard)}):
+        raise _no_card(path, f"unknown key {unknown[0]!r}")
+    values = {key: unspelled(value) if key in _MEASURED else value for key, value in content.items()}
     try:
-        content = read_json(path)
-        return CheckpointCard(
-            **{key: unspelled(value) if key in _MEASURED else value for key, value in content.items()}
-        )
-    except TypeError as error:
-        raise SafecotError(f"{path}: not a checkpoint card ({error}).") from error
+        TypeAdapter(CheckpointCard).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        problem = f"{name} is missing" if first["type"] == "missing" else f"{name}: {first['msg'].lower()}"
+        raise _no_card(path, problem) from None
+    return CheckpointCard(**values)
+
+
+def _no_card(path: Path, problem: str) -> SafecotError:
+    return SafecotError(
+        f"{path}: not a checkpoint card: {problem}; restore the card that `safecot train` wrote."
+    )
 
 
 _MEASURED = ("train_loss", "loss_history", "validation_history", "probe_history", "rewards")

@@ -34,6 +34,8 @@ def load_processor(recipe: Recipe) -> tuple[Any, Any]:
         options = {key: value for key, value in recipe.processor.items() if key not in _PIXELS}
         processor = AutoProcessor.from_pretrained(recipe.base_model, revision=recipe.base_revision, **options)
     except (OSError, ValueError, ImportError) as error:
+        if sentence := weights.lacks_a_processor(recipe.base_model):
+            raise SafecotError(sentence) from error
         raise _unloadable(recipe, error) from error
     _limit_pixels(processor, recipe)
     if not has_chat_template(processor):
