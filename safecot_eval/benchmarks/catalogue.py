@@ -9,6 +9,7 @@ from pathlib import Path
 from safecot_eval.benchmarks import registry
 from safecot_eval.benchmarks.data import root
 from safecot_eval.benchmarks.data.typography import not_drawn
+from safecot_eval.benchmarks.images import image_size
 from safecot_eval.benchmarks.tables_read import noted
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
@@ -81,3 +82,39 @@ def lacking_images(task_name: str) -> str | None:
             "(--model safecot_replay); see `safecot data list`."
         )
     return None
+
+
+def bad_images(task_name: str, *, opened: bool) -> str | None:
+    """Which of a task's images are not on disk or, if they are opened, are no images; None where all are good.
+
+    Args:
+        task_name: A task whose data are here.
+        opened: Read every file's header. A file that is damaged further on is found when it is decoded, in the run.
+    """
+    with not_drawn():
+        items = items_of(task_name)
+    absent: set[str] = set()
+    official: set[Path] = set()
+    for item in items:
+        if item.image_source is ImageSource.ABSENT:
+            absent.update(item.image_names or (item.item_id,))
+        elif item.image_source is ImageSource.OFFICIAL:
+            official.update(item.images)
+    absent |= {path.name for path in official if not path.is_file()}
+    unreadable = {path.name for path in official if opened and path.is_file() and not _opens(path)}
+    count = len(official) + len(absent - {path.name for path in official})
+    told = [
+        f"{len(names)} of {count} images {'is' if len(names) == 1 else 'are'} {what} ({', '.join(sorted(names)[:3])}"
+        f"{', …' if len(names) > 3 else ''})"
+        for names, what in ((absent, "not on disk"), (unreadable, "no image that can be read"))
+        if names
+    ]
+    return "; ".join(told) or None
+
+
+def _opens(path: Path) -> bool:
+    try:
+        image_size(path)
+    except SafecotError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safecot_eval.benchmarks import catalogue, registry
@@ -31,6 +31,7 @@ class Prepared:
         task_names: Task name to its number of items, or to the sentence that says what it lacks.
         replays: Replay files that were written.
         unreadable: The tasks whose items cannot be read.
+        bad_images: Task name to the sentence that says which of its images are missing or no images.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Prepared:
     task_names: dict[str, int | str]
     replays: list[Path]
     unreadable: tuple[str, ...] = ()
+    bad_images: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(name: str, archive: Path | None = None) -> Prepared:
@@ -68,6 +70,7 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
     catalogue.why_not_ready.cache_clear()
     task_names: dict[str, int | str] = {}
     unreadable: list[str] = []
+    bad_images: dict[str, str] = {}
     for variant in benchmark.variants:
         task_name = benchmark.task_name(variant)
         try:
@@ -75,11 +78,13 @@ def prepare(name: str, archive: Path | None = None) -> Prepared:
             task_names[task_name] = (
                 catalogue.lacking_images(task_name) if benchmark.images_from else None
             ) or count
+            if (bad := catalogue.bad_images(task_name, opened=True)) is not None:
+                bad_images[task_name] = bad
         except SafecotError as error:
             task_names[task_name] = str(error)
             unreadable.append(task_name)
     replays = write_replays(benchmark, root) if len(unreadable) < len(task_names) else []
-    return Prepared(name, root, task_names, replays, tuple(unreadable))
+    return Prepared(name, root, task_names, replays, tuple(unreadable), bad_images)
 
 
 def first_time(folder: str) -> bool:
@@ -121,8 +126,9 @@ def _enough(known: Source, root: Path) -> bool:
 def _obtain(known: Source, incomplete: Path | None) -> Path:
     if known.by_hand:
         raise SafecotError(known.by_hand)
-    target = _writable(incomplete or cached(known.folder))
-    if known.extracted:
+    # Texts that the user's own copy lacks come from the cache (``protocols.texts``); other data are of one folder.
+    target = _writable(cached(known.folder) if known.extracted else incomplete or cached(known.folder))
+    if known.extracted and not verify(known, target).complete:
         protocols.prepare(cached(".archives") / "protocols", target)
     if known.upstream:
         files = download.fetch_files(known, cached(".archives") / f"{known.folder}-{known.commit[:7]}")

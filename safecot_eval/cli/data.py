@@ -34,6 +34,8 @@ def list_command() -> None:
                 recorded, ready = recorded + imageless, ready + (not imageless)
                 kind = "imageless" if imageless else "ready"
                 click.echo(f"  {kind:<8} {task_name}: {benchmark.variants[variant]}")
+                if not imageless and (bad := catalogue.bad_images(task_name, opened=False)) is not None:
+                    click.echo(f"           {bad}")
             else:
                 lacking += 1
                 reasons.setdefault(reason, []).append(task_name)
@@ -85,6 +87,8 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
                 click.echo(f"  layout: {sentence}")
         for task_name, found in prepared.task_names.items():
             click.echo(f"  {task_name}: " + (f"{found} items" if isinstance(found, int) else found))
+            if task_name in prepared.bad_images:
+                click.echo(f"    {prepared.bad_images[task_name]}")
         for path in prepared.replays:
             click.echo(f"  replay: {path}")
     if unreadable:

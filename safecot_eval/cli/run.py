@@ -164,6 +164,7 @@ def command(
         raise SafecotError("--repeats: of several processes, start one command for each --seed instead.")
     model, arguments = chosen.model, dict(chosen.arguments)
     task_names, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
+    bad_images = [] if model in plan.RECORDED else plan.bad_images(task_names)
 
     def plan_of(one: ModelUnderTest, steps: Counter[str]) -> plan.Plan:
         options = [*rest, *one.generation_options()]
@@ -174,6 +175,7 @@ def command(
             notes.append(f"shown   as {one.display_name}")
         if items_file is not None:
             notes.append(f"items   those of {items_file}")
+        notes += bad_images
         if prices or model in preflight.ENDPOINT_MODELS:
             notes.append(budget.estimate_of(task_names, limit, options, prices))
         return plan.Plan(

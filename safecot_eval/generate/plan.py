@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks import catalogue
 from safecot_eval.benchmarks.selection import by_reason
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret, secret_free
@@ -65,6 +66,12 @@ class Plan:
         lines += list(self.notes)
         lines.append(f"output  {self.output}")
         return "\n".join(lines)
+
+
+def bad_images(task_names: Iterable[str]) -> list[str]:
+    """The lines that say which images a model will not be shown; their items count as ``image_unreadable``."""
+    told = {task_name: catalogue.bad_images(task_name, opened=False) for task_name in task_names}
+    return [f"images  {line}" for line in by_reason({name: bad for name, bad in told.items() if bad})]
 
 
 def parse_model_args(text: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ guard that says nothing about a rubric has no wording for it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from safecot_eval.benchmarks.data.protocols import official_text
 from safecot_eval.benchmarks.data.protocols.extract import extract
 from safecot_eval.judge.rubric import BY_FIRST, IMAGE, Rubric, RubricSet
-from safecot_eval.judge.rubrics import OFFICIAL_FILE, in_data_folder
 from safecot_eval.util.errors import SafecotError
 
 TABLE = Path(__file__).with_name("guards.yaml")
@@ -92,12 +91,9 @@ def _policies(where: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _official_text(key: str) -> str:
-    path = in_data_folder(OFFICIAL_FILE)
-    text = json.loads(path.read_text(encoding="utf-8")).get(key) if path is not None else None
+    text = official_text(key)
     if not isinstance(text, str):
-        raise SafecotError(
-            f"The official text {key!r} is in no data folder; see `safecot data prepare protocols`."
-        )
+        raise SafecotError(f"The official wording {key} is no text; run `safecot data prepare protocols`.")
     return text
 
 

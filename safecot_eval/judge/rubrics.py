@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from safecot_eval.benchmarks.data import protocols
 from safecot_eval.judge.rubric import BY_FIRST, FIELDS, IMAGE, Rubric, RubricSet
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
@@ -28,7 +29,7 @@ from safecot_eval.util.paths import cache_dir, data_dir
 
 FOLDER = Path(__file__).parent / "rubrics"
 OFFICIAL_MAP = Path(__file__).with_name("official.yaml")
-OFFICIAL_FILE = Path("protocols") / "judge_prompts.json"
+OFFICIAL_FILE = Path(protocols.FOLDER) / protocols.FILE
 _NEEDED = ("id", "version", "title", "source", "sees", "labels", "ask")
 
 
@@ -120,7 +121,7 @@ def official(names: Iterable[str] = ()) -> dict[str, RubricSet]:
             absent.append(_no_file(file))
             continue
         if path not in read:
-            read[path] = _prompts(path)
+            read[path] = protocols.texts() if file == OFFICIAL_FILE else _prompts(path)
         prompts = read[path]
         if entry.get("where_known") and not wanted and not _said(prompts, entry["key"], None):
             continue

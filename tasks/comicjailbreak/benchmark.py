@@ -44,8 +44,13 @@ HARMLESS = range(100, 200)
 
 
 def items(variant: str, root: Path) -> Iterator[Item]:
-    """The goals that have a comic of this kind, in the order of the file."""
+    """The goals that have a comic of this kind, in the order of the file.
+
+    Raises:
+        SafecotError: the table is missing, or its rows are not in upstream's order.
+    """
     rows = dict(enumerate(read_csv(root / FILE, COLUMNS)))
+    _in_order(rows)
     shown = {
         number: row
         for number, row in rows.items()
@@ -57,6 +62,17 @@ def items(variant: str, root: Path) -> Iterator[Item]:
         paired = {twin, twin + len(HARMLESS)} <= set(shown) and twin < HARMLESS.start
         item = to_item(row, number, f"{twin}" if paired else None, f"{FILE}, row {number + 2}")
         yield item if said is None else _as_comic(item, variant, row[variant.capitalize()], said, root)
+
+
+def _in_order(rows: Mapping[int, Mapping[str, str]]) -> None:
+    """Nothing in a row says that its goal is harmless but its place; what twins share tells whether rows were moved or lost."""
+    for number in (number for number in HARMLESS if number in rows):
+        own, twins = (rows[place]["Behavior"] for place in (number, number - len(HARMLESS)))
+        if own != twins:
+            raise SafecotError(
+                f"{FILE}, row {number + 2}: its Behavior is {own!r}, and {twins!r} in row {number + 2 - len(HARMLESS)}, whose "
+                f"harmless twin stands {len(HARMLESS)} rows behind it; rows were moved or left out, so download the file again."
+            )
 
 
 def to_item(row: Mapping[str, str], number: int, pair: str | None, where: str) -> Item:

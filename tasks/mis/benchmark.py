@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.locate import find_image, misplaced
 from safecot_eval.benchmarks.data.reading import records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
@@ -42,6 +42,7 @@ def _found(variant: str, root: Path) -> tuple[Path, Path]:
     raise SafecotError(
         f"{root}: {name} is neither there nor in mis_test/; run `safecot data prepare mis`, or put MIS's test set there: "
         "mis_easy.json, mis_hard.json, mis_real.json and the folders easy_image/, hard_image/, real_image/."
+        f"{misplaced(root, [name])}"
     )
 
 

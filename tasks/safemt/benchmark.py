@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.locate import find_image, misplaced
 from safecot_eval.benchmarks.data.reading import records, text_field
 from safecot_eval.records.samples import Expectation, Item
 from safecot_eval.util.errors import SafecotError
@@ -52,6 +52,7 @@ def _found(turns: int, root: Path) -> tuple[Path, Path]:
     raise SafecotError(
         f"{root}: {name} is neither there nor in {' nor '.join(f'{place}/' for place in FOLDERS if place)}; run `safecot data "
         "prepare safemt`, or put SafeMT there: <n>_turn.json for 1, 2, 4, 6 and 8 turns, and images/."
+        f"{misplaced(root, [name])}"
     )
 
 

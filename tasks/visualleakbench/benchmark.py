@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from safecot_eval.benchmarks.data.locate import find_image
+from safecot_eval.benchmarks.data.locate import find_image, misplaced
 from safecot_eval.benchmarks.data.protocols import official_text
 from safecot_eval.benchmarks.data.reading import numbered_rows, text_field
 from safecot_eval.records.samples import Expectation, Item
@@ -39,7 +39,7 @@ def items(variant: str, root: Path) -> Iterator[Item]:
     if folder is None:
         raise SafecotError(
             f"{root}: {FILE} is neither there nor in {PLACES[1]}/; run `safecot data prepare visualleakbench`, or put "
-            "VisualLeakBench's v2_1000 there."
+            f"VisualLeakBench's v2_1000 there.{misplaced(root, [FILE])}"
         )
     prompt = official_text(PROMPTS[variant])
     named: dict[str, str] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from safecot_eval.benchmarks.data.locate import Found, find_image
+from safecot_eval.benchmarks.data.locate import Found, find_image, misplaced
 from safecot_eval.benchmarks.data.reading import numbered_rows, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
@@ -36,6 +36,7 @@ def items(variant: str, root: Path) -> Iterator[Item]:
     if name is None:
         raise SafecotError(
             f"{root}: neither {' nor '.join(FILES)} is there; run `safecot data prepare vlsu`, or put VLSU's table there."
+            f"{misplaced(root, FILES)}"
         )
     for line, row in numbered_rows(root / name, COLUMNS):
         where = f"{name}, line {line}"

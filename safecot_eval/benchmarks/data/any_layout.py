@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks.data.locate import misplaced
 from safecot_eval.benchmarks.data.reading import lines, numbered_rows, records
 from safecot_eval.util.errors import SafecotError
 
@@ -44,7 +45,7 @@ def table(root: Path, title: str, stems: Sequence[str] = STEMS) -> Iterator[tupl
     if name is None:
         raise SafecotError(
             f"{root}: no table of {title} is there. Its published layout was not seen; accepted are {', '.join(names)}, with the "
-            f"question in a column {_either(QUESTION)} and the picture's path in {_either(IMAGE)}."
+            f"question in a column {_either(QUESTION)} and the picture's path in {_either(IMAGE)}.{misplaced(root, names)}"
         )
     path = root / name
     if path.suffix == ".jsonl":

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.benchmarks.data.locate import misplaced
 from safecot_eval.benchmarks.tables_read import note
 from safecot_eval.records.tables.delimited import plain_name, rows_of_text
 from safecot_eval.util.errors import SafecotError
@@ -24,6 +25,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError as error:
         raise SafecotError(
             f"{path}: the file is missing; `safecot data verify` lists what belongs there."
+            f"{misplaced(path.parent, [path.name])}"
         ) from error
     except OSError as error:
         raise SafecotError(f"{path}: the file cannot be read ({error.strerror}).") from error

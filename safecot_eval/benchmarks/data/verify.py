@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from safecot_eval.benchmarks.data import protocols
+from safecot_eval.benchmarks.data.locate import misplaced
 from safecot_eval.benchmarks.data.sources import Source
 from safecot_eval.util.files import sha256
 
@@ -57,6 +59,15 @@ def verify(source: Source, root: Path) -> Report:
         there = sum(path.is_file() for path in (root / folder).glob("*"))
         if there < count:
             short.append(f"{folder}/ holds {there} of {count} files")
+    if source.extracted and (keys := protocols.lacking(root)):
+        short.append(
+            f"{protocols.FILE} lacks {len(keys)} text{'' if len(keys) == 1 else 's'} ({', '.join(keys[:3])}"
+            f"{', …' if len(keys) > 3 else ''}); `safecot data prepare {source.folder}` adds what it lacks in the cache"
+        )
+    if missing or short:
+        tables = [name for one in source.needed for name in one.split("|")] + list(missing)
+        elsewhere = misplaced(root, [name for name in tables if "/" not in name])
+        short += [elsewhere.strip()] if elsewhere else []
     return Report(tuple(good), tuple(other), tuple(changed), tuple(missing), tuple(short))
 
 

@@ -18,12 +18,14 @@ import yaml
 from safecot_eval.benchmarks.data import download
 from safecot_eval.benchmarks.data.protocols.extract import extract
 from safecot_eval.benchmarks.data.reading import read_json
-from safecot_eval.benchmarks.data.roots import present
+from safecot_eval.benchmarks.data.roots import cached
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
+from safecot_eval.util.paths import data_dir
 
 TABLE = Path(__file__).with_name("protocols.yaml")
+FOLDER = "protocols"
 FILE = "judge_prompts.json"
 
 
@@ -42,16 +44,45 @@ def official_text(key: str) -> Any:
     """A text of the prepared file by its key.
 
     Raises:
-        SafecotError: the file is not there, cannot be read, or has no such text.
+        SafecotError: no file has it, or a file cannot be read.
     """
-    root = present("protocols")
-    path = root / FILE if root is not None else None
-    if path is None or not path.is_file():
+    found = texts()
+    if key not in found:
         raise SafecotError(f"The official wording {key} is not here: run `safecot data prepare protocols`.")
-    texts = read_json(path)
-    if not isinstance(texts, dict) or key not in texts:
-        raise SafecotError(f"{path}: has no text {key!r}; run `safecot data prepare protocols`.")
-    return texts[key]
+    return found[key]
+
+
+def texts() -> dict[str, Any]:
+    """All prepared texts by key: those of the user's own copy, and what it lacks from the cache.
+
+    Raises:
+        SafecotError: a file cannot be read, or holds no texts by key.
+    """
+    own = data_dir()
+    found: dict[str, Any] = {}
+    for folder in (cached(FOLDER), *((own / FOLDER,) if own else ())):
+        if (folder / FILE).is_file():
+            found |= _read_texts(folder / FILE)
+    return found
+
+
+def lacking(folder: Path) -> list[str]:
+    """The texts that a folder's file lacks: an older version of safecot-eval wrote it, or it is another's.
+
+    Raises:
+        SafecotError: the file cannot be read.
+    """
+    there = _read_texts(folder / FILE) if (folder / FILE).is_file() else {}
+    return [key for one in table().values() for key in one["texts"] if key not in there]
+
+
+def _read_texts(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise SafecotError(
+            f"{path}: an object of texts by key was expected; run `safecot data prepare protocols`."
+        )
+    return found
 
 
 def prepare(folder: Path, target: Path) -> Path:
