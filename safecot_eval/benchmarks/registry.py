@@ -149,8 +149,8 @@ class Benchmark(Settings):
         with noted() as tables:
             try:
                 found = list(self.yield_items(variant, root))
-            except SafecotError:
-                raise
+            except SafecotError as error:
+                raise SafecotError(_with_folder(str(error), list(tables))) from error
             except Exception as error:
                 raise SafecotError(_where_it_failed(self.folder / "benchmark.py", error)) from error
         if (doubled := _doubled(found)) is not None:
@@ -160,6 +160,18 @@ class Benchmark(Settings):
                 "there twice, or give every item an id of its own."
             )
         return found
+
+
+def _with_folder(sentence: str, tables: Sequence[Path]) -> str:
+    """A sentence that starts with the bare name of a file that was read, with the file's whole path instead.
+
+    >>> _with_folder("a.csv, line 3: empty.", [Path("/data/set/a.csv")])
+    '/data/set/a.csv, line 3: empty.'
+    """
+    for path in reversed(tables):
+        if sentence.startswith((f"{path.name},", f"{path.name}:")):
+            return f"{path}{sentence[len(path.name) :]}"
+    return sentence
 
 
 def _doubled(items: Sequence[Item]) -> str | None:

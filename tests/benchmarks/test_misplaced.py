@@ -137,3 +137,12 @@ def test_texts_that_an_older_folder_lacks_come_from_the_cache(folder: Path, tmp_
     (tmp_path / "cache" / "data" / "protocols" / protocols.FILE).write_text(whole, encoding="utf-8")
     assert protocols.official_text("ComicJailbreak/COMIC_SYSTEM_PROMPT") == "You draw comics."
     assert protocols.official_text("Mine/text") == "kept"
+
+
+def test_a_broken_row_is_named_with_its_files_path(folder: Path) -> None:
+    WRITERS["xstest"](folder / "xstest")
+    table = folder / "xstest" / "xstest_prompts.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(",unsafe,", ",perhaps,"), encoding="utf-8")
+    reason = str(catalogue.why_not_ready("safecot_xstest"))
+    assert reason.startswith(f"{table}, "), reason
+    assert "perhaps" in reason

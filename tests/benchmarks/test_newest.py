@@ -154,7 +154,7 @@ def test_safemt_with_a_path_of_windows_and_a_question_that_is_none(
         catalogue.items_of("safecot_safemt_2turn")
     table.write_text(json.dumps([record | {"question": ["Whose?"]}]), encoding="utf-8")
     with pytest.raises(
-        SafecotError, match=r"2_turn\.json, record 0: the field 'question' is missing or empty"
+        SafecotError, match=r"2_turn\.json, record 0: the field 'question' should be text, not list"
     ):
         catalogue.items_of("safecot_safemt_2turn")
 

@@ -127,12 +127,14 @@ def text_field(record: Mapping[str, Any], name: str, where: str) -> str:
         where: File and record, for the message.
 
     Raises:
-        SafecotError: it is not there or empty.
+        SafecotError: it is not there, empty, or neither text nor a whole number.
 
     >>> text_field({"id": 7}, "id", "x.json, record 0")
     '7'
     """
     value = record.get(name)
-    if isinstance(value, (str, int)) and str(value).strip():
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip():
         return str(value)
-    raise SafecotError(f"{where}: the field {name!r} is missing or empty.")
+    if value in (None, "") or isinstance(value, str):
+        raise SafecotError(f"{where}: the field {name!r} is missing or empty.")
+    raise SafecotError(f"{where}: the field {name!r} should be text, not {type(value).__name__}.")
