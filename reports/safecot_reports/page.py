@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from safecot_eval.util.content_security import source_of
 from safecot_eval.util.errors import SafecotError
 from safecot_reports.build import to_json
 
@@ -58,7 +58,7 @@ def page_html(
     code = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{code}\n}})();\n'
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        f"default-src 'none'; script-src '{source_of(script)}'; style-src '{source_of(style)}'; img-src data:; "
         + ("connect-src 'self'; " if connect else "")
         + "base-uri 'none'; form-action 'none'"
     )
@@ -113,7 +113,3 @@ class _Ours(str):
 
 def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from safecot_eval.benchmarks import catalogue, images
 from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.samples import BEFORE, Item, sample_id
+from safecot_eval.util.files import sha256_of
 
 
 def documents(task_name: str, items: Sequence[Item] | None = None) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def own_documents(name: str, revision: str, items: Sequence[Item]) -> list[dict[
     return [
         {
             **_document(name, item),
-            "benchmark_version": f"own-{hashlib.sha256(asked.encode()).hexdigest()[:8]}",
+            "benchmark_version": f"own-{sha256_of(asked)[:8]}",
             "variant": "",
             "data_revision": revision,
             "rubrics": json.dumps(["refusal", "harm"]),

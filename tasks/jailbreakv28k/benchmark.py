@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from safecot_eval.benchmarks.data.locate import find_image
 from safecot_eval.benchmarks.data.reading import read_csv, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
+from safecot_eval.util.files import sha256_of
 
 TITLE = "JailBreakV-28K"
 VERSION = "1.0"
@@ -47,6 +47,6 @@ def to_item(row: Mapping[str, str], folder: Path, where: str) -> Item:
         images=images,
         image_source=image_source,
         image_names=(recorded,) if recorded else (),
-        cluster_id=hashlib.sha256(question.encode()).hexdigest()[:16],
+        cluster_id=sha256_of(question)[:16],
         extra={"question": question, "attack": text_field(row, "format", where)},
     )

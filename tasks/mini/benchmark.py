@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.records.samples import Expectation, ImageSource, Item
+from safecot_eval.util.files import sha256_of
 
 TITLE = "SafeCoT mini"
 VERSION = "1.0"
@@ -99,7 +99,7 @@ def _dialogues(root: Path) -> Iterator[Item]:
 
 def _picture(root: Path, scene: mini.Scene) -> Path:
     content = mini.png_bytes(scene)
-    path = root / f"{hashlib.sha256(content).hexdigest()[:16]}.png"
+    path = root / f"{sha256_of(content)[:16]}.png"
     if not path.is_file() or path.stat().st_size != len(content):
         partial = path.with_suffix(f".{os.getpid()}.part")
         partial.write_bytes(content)

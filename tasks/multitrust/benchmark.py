@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from safecot_eval.benchmarks.data.reading import read_csv, read_json, records, text_field
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 TITLE = "MultiTrust safety"
 VERSION = "1.2"
@@ -343,4 +344,4 @@ def _unrelated_images(root: Path, group: str) -> list[Path]:
 def _unrelated(root: Path, group: str, source: str) -> Path:
     """One image of a group, the same in every run (the toolkit draws one at random)."""
     found = _unrelated_images(root, group)
-    return found[int(hashlib.sha256(f"{group}|{source}".encode()).hexdigest(), 16) % len(found)]
+    return found[int(sha256_of(f"{group}|{source}"), 16) % len(found)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from safecot_eval.benchmarks import catalogue
 from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import sha256_of
 
 TITLE = "Quick selection"
 VERSION = "1.0"
@@ -85,4 +85,4 @@ def choose(found: Sequence[Item], expectation: Expectation, quota: int, salt: st
 
 
 def _digest(salt: str, item_id: str) -> str:
-    return hashlib.sha256(f"{salt}/{item_id}".encode()).hexdigest()
+    return sha256_of(f"{salt}/{item_id}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +22,7 @@ from safecot_eval.paper.reproduction import Status
 from safecot_eval.paper.rulers import TITLES, Ruler, lite_id
 from safecot_eval.paper.summary import sentences, telling_apart
 from safecot_eval.paper.trainings import parse
+from safecot_eval.util.content_security import source_of
 from safecot_reports.paper import marks
 from safecot_reports.paper.plane import Rates, picture, plane
 
@@ -55,7 +54,6 @@ def page_html(paper: Paper) -> str:
         "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "paper.css"))
         + _choice_of_ruler()
     )
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -65,7 +63,7 @@ def page_html(paper: Paper) -> str:
     )
     environment.filters["said"] = _said
     return environment.get_template("paper.html").render(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src '{source_of(style)}'; base-uri 'none'; form-action 'none'",
         style=_Ours(style),
         version=__version__,
         words=words,

@@ -8,7 +8,6 @@ the figures that a jury carries are nested: model and prompt both left out.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from safecot_eval.judge.jury.logistic import Array, Flags, Logistic, fit, sigmoi
 from safecot_eval.records.verdicts import outcome_of
 from safecot_eval.stats import kappa_of_table
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import write_text
+from safecot_eval.util.files import sha256_of, write_text
 
 SCHEMA = 1
 LEAST, LEAST_PER_MEMBER = 20, 10
@@ -118,7 +117,7 @@ class Jury:
     def id(self) -> str:
         """``jury-<hash>`` over everything that a verdict depends on."""
         content = json.dumps(self._content(), sort_keys=True).encode()
-        return f"jury-{hashlib.sha256(content).hexdigest()[:8]}"
+        return f"jury-{sha256_of(content)[:8]}"
 
     def probability(self, ballots: Sequence[Ballot]) -> Array:
         """Probability of yes for each answer, shape (n,)."""

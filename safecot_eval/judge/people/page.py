@@ -7,7 +7,6 @@ The answers are untrusted: they travel as JSON in a script element that is not e
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from safecot_eval.judge.people.questions import Question
 from safecot_eval.judge.people.sheet import Row
+from safecot_eval.util.content_security import source_of
 from safecot_eval.util.files import sha256_of
 
 _HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def page_html(question: Question, rows: Sequence[Row], folder: Path | None = Non
     # "<" could end the element or open a comment; as an escape it is the same JSON.
     data = data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        f"default-src 'none'; script-src '{source_of(script)}'; style-src '{source_of(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     # The data are put in last: nothing in them is taken for a placeholder.
@@ -54,7 +54,3 @@ def page_html(question: Question, rows: Sequence[Row], folder: Path | None = Non
 
 def _picture(path: Path) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

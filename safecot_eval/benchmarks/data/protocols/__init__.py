@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from safecot_eval.benchmarks.data.reading import read_json
 from safecot_eval.benchmarks.data.roots import cached
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import replacing
+from safecot_eval.util.files import content_hash, replacing, sha256_of
 from safecot_eval.util.paths import data_dir
 
 TABLE = Path(__file__).with_name("protocols.yaml")
@@ -37,7 +36,7 @@ def table() -> dict[str, Any]:
 
 def hash_of(text: Any) -> str:
     """16 hexadecimal digits of a prompt, or of a list or table of texts, as it will be written."""
-    return hashlib.sha256(json.dumps(text, ensure_ascii=True, sort_keys=True).encode()).hexdigest()[:16]
+    return content_hash(text)[:16]
 
 
 def official_text(key: str) -> Any:
@@ -126,7 +125,7 @@ def text_of(content: str, how: Mapping[str, Any], where: str, key: str) -> Any:
 
 
 def _read(repository: str, commit: str, name: str, folder: Path) -> str:
-    path = folder / hashlib.sha256(f"{repository}@{commit}:{name}".encode()).hexdigest()[:32]
+    path = folder / sha256_of(f"{repository}@{commit}:{name}")[:32]
     if not path.is_file():
         url = download.GITHUB_FILE.format(repository=repository, commit=commit, path=quote(name))
         download.fetch(url, path)
