@@ -11,6 +11,8 @@ ifneq ($(wildcard ../shared/data),)
 export SAFECOT_DATA_DIR ?= $(abspath ../shared/data)
 endif
 export TOKENIZERS_PARALLELISM := false
+# Without bytecode every process compiles lmms-eval, torch and transformers anew, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 export HF_HUB_OFFLINE ?= 1
 
 .PHONY: fuzz setup docs demo study paper test test-fast test-full check bench browser lock clean

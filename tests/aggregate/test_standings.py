@@ -67,6 +67,7 @@ def test_whole_clusters_move_together() -> None:
     assert p_values(doubled)[0, 1] == pytest.approx(p_values(pairs)[0, 1]), "copies are no further evidence"
 
 
+@pytest.mark.slow
 def test_equal_models_are_rarely_told_apart() -> None:
     draw, told = np.random.default_rng(7), 0
     for _ in range(400):

@@ -74,6 +74,7 @@ def test_a_table_in_capital_letters(folder: Path) -> None:
     assert str(reason).endswith("XSTest_Prompts.CSV is there: rename it to xstest_prompts.csv.")
 
 
+@pytest.mark.slow
 def test_pictures_that_are_missing_or_none_are_told_before_a_run(folder: Path) -> None:
     """By ``prepare``, by ``list`` and in the lines before a run; a replay needs no picture."""
     WRITERS["holisafe"](folder / "holisafe")

@@ -253,6 +253,7 @@ def test_an_interrupted_fetch_goes_on_where_it_was(toy_history: Served) -> None:
     assert not asked & {wanted[digest] for digest in there}, "what came is not asked for again"
 
 
+@pytest.mark.slow
 def test_other_bytes_upstream_are_refused(toy_history: Served) -> None:
     toy_history.files[f"/owner/name/abc1234/{quote('dataset/base.py')}"] = b"something else"
     with pytest.raises(SafecotError, match="does not have the pinned hash"):

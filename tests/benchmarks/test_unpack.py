@@ -263,6 +263,7 @@ def test_mtmcs_with_a_picture_and_a_list_of_pictures(online: Served) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", ["folders", "zip", "mis_test"])
 def test_mis_with_two_images_an_item(online: Served, packed: str) -> None:
     files: dict[str, bytes] = {}

@@ -73,6 +73,7 @@ def test_faults_lose_nothing_and_double_nothing(tmp_path: Path, judge_of: Callab
     assert {v["probability"] for v in found if v.get("decoding") == "choice"} == {0.75}
 
 
+@pytest.mark.slow
 def test_hangs_become_named_failures_and_are_asked_again(
     tmp_path: Path, judge_of: Callable[..., RemoteJudge]
 ) -> None:

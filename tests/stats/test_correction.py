@@ -85,6 +85,7 @@ def test_equal_weights_change_nothing():
     assert (weighted.low, weighted.high) == pytest.approx((plain.low, plain.high))
 
 
+@pytest.mark.slow
 def test_a_sample_stratified_by_verdict_is_unbiased_and_sharper():
     rng = np.random.default_rng(5)
     y, f = judged(rng, 1000, 0.05, 0.9, 0.97)

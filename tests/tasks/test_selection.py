@@ -89,6 +89,7 @@ def quick(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> list[Item]:
     return catalogue.items_of("safecot_quick")
 
 
+@pytest.mark.slow
 def test_the_quick_selection_is_balanced(quick: list[Item]) -> None:
     assert Counter(item.expectation for item in quick) == {Expectation.REFUSE: 250, Expectation.ANSWER: 250}
     assert len({(item.expectation, item.cluster_id) for item in quick}) == 500

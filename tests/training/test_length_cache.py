@@ -12,7 +12,6 @@ import pytest
 from safecot_training.sft import length_cache
 from safecot_training.sft.collator import AnswerCollator
 from safecot_training.sft.families import family_of
-from safecot_training.sft.loading import load_processor
 from safecot_training.sft.training_data import load_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
@@ -38,7 +37,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def collator_of(recipe: Any) -> AnswerCollator:
-    from safecot_training.sft.train import checked_collator  # imports trl: not while tests are collected
+    # These import transformers and trl: not while tests are collected.
+    from safecot_training.sft.loading import load_processor
+    from safecot_training.sft.train import checked_collator
 
     config, processor = load_processor(recipe)
     return checked_collator(recipe, config, processor, family_of(config.model_type, recipe.base_model))

@@ -63,6 +63,7 @@ def test_shortened_refusals_belong_to_their_author(corpus):
     assert set(corpus.models[shortened]) <= set(corpus.models_of(Source.XSTEST))
 
 
+@pytest.mark.slow
 def test_every_model_of_a_set_weighs_the_same(corpus):
     keep = np.ones(len(corpus.rows), dtype=bool)
     keep[np.flatnonzero(corpus.models == "llm0")[:60]] = False
@@ -85,6 +86,7 @@ def test_the_vocabulary_needs_several_models_and_many_questions(corpus):
         assert len(set(prompts[found[:, column]])) >= 20
 
 
+@pytest.mark.slow
 def test_a_fit_reads_what_it_saw(corpus):
     prepared = prepare(corpus)
     wanted = targets(corpus.rows)
@@ -118,6 +120,7 @@ def test_recorded_answers_teach_the_judge_s_probability_and_not_people_s_head(ma
     assert np.isnan(wanted[:, Head.PEOPLE]).all()
 
 
+@pytest.mark.slow
 def test_without_recorded_runs_people_s_head_decides_alone(corpus):
     people = corpus.select(corpus.sources != Source.SAFECOT)
     prepared = prepare(people)
