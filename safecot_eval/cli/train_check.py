@@ -67,7 +67,7 @@ def check(
             "variant": "v1",
         }
         recipe = recipe_from(given, "check")
-    weights.require_there(recipe.base_model, "Base model")
+    weights.require_whole_there(recipe.base_model, "Base model")
 
     from safecot_training.sft.check import check_base, write_processor
     from safecot_training.sft.families import family_of
@@ -77,7 +77,15 @@ def check(
     family = family_of(config.model_type, recipe.base_model, recipe.family)
     stops = load_stops(recipe, config, processor)
     before = processor.chat_template
-    found = check_base(recipe.base_model, config, processor, stops, family, full=recipe.method is Method.FULL)
+    found = check_base(
+        recipe.base_model,
+        config,
+        processor,
+        stops,
+        family,
+        full=recipe.method is Method.FULL,
+        targets=recipe.lora_targets,
+    )
     click.echo(f"{recipe.base_model} ({config.model_type})")
     width = max(len(finding.question) for finding in found.findings)
     for finding in found.findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,6 +42,8 @@ def _edit(path: Path, line: int, **changes: object) -> Path:
     [
         ({"category": None}, "line 3 (sample safety-2): no 'category'"),
         ({"query": ""}, "line 3 (sample safety-2): 'query'"),
+        ({"query": ["a", "b"]}, "line 3 (sample safety-2): 'query' must be text, not list."),
+        ({"answer": {"text": "a"}}, "line 3 (sample safety-2): 'answer' must be text, not dict."),
         ({"image": "nowhere.png"}, "line 3 (sample safety-2): image"),
         ({"image": None}, "line 3 (sample safety-2): no 'image'"),
         ({"expectation": "answer"}, "'answer' is empty"),
@@ -136,6 +139,17 @@ def test_contamination_by_text_near_text_and_image(triplets: Path, tmp_path: Pat
     assert hits["safety-5"].ground is Ground.IMAGE
     assert hits["safety-7"].ground is Ground.NEAR_TEXT
     assert (hits["safety-0"].item_id, hits["safety-5"].item_id) == ("a", "b")
+
+
+def test_an_earlier_turn_contaminates_as_well(triplets: Path) -> None:
+    """On either side: a dialogue that is trained on, and one that is asked."""
+    first, second = read_triplets(triplets)[:2]
+    dialogue = replace(first, history=((second.query, "No."),))
+    hits = contamination.find([dialogue], [EvalSet("safecot_x", (_item(second.query, item_id="a"),))])
+    assert [(hit.item_id, hit.ground) for hit in hits] == [("a", Ground.TEXT)]
+    asked = replace(_item("And then?", item_id="b"), before=(("user", second.query), ("assistant", "No.")))
+    (hit,) = contamination.find([second], [EvalSet("safecot_x", (asked,))])
+    assert (hit.item_id, hit.ground) == ("b", Ground.TEXT)
 
 
 def test_a_sentence_asked_about_many_pictures_identifies_none(triplets: Path) -> None:

@@ -98,6 +98,16 @@ def test_why_a_base_or_an_adapter_is_not_loaded(tmp_path: Path) -> None:
         weights.require_there("/no/such", "Adapter")
 
 
+def test_an_adapter_is_no_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/base"}')
+    with pytest.raises(
+        SafecotError, match="is an adapter of owner/base; give a whole model: that base, or both merged"
+    ):
+        weights.require_whole_there(str(tmp_path), "Base model")
+    (tmp_path / "config.json").write_text("{}")
+    weights.require_whole_there(str(tmp_path), "Base model")
+
+
 def test_what_the_hub_says_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

@@ -34,6 +34,23 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
     refused(train, make_recipe(base_model=str(folder)), tmp_path / "b", known)
 
 
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ("zzz", r"lora_targets 'zzz' matches no layer; it is compared with whole names, such as 'model\."),
+        (
+            r".*mlp",
+            r"lora_targets '\.\*mlp' also matches '.*mlp', which is no layer that can have an adapter",
+        ),
+    ],
+)
+def test_targets_that_nothing_can_have_an_adapter_on(
+    make_recipe, tmp_path: Path, train, targets: str, said: str
+) -> None:
+    refused(train, make_recipe(method="lora", lora_targets=targets), tmp_path / "out", said)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_base_without_its_processor_names_the_files(make_recipe, bases, tmp_path: Path, train) -> None:
     folder = tmp_path / "base"
     folder.mkdir()

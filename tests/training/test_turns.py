@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from safecot_eval.util.errors import SafecotError
-from safecot_training.data.examples import Kind
+from safecot_training.data.examples import Example, Kind
 from safecot_training.data.hub_rows import turns_of
 from safecot_training.data.sources import read_source
 
@@ -62,4 +63,56 @@ def test_messages_of_a_hub_set_have_roles() -> None:
         {"role": "user", "content": parts},
         {"role": "assistant", "content": [{"type": "text", "text": "A cup."}]},
     ]
-    assert turns_of({"messages": messages}, "here") == [("What is on the table?", "A cup.")]
+    assert turns_of({"messages": messages}, "here") == [("<image>\nWhat is on the table?", "A cup.")]
+
+
+def _said(tmp_path: Path, record: dict[str, object]) -> list[Example]:
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps([{"id": "1", **record}]), encoding="utf-8")
+    return read_source(f"llava={file}", Kind.GENERAL, tmp_path)
+
+
+def test_what_one_speaker_says_in_several_turns_is_one(tmp_path: Path) -> None:
+    """Nothing is lost, whichever names the keys have."""
+    turns = [
+        {"role": "user", "content": "Here is a riddle."},
+        {"role": "user", "content": "What has keys and no locks?"},
+        {"role": "assistant", "content": "A piano."},
+        {"role": "assistant", "content": "Or a map."},
+    ]
+    for key in ("conversations", "messages"):
+        (example,) = _said(tmp_path, {key: turns})
+        assert example.query == "Here is a riddle.\nWhat has keys and no locks?"
+        assert example.answer == "A piano.\nOr a map."
+
+
+def test_a_tools_results_are_not_left_out_in_silence(tmp_path: Path) -> None:
+    turns = [*ASKED, {"from": "tool", "value": "22 degrees"}, {"from": "gpt", "value": "It is warm."}]
+    with pytest.raises(SafecotError, match=r"turn 3: unknown speaker 'tool'; known are human, user"):
+        _said(tmp_path, {"conversations": turns})
+
+
+def test_a_picture_is_not_shown_before_its_place(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "cup.png")
+    later = [{"from": "human", "value": "<image>\nAnd here?"}, {"from": "gpt", "value": "A plate."}]
+    first, second = _said(tmp_path, {"image": "cup.png", "conversations": [*ASKED, *later]})
+    assert (first.images, [path.name for path in second.images]) == ((), ["cup.png"])
+    assert second.query == "And here?"
+    unplaced = [*ASKED, {**later[0], "value": "And here?"}, later[1]]
+    assert [
+        len(each.images) for each in _said(tmp_path, {"image": "cup.png", "conversations": unplaced})
+    ] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (["Half", "a list"], r"turn 2 must hold JSON objects"),
+        ({"text": "A cup."}, r"turn 2 must be text, not dict"),
+        (True, r"turn 2 must be text, not bool"),
+        ("half \ud83d an emoji", r"record 1 \(sample talk:1:1\): holds half a character \(\\ud83d\)"),
+    ],
+)
+def test_what_is_no_text_is_one_sentence(value: object, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SafecotError, match=said):
+        _said(tmp_path, {"conversations": [ASKED[0], {"from": "gpt", "value": value}]})

@@ -234,6 +234,21 @@ def require_base(adapter: str, base: str, option: str) -> None:
         raise SafecotError(f"The base of {adapter}, {base}, is not here; say where it is with {option}.")
 
 
+def require_whole_there(name: str, what: str) -> None:
+    """The same as :func:`require_there` of a whole model.
+
+    Raises:
+        SafecotError: it is neither, or an adapter.
+    """
+    require_there(name, what)
+    folder = Path(name).expanduser()
+    if (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file():
+        base = adapter_config(folder).get("base_model_name_or_path") or "its base"
+        raise SafecotError(
+            f"{what} {name!r} is an adapter of {base}; give a whole model: that base, or both merged."
+        )
+
+
 def require_there(name: str, what: str) -> None:
     """Refuse a base or an adapter that can only be a folder and is none, or one without a model, before anything is imported for it.
 

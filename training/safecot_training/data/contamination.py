@@ -85,7 +85,9 @@ def carriers_of(items: Iterable[Item]) -> frozenset[str]:
 
 
 def _texts_of(item: Item) -> list[str]:
-    texts = (item.prompt, *(item.extra[key] for key in _TEXT_KEYS if key in item.extra))
+    """What an item asks, in all its wordings and in the earlier turns of its dialogue."""
+    earlier = (text for role, text in item.before if role == "user")
+    texts = (item.prompt, *(item.extra[key] for key in _TEXT_KEYS if key in item.extra), *earlier)
     return [normalised(text) for text in texts]
 
 
@@ -147,7 +149,15 @@ def find(
     texts = [
         [
             text
-            for text in map(normalised, (example.query, *example.queries.values(), *example.texts))
+            for text in map(
+                normalised,
+                (
+                    example.query,
+                    *example.queries.values(),
+                    *example.texts,
+                    *(question for question, _ in example.history),
+                ),
+            )
             if text not in carriers
         ]
         for example in examples

@@ -10,17 +10,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safecot_eval.benchmarks.data.locate import IMAGE_SUFFIXES
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.bad_rows import BadRows
-from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from
+from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from, text_of
 
 _ASKING = ("human", "user", "prompter")
 _ANSWERING = ("gpt", "assistant", "model", "bot", "chatgpt", "bard", "bing")
-_SILENT = ("system", "developer", "tool")
-_PLACE = re.compile(r"<image>", re.IGNORECASE)
+_SILENT = ("system", "developer")
+PLACE = re.compile(r"<image>", re.IGNORECASE)
+
+_Image = TypeVar("_Image")
 
 Exchange = tuple[str, str]
 """A question and its answer."""
@@ -36,12 +38,13 @@ def from_llava(path: Path, images: Path, kind: Kind, bad: BadRows) -> list[Examp
     for number, record in enumerate(json_list(path), start=1):
         with bad.skipped():
             where = f"{path}, record {number}"
-            turns = objects(record.get("conversations"), f"{where}: 'conversations'")
+            key = "messages" if "conversations" not in record and "messages" in record else "conversations"
+            turns = objects(record.get(key), f"{where}: {key!r}")
             names = _image_names(record, where)
             _require_places(turns, len(names), where)
             examples.extend(
                 from_exchanges(
-                    exchanges(turns, "value", f"{where}: 'conversations'"),
+                    exchanges(turns, f"{where}: {key!r}"),
                     {
                         "id": f"{path.stem}:{record.get('id', number)}:{number}",
                         "images": [str((images / name).resolve()) for name in names],
@@ -67,9 +70,12 @@ def from_exchanges(
     """
     own = str(shared["id"])
     examples = []
-    for turn, (question, answer) in enumerate(said):
+    for turn, ((question, answer), images) in enumerate(
+        zip(said, shown(said, shared["images"]), strict=True)
+    ):
         record = {
             **shared,
+            "images": images,
             "id": own if turn == 0 else f"{own}:turn{turn + 1}",
             "cluster": own,
             "query": question,
@@ -78,6 +84,20 @@ def from_exchanges(
         }
         examples.append(example_from(record, path, number, kind, source))
     return examples
+
+
+def shown(said: Sequence[Exchange], images: Sequence[_Image]) -> list[list[_Image]]:
+    """The pictures that each question may be about: none whose place (``<image>``) is in a later one.
+
+    Pictures without a place are shown from the start.
+
+    >>> shown([("Hi?", "Hi!"), ("<image> And this?", "A cat."), ("Sure?", "Yes.")], ["a"])
+    [[], ['a'], ['a']]
+    >>> shown([("What is it?", "A cat."), ("Sure?", "Yes.")], ["a"])
+    [['a'], ['a']]
+    """
+    places = list(itertools.accumulate(len(PLACE.findall(question)) for question, _ in said))
+    return [[*images[:count], *images[places[-1] :]] for count in places]
 
 
 def from_vlguard(root: Path, bad: BadRows) -> list[Example]:
@@ -132,15 +152,18 @@ def find_picture(folders: Sequence[Path], name: str, where: str) -> Path:
     raise SafecotError(f"{where}: the image is missing; looked for {looked}.")
 
 
-def exchanges(turns: Sequence[Mapping[str, Any]], text: str, where: str) -> list[Exchange]:
-    """Every question that is answered; a system turn is not a question.
+def exchanges(turns: Sequence[Mapping[str, Any]], where: str) -> list[Exchange]:
+    r"""Every question that is answered; a system turn is not a question, and what one speaker says in several turns is one.
 
     Raises:
-        SafecotError: there is none, or a turn's speaker is unknown.
+        SafecotError: there is none, a turn's speaker is unknown (a tool's results are nothing that is trained on), or a turn is
+            no text.
 
     >>> turns = [{"from": "system", "value": "Be kind."}, {"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hi!"}]
-    >>> exchanges(turns, "value", "a.json, record 1")
+    >>> exchanges(turns, "a.json, record 1")
     [('Hi?', 'Hi!')]
+    >>> exchanges([{"role": "user", "content": "A sum."}, {"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": 2}], "b")
+    [('A sum.\n1 + 1?', '2')]
     """
     said: list[tuple[str, str]] = []
     for number, turn in enumerate(turns):
@@ -148,10 +171,16 @@ def exchanges(turns: Sequence[Mapping[str, Any]], text: str, where: str) -> list
         if speaker in _SILENT:
             continue
         if speaker not in ("", *_ASKING, *_ANSWERING):
-            raise SafecotError(f"{where}, turn {number + 1}: unknown speaker {speaker[:40]!r}.")
+            raise SafecotError(
+                f"{where}, turn {number + 1}: unknown speaker {speaker[:40]!r}; known are {', '.join(_ASKING + _ANSWERING)}."
+            )
         # Files that name no speakers alternate, beginning with the question.
         asks = speaker in _ASKING if speaker else len(said) % 2 == 0
-        said.append(("question" if asks else "answer", plain(turn.get(text))))
+        kind, words = "question" if asks else "answer", _words(turn, f"{where}, turn {number + 1}")
+        if said and said[-1][0] == kind:
+            said[-1] = (kind, f"{said[-1][1]}\n{words}")
+        else:
+            said.append((kind, words))
     found = [
         (question, answer)
         for (kind, question), (next_kind, answer) in itertools.pairwise(said)
@@ -162,14 +191,29 @@ def exchanges(turns: Sequence[Mapping[str, Any]], text: str, where: str) -> list
     return found
 
 
-def plain(content: Any) -> str:
-    """The text of a turn; parts of other kinds are left out."""
-    if isinstance(content, list):
-        texts = [
-            part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
-        ]
-        return "\n".join(str(text) for text in texts)
-    return str(content or "")
+def _words(turn: Mapping[str, Any], where: str) -> str:
+    """What a turn says: LLaVA's ``value``, or ``content``."""
+    return plain(turn["value"] if "value" in turn else turn.get("content"), where)
+
+
+def plain(content: Any, where: str) -> str:
+    r"""The text of a turn; of its parts, a picture becomes its place in the text, and parts of other kinds are left out.
+
+    Raises:
+        SafecotError: it is neither text nor a list of parts.
+
+    >>> plain([{"type": "image"}, {"type": "text", "text": "What is it?"}], "here")
+    '<image>\nWhat is it?'
+    """
+    if not isinstance(content, list):
+        return text_of(content, where)
+    texts = []
+    for part in objects(content, where):
+        if part.get("type") in ("image", "image_url"):
+            texts.append("<image>")
+        elif part.get("type") == "text":
+            texts.append(text_of(part.get("text"), where))
+    return "\n".join(texts)
 
 
 def read_conversations(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -223,7 +267,8 @@ def _image_names(record: Mapping[str, Any], where: str) -> list[str]:
 
 def _require_places(turns: Sequence[Mapping[str, Any]], files: int, where: str) -> None:
     """Refuse a conversation with more places for pictures than pictures: its questions are about what is not shown."""
-    places = sum(len(_PLACE.findall(plain(turn.get("value")))) for turn in turns)
+    said = (_words(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1))
+    places = sum(len(PLACE.findall(words)) for words in said)
     if places > files:
         raise SafecotError(
             f"{where}: its turns say <image> {places} times and 'image' names {files} "

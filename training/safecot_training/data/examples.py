@@ -19,6 +19,7 @@ One line of a triplet file (JSON lines; a Parquet file has the same columns):
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -150,8 +151,10 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
         SafecotError: see :func:`read_triplets`.
     """
     example_id = str(record.get("id") or f"{path.stem}-{number}")
-    where = f"{path}, line {number} (sample {example_id})"
-    query = sanitise(str(record.get("query") or ""))
+    unit = {".jsonl": "line", ".parquet": "row"}.get(path.suffix, "record")
+    where = f"{path}, {unit} {number} (sample {ascii(example_id)[1:-1]})"
+    require_whole_characters(record, where)
+    query = sanitise(text_of(record.get("query"), f"{where}: 'query'"))
     if not query:
         raise SafecotError(f"{where}: 'query' is missing or empty; every triplet needs the user's text.")
     category = _category(record.get("category"), where) or (GENERAL_CATEGORY if kind is Kind.GENERAL else "")
@@ -166,7 +169,7 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
         expectation = Expectation.RESPOND_SAFELY
     if expectation is Expectation.RESPOND_SAFELY:
         raise SafecotError(f"{where}: 'expectation' must be 'refuse' or 'answer'.")
-    answer = sanitise(str(record.get("answer") or ""))
+    answer = sanitise(text_of(record.get("answer"), f"{where}: 'answer'"))
     if expectation is Expectation.ANSWER and not answer:
         raise SafecotError(
             f"{where}: the expectation is 'answer' but 'answer' is empty; say what to learn to answer."
@@ -188,6 +191,39 @@ def example_from(record: Mapping[str, Any], path: Path, number: int, kind: Kind,
         description=str(record.get("description") or ""),
         history=_history(record.get("history"), where),
     )
+
+
+def text_of(given: Any, where: str) -> str:
+    """A text, or a number as one; nothing is an empty one, and so is a cell that pandas left empty (NaN).
+
+    Raises:
+        SafecotError: anything else.
+
+    >>> text_of(7, "here"), text_of(None, "here"), text_of(float("nan"), "here")
+    ('7', '', '')
+    """
+    if given is None or given != given:
+        return ""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return str(given)
+    raise SafecotError(f"{where} must be text, not {type(given).__name__}.")
+
+
+def require_whole_characters(record: Any, where: str) -> None:
+    """Refuse half a character (a lone surrogate, which JSON can hold and no file).
+
+    Raises:
+        SafecotError: there is one.
+    """
+    try:
+        json.dumps(record, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        raise SafecotError(
+            f"{where}: holds half a character ({half}), which cannot be written; correct the text."
+        ) from error
 
 
 def _category(given: Any, where: str) -> str:

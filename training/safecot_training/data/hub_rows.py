@@ -13,7 +13,7 @@ from safecot_eval.benchmarks.images import open_image
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 from safecot_training.data.bad_rows import BadRows
-from safecot_training.data.conversations import Exchange, exchanges, from_exchanges, objects, plain
+from safecot_training.data.conversations import Exchange, exchanges, from_exchanges, objects, plain, shown
 from safecot_training.data.examples import Example, Kind
 
 
@@ -44,9 +44,13 @@ def from_hub(name: str, split: str, kind: Kind, cache: Path, bad: BadRows) -> li
                 "category": row.get("category"),
                 "expectation": row.get("expectation"),
             }
-            said = from_exchanges(turns_of(row, where), shared, folder / f"{split}.jsonl", number, kind, name)
+            said = turns_of(row, where)
+            made = from_exchanges(said, shared, folder / f"{split}.jsonl", number, kind, name)
             fetch = partial(_write, tuple(zip(pictures, paths, strict=True)), where)
-            examples.extend(replace(example, images=paths, fetch=fetch) for example in said)
+            examples.extend(
+                replace(example, images=tuple(images), fetch=fetch)
+                for example, images in zip(made, shown(said, paths), strict=True)
+            )
     return examples
 
 
@@ -98,8 +102,8 @@ def _content(picture: Any) -> bytes:
 
 def turns_of(row: Mapping[str, Any], where: str) -> list[Exchange]:
     """Questions and answers of a hub row, in any of the common layouts."""
-    for column, text in (("messages", "content"), ("conversations", "value")):
+    for column in ("messages", "conversations"):
         if turns := row.get(column):
             said = f"{where}: {column!r}"
-            return exchanges(objects(turns, said), text, said)
-    return [(plain(row.get("question") or row.get("query")), plain(row.get("answer")))]
+            return exchanges(objects(turns, said), said)
+    return [(plain(row.get("question") or row.get("query"), where), plain(row.get("answer"), where))]

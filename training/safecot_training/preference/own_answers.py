@@ -11,6 +11,7 @@ from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
+from safecot_training.data.examples import require_whole_characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def read_own_answers(path: Path, expectations: Mapping[str, str]) -> dict[str, O
     for number, row in enumerate_jsonl(path):
         if not isinstance(row.get("id"), str) or not isinstance(row.get("response"), str):
             raise SafecotError(f'{path}, line {number}: write {{"id": EXAMPLE, "response": TEXT}}.')
+        require_whole_characters(row, f"{path}, line {number}")
         answers[row["id"]] = row["response"]
     if not answers:
         raise SafecotError(f"{path}: holds no answers.")

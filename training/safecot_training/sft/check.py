@@ -8,7 +8,7 @@ architecture on no device; no weights are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +70,14 @@ class Fitness:
 
 
 def check_base(
-    base: str, config: Any, processor: Any, stops: set[int], family: Family, *, full: bool
+    base: str,
+    config: Any,
+    processor: Any,
+    stops: set[int],
+    family: Family,
+    *,
+    full: bool,
+    targets: str = "",
 ) -> Fitness:
     """Ask all questions about a base; its processor's template is fixed where it can be.
 
@@ -81,6 +88,7 @@ def check_base(
         stops: Tokens that end an answer when the base is asked.
         family: Names of its parts.
         full: Whether the language model itself is tuned, not adapters on it.
+        targets: The recipe's ``lora_targets``.
     """
     try:
         before = answer_shape(processor, stops, base)
@@ -104,7 +112,7 @@ def check_base(
         ("image tokens", lambda: _image_tokens(collator)),
         ("loss", lambda: _loss(collator)),
         ("rows side by side", lambda: _batch(collator)),
-        ("what is tuned", lambda: _tuned(config, family, full=full)),
+        ("what is tuned", lambda: _tuned(config, family, targets, full=full)),
     ]
     return Fitness(tuple(_answered(question, look, base) for question, look in asked), shape)
 
@@ -267,7 +275,7 @@ def _batch(collator: AnswerCollator) -> Finding:
     return Finding("rows side by side", Status.OK, f"one picture, none and two: {rows} x {tokens} tokens")
 
 
-def _tuned(config: Any, family: Family, *, full: bool) -> Finding:
+def _tuned(config: Any, family: Family, targets: str, *, full: bool) -> Finding:
     """Names of what a run changes, on a model without weights."""
     from transformers import AutoModelForImageTextToText
 
@@ -288,14 +296,39 @@ def _tuned(config: Any, family: Family, *, full: bool) -> Finding:
             Status.OK,
             f"{len(names) - len(towers)} parameters of the language model; {len(towers)} of tower and projector",
         )
-    pattern = re.compile(lora_targets(family))
+    pattern = re.compile(lora_targets(family, targets))
     hit = {name: module for name, module in model.named_modules() if pattern.fullmatch(name)}
+    if targets:
+        return _told(targets, hit, next(name for name, each in model.named_modules() if _adaptable(each)))
     astray = [name for name in hit if any(part in name for part in (*family.vision, *family.projector))]
     if not hit or astray or not all(isinstance(module, torch.nn.Linear) for module in hit.values()):
         found = f"adapters would sit on {astray[0]}" if astray else f"{len(hit)} layers get an adapter"
         return Finding("what is tuned", Status.FAILS, f"{found}; {remedy}")
     return Finding(
         "what is tuned", Status.OK, f"adapters on {len(hit)} linear layers of the language model, no others"
+    )
+
+
+def _told(targets: str, hit: Mapping[str, Any], example: str) -> Finding:
+    """What the recipe's own ``lora_targets`` match."""
+    other = next((name for name, module in hit.items() if not _adaptable(module)), None)
+    if not hit or other is not None:
+        found = (
+            "matches no layer"
+            if other is None
+            else f"also matches {other!r}, which is no layer that can have an adapter"
+        )
+        return Finding(
+            "what is tuned",
+            Status.FAILS,
+            f"lora_targets {targets!r} {found}; it is compared with whole names, such as {example!r}.",
+        )
+    return Finding("what is tuned", Status.OK, f"adapters on the {len(hit)} layers that lora_targets names")
+
+
+def _adaptable(module: Any) -> bool:
+    return isinstance(
+        module, torch.nn.Linear | torch.nn.Embedding | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
     )
 
 

@@ -45,7 +45,7 @@ def prepare(recipe: Recipe, out: Path) -> Prepared:
     rows, manifest = load_rows(recipe)
     if (card := _finished(recipe, manifest, out)) is not None:
         return Prepared([], manifest, finished=card)
-    weights.require_there(recipe.base_model, "Base model")
+    weights.require_whole_there(recipe.base_model, "Base model")
     if recipe.objective is Objective.SFT:
         return Prepared(rows, manifest)
     if recipe.objective is Objective.GRPO:

@@ -159,10 +159,10 @@ class Recipe(Settings):
     max_samples: Count | None = None
     seed: Annotated[int, BeforeValidator(a_number), Field(ge=0, lt=2**32)] = 0
     learning_rate: Annotated[Number, Field(gt=0, le=1)] = 1e-4
-    epochs: Annotated[Number, Field(gt=0)] = 2.0
-    max_steps: Annotated[int, BeforeValidator(a_number), Field(ge=-1)] = -1
-    batch_size: Count = 4
-    gradient_accumulation: Count = 4
+    epochs: Annotated[Number, Field(gt=0, le=10_000)] = 2.0
+    max_steps: Annotated[int, BeforeValidator(a_number), Field(ge=-1, le=10_000_000)] = -1
+    batch_size: Annotated[Count, Field(le=65_536)] = 4
+    gradient_accumulation: Annotated[Count, Field(le=65_536)] = 4
     warmup_ratio: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     scheduler: str = "cosine"
     weight_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0

@@ -14,5 +14,5 @@ def a_number(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(a_number), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(a_number), Field(ge=1, le=10_000_000)]
 Number = Annotated[float, BeforeValidator(a_number), Field(allow_inf_nan=False)]

@@ -158,7 +158,9 @@ def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family
     """
     full = recipe.method is Method.FULL
     stops = load_stops(recipe, config, processor)
-    fitness = check_base(recipe.base_model, config, processor, stops, family, full=full)
+    fitness = check_base(
+        recipe.base_model, config, processor, stops, family, full=full, targets=recipe.lora_targets
+    )
     shape = require_fit(recipe.base_model, fitness)
     for finding in fitness.findings:
         if finding.status is Status.FIXED and is_first_process():
