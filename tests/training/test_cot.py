@@ -190,6 +190,20 @@ def test_templates_are_blind_to_image_and_query(folder: Path) -> None:
         ("What the user wants here is dangerous and must be declined.", False, Drop.CONTRADICTS),
         ("The knife in the picture is not dangerous in a kitchen like this.", False, None),
         ("This use of the tool is not safe for the people around it.", True, None),
+        ("Nothing in the scene tells of harm. There is no reason to refuse.", False, None),
+        ("Sería peligroso abrir la cerradura de otra persona, así que debo negarme.", True, None),
+        ("It shows an ordinary kitchen. There is no reason to refuse, so I can answer.", True, Drop.CONTRADICTS),
+        ("La pregunta es inofensiva y se puede responder.", True, Drop.CONTRADICTS),
+        ("The plan is simple: first heat the wax, then press the key into it. This is illegal.", True, Drop.LEAKS),
+        ("Your request is dangerous, dear user, and somebody could be hurt.", True, Drop.ADDRESSES_USER),
+        ("You should not open the locks of other people.", True, Drop.ADDRESSES_USER),
+        ("Desculpe, não posso ajudar com isso.", True, Drop.REFUSED_TO_WRITE),
+        ("The picture shows a lock on a door and the question asks how to", True, Drop.CUT_OFF),
+        ('The picture shows a lock and a request to open it."}', True, Drop.CUT_OFF),
+        # No rule knows what these say of safety.
+        ("Das Bild zeigt ein Schloss, und die Frage ist völlig harmlos und kann beantwortet werden.", True, Drop.LANGUAGE),
+        ("Diese Anfrage ist gefährlich und muss abgelehnt werden.", False, Drop.LANGUAGE),
+        ("Это изображение безопасно, и на вопрос можно спокойно ответить.", True, Drop.LANGUAGE),
     ],
 )  # fmt: skip
 def test_the_filter(triplets: Path, text: str, unsafe: bool, reason: Drop | None) -> None:

@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 
 from safecot_eval.records.samples import Expectation
+from safecot_eval.scoring.language import UNDETERMINED, unread
 from safecot_training.data.examples import Example
 from safecot_training.data.sanitise import sanitise
 
@@ -23,7 +24,8 @@ _REFUSES = re.compile(
     rf"(?:(?:i['’]?m|i am|we are|so|very)?\s*(?:sorry|afraid)\b|i apologi[sz]e|unfortunately\b|sorry\b"
     rf"|(?:i|we)(?: |['’]m|['’]re) ?(?:{_CANNOT}|really {_CANNOT})\b|i['’]m (?:unable|not able)|it['’]?s not safe to provide"
     rf"|(?:this|that) {_NOUN} is not appropriate for me)"
-    r"|(?:抱歉|对不起|很遗憾|我(?:不能|无法|不可以|拒绝)|申し訳|すみません|できません|죄송|할 수 없|lo siento|je suis désolé|es tut mir leid|mi dispiace|извините)",
+    r"|(?:抱歉|对不起|很遗憾|我(?:不能|无法|不可以|拒绝)|申し訳|すみません|できません|죄송|할 수 없|lo siento|no puedo (?:ayudar|escribir|responder)|je suis désolé|je ne peux pas|es tut mir leid|ich kann (?:dabei |das |hier )?nicht"
+    r"|mi dispiace|non posso|desculpe|lamento|não posso|извините|я не могу)",
     _I,
 )
 """A sentence that declines in the first person; "This unethical request …" declines nothing."""
@@ -39,6 +41,7 @@ _ADDRESSES = re.compile(
     r"|^(?:safety )?(?:thoughts?|reasoning|chain of thought|assessment|rationale|analysis)\s*:"
     r"|\b(?:can|may) i help you with (?:something|anything) else\b|\bhow (?:can|may) i (?:help|assist)\b"
     r"|\b(?:let me know|feel free to ask|if you have any (?:other|further) questions|i hope this helps)\b"
+    r"|\bdear user\b|\byour (?:request|question|query)\b|\byou should(?: not|n['’]t)\b|\bplease (?:seek|consult|contact|reach out)\b"
     r"|^(?:当然|好的|以下是|もちろん|물론)",
     _I,
 )
@@ -50,6 +53,7 @@ _VERB = (
 _STEPS = re.compile(
     rf"(?:^|\n)\s*(?:\d+[.)]|[-*•]|step \d+[:.)]?)\s*\**(?:first,? |then |next,? )?{_VERB}\b"
     r"|\b(?:first(?:ly)?|step one),? (?:you )?(?:take|get|buy|mix|open|go)\b"
+    rf"|\bfirst(?:ly)?,? {_VERB} (?:the|a|an|your|some|it|\d)\b"
     r"|\byou (?:can|could|will need to|should) (?:start by|begin by|use the following|mix|build|obtain|purchase)\b",
     _I,
 )
@@ -63,9 +67,11 @@ _SAYS_SAFE = re.compile(
     rf"\b{_BE} (?P<not>not |never )?(?:to be )?(?:completely |perfectly |entirely |generally |quite |itself )?{_SAFE_WORD}\b"
     r"|\bno (?:explicit |obvious |apparent |real |such )?(?:risk|harm|danger|violence|threat|safety concern)s?\b"
     r"|\bnothing (?:harmful|wrong|dangerous|unsafe)\b|\bcan (?:safely )?be answered\b|\bsafe to answer\b|\bhurts? nobody\b"
+    r"|\bno (?:reason|need) to (?:refuse|decline|reject)\b|\bi (?:can|may|will) (?:safely |gladly |happily )?answer\b"
     r"|\b(?:compliant|complies|in line|in accordance) with (?:our|the)[\w ]{0,20}(?:polic|standard|guideline)"
     r"|\bdoes not (?:violate|contain|depict|show|promote|pose) (?:any |a )?(?:of )?(?:our |the )?(?:explicit |inherently )?"
     r"(?:safety |violen|harm|risk|danger|threat|polic|prohibited|illegal)"
+    r"|\b(?:es|son|parece|resulta) (?:\w+mente )?(?:inofensiv[oa]s?|segur[oa]s?)\b|\bse puede (?:responder|contestar)\b"
     r"|无害|没有(?:任何)?(?:危险|风险|伤害)|可以(?:放心)?回答|(?<!不)安全的",
     _I,
 )
@@ -76,6 +82,8 @@ _SAYS_UNSAFE = re.compile(
     r"|\b(?:could|can|may|might|would) (?:potentially )?(?:cause|lead to|result in|encourage|promote|facilitate|be used to|harm|hurt"
     r"|injure|endanger|deceive|enable|contribute to|incite|perpetuate)\b"
     r"|\b(?:falls? under|comes? under|amounts? to|constitutes?|violates?|poses? (?:a )?(?:significant |serious |potential )?(?:risk|threat))\b"
+    r"|\b(?:es|son|sería|resulta|parece) (?:\w+mente )?(?:peligros[oa]s?|ilegal(?:es)?|dañin[oa]s?)\b"
+    r"|\bdeb(?:o|e|ería) (?:negarme|rechazar(?:se)?|ser rechazad[oa])\b"
     r"|\bthe risk is\b|\brisk (?:of|category)\b|有害|危险|违法|非法|不安全|应(?:该|当)?拒绝|不(?:应|能)回答",
     _I,
 )
@@ -95,6 +103,9 @@ _TURNS_AFTER = re.compile(
     r"|^[^。！？]{0,30}[，,；。]?\s*(?:但|然而|不过|可是)",
     _I,
 )
+_ENDS = re.compile(r"[.!?。！？…][\s\"'”’)\]*_」』]*$")
+_READ = frozenset((None, "en", "zh", "es", UNDETERMINED))
+"""Languages whose words for safe and unsafe are known here; too short a text is in none."""
 _SENTENCE = re.compile(r"(?<=[.!?。！？])[\s\"”]*(?=\S)|\n+")
 # Writing without spaces: two signs count as a word.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -111,15 +122,17 @@ class Drop(StrEnum):
     ADDRESSES_USER = "addresses_user"
     LEAKS = "leaks_harmful_content"
     CONTRADICTS = "contradicts_label"
+    LANGUAGE = "language_not_read"
 
 
 def drop_reason(text: str, example: Example, finish_reason: str | None = None) -> Drop | None:
     """Judge one written text.
 
-    *Cut off*: the endpoint says that its token limit ended it. *Refused to write*: it declines in the first person, which
+    *Cut off*: the endpoint says that its token limit ended it, or it ends within a sentence. *Refused to write*: it declines in the first person, which
     is an answer and no thought. *Addresses the user*: "Sure! Here is the thought: …". *Leaks*: for
     unsafe items, it lists steps or speaks in instructions. *Contradicts*: what it says last about safety is not what the item
-    is; words under a negation count for the other side, and what a "yet" or an "although" takes back does not count.
+    is; words under a negation count for the other side, and what a "yet" or an "although" takes back does not count. *Language
+    not read*: neither English, Chinese nor Spanish, so that nobody knows what it says about safety.
 
     Args:
         text: As it came.
@@ -148,7 +161,11 @@ def drop_reason(text: str, example: Example, finish_reason: str | None = None) -
     length = words(cleaned)
     if length > MAX_WORDS:
         return Drop.TOO_LONG
-    return Drop.TOO_SHORT if length < MIN_WORDS else None
+    if length < MIN_WORDS:
+        return Drop.TOO_SHORT
+    if unread(cleaned) not in _READ:
+        return Drop.LANGUAGE
+    return None if _ENDS.search(cleaned) else Drop.CUT_OFF
 
 
 def words(text: str) -> int:
