@@ -125,7 +125,7 @@ def command(
     """
     from collections import Counter
 
-    from safecot_eval.benchmarks import item_list, selection
+    from safecot_eval.benchmarks import foreign_tasks, item_list, selection
     from safecot_eval.generate import budget, plan, preflight, presets
     from safecot_eval.generate import closing as finishing
     from safecot_eval.generate import decoding as decodings
@@ -164,6 +164,7 @@ def command(
         raise SafecotError("--repeats: of several processes, start one command for each --seed instead.")
     model, arguments = chosen.model, dict(chosen.arguments)
     task_names, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
+    foreign_tasks.require_known(others, Path(include_path) if include_path else None)
     bad_images = [] if model in plan.RECORDED else plan.bad_images(task_names)
 
     def plan_of(one: ModelUnderTest, steps: Counter[str]) -> plan.Plan:

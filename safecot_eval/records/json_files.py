@@ -82,6 +82,8 @@ def _complaint(line: bytes, error: Exception) -> str:
     except UnicodeDecodeError:
         return "neither UTF-8 nor JSON; is it another kind of file, compressed, or text in another encoding?"
     reason = " ".join(str(error).split())
+    if isinstance(error, json.JSONDecodeError):  # its own line is that within this line
+        reason = f"{error.msg}, column {error.colno}" if error.lineno == 1 else f"{error.msg}, at its end"
     return f"not a JSON object ({reason})"
 
 

@@ -52,6 +52,11 @@ def uploading(repository: str) -> Iterator[Any]:
         said = " ".join(str(error).split())[:200]
         if type(error).__name__ == "OfflineModeIsEnabled":
             raise SafecotError(f"{repository}: HF_HUB_OFFLINE is set; unset it to upload.") from error
+        if "Connect" in type(error).__name__ or "Timeout" in type(error).__name__:
+            raise SafecotError(
+                f"{repository}: the hub was not reached ({type(error).__name__}: {said}); check the network, and HF_ENDPOINT if it "
+                "is set."
+            ) from error
         raise SafecotError(
             f"{repository}: the hub refused ({type(error).__name__}: {said}); is `hf auth login` done, and may you write "
             "there?"

@@ -290,3 +290,17 @@ def test_a_manifest_of_another_shape_is_named(tmp_path: Path, content: str) -> N
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(SafecotError, match="'files' is missing or of the wrong kind"):
         read_manifest(tmp_path)
+
+
+def test_an_empty_half_is_named(triplets: Path) -> None:
+    with pytest.raises(
+        SafecotError, match="No example is left for the general half of 1:1: its sources hold none"
+    ):
+        mix(read_triplets(triplets), [])
+
+
+@pytest.mark.parametrize(("line", "said"), [("{'a': 1}", "column 2"), ('{"a": 1', "at its end")])
+def test_a_broken_line_has_one_line_number(triplets: Path, line: str, said: str) -> None:
+    triplets.write_text(f"\n{line}\n", encoding="utf-8")
+    with pytest.raises(SafecotError, match=rf"line 2: not a JSON object \([^()]*{said}\)"):
+        read_triplets(triplets)

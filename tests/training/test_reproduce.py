@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def order(tmp_path: Path, triplets: Path) -> Order:
     recipe = tmp_path / "r.yaml"
     recipe.write_text(yaml.safe_dump({"base_model": "org/base", "data": "d", "variant": "v1"}))
     return Order(
-        recipe, tmp_path / "data", tmp_path / "out", ("v0", "v1"), "safecot_mine", "safecot_mini_tiny"
+        recipe, tmp_path / "data", tmp_path / "out", ("v0", "v1"), "safecot_mini", "safecot_mini_tiny"
     )
 
 
@@ -93,4 +94,16 @@ def test_what_cannot_be_done_is_said_before_the_first_step(
     assert "--variants v3" in str(failed.exception)
     build(read_triplets(triplets), [], tmp_path / "whole", Plan(ratio=(1, 0)))
     with pytest.raises(SafecotError, match="nothing was held out"):
-        reproduce.plan(Order(order.recipe, tmp_path / "whole", order.out, ("v0",), "safecot_mine"), None)
+        reproduce.plan(Order(order.recipe, tmp_path / "whole", order.out, ("v0",), "safecot_mini"), None)
+
+
+@pytest.mark.parametrize(
+    ("where", "tasks"), [("inside", "safecot_minni"), ("outside", "pop"), ("outside", "safecot_mini,pop")]
+)
+def test_a_misspelt_task_is_refused_before_anything_is_trained(order: Order, where: str, tasks: str) -> None:
+    asked: list[object] = []
+    with pytest.raises(SafecotError, match=r"did you mean (safecot_mini|pope)"):
+        reproduce.reproduce(
+            replace(order, **{where: tasks}), print, lambda arguments: asked.append(arguments) or 0
+        )
+    assert not asked

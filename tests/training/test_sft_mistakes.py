@@ -272,3 +272,19 @@ def test_kernels_that_are_not_installed_are_one_sentence(
 ) -> None:
     with pytest.raises(SafecotError, match=words):
         train(make_recipe(**changes), tmp_path / "out")
+
+
+def test_a_refused_start_is_not_in_the_way_of_the_next(make_recipe, tmp_path: Path, train) -> None:
+    """Nor is one that ended before its first checkpoint; what a run left is not written over."""
+    with pytest.raises(SafecotError, match="matches no layer"):
+        train(make_recipe(method="lora", lora_targets="zzz"), tmp_path / "out")
+    (tmp_path / "out/trainer").mkdir(parents=True)
+    (tmp_path / "out/trainer/run.json").write_text('{"recipe_hash": "of a run that met no memory"}')
+    train(make_recipe(max_steps=1), tmp_path / "out")
+    with pytest.raises(SafecotError, match="holds the run of another recipe or other data"):
+        train(make_recipe(max_steps=2), tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/trainer")
+    (tmp_path / "out/trainer").mkdir()
+    (tmp_path / "out/trainer/run.json").write_text('{"recipe_hash": "another"}')
+    with pytest.raises(SafecotError, match="holds the run of another recipe or other data"):
+        train(make_recipe(max_steps=2), tmp_path / "out")

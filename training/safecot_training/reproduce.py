@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safecot_eval.benchmarks import foreign_tasks, selection
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, read_json, write_json
 from safecot_training.data.dataset import held_out_clusters, read_manifest
@@ -70,8 +71,11 @@ def plan(order: Order, recipe: Recipe) -> list[Step]:
     """The steps, in order.
 
     Raises:
-        SafecotError: v2 is not written and no endpoint is given, or nothing of the tasks inside was held out.
+        SafecotError: v2 is not written and no endpoint is given, nothing of the tasks inside was held out, or a task is unknown or
+            cannot run here.
     """
+    for tasks in filter(None, (order.inside, order.outside)):
+        foreign_tasks.require_known(selection.expand_tasks(tasks, recorded=False)[1])
     written = read_manifest(order.data)["variants"]
     if order.inside and not held_out_clusters(order.data):
         raise SafecotError(

@@ -101,6 +101,12 @@ def mix(
     )
     if size is None:
         size = attainable
+    for half, part, name in ((safety, share, "safety"), (general, 1 - share, "general")):
+        if part and not half:
+            raise SafecotError(
+                f"No example is left for the {name} half of {parts_safety}:{parts_general}: its sources hold none that can be "
+                "trained on (of a benchmark, items to refuse), or all were held out, dropped or taken out as contaminated."
+            )
     if size > attainable or size == 0:
         raise SafecotError(
             f"{size} examples at {parts_safety}:{parts_general} need more than the {len(safety)} safety and "

@@ -45,6 +45,8 @@ from safecot_training.sft.training_data import (
 from safecot_training.sft.turns import answer_tokens
 from safecot_training.sft.world import is_first_process, require_world_size
 
+_CLAIM = "run.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -95,7 +97,7 @@ def train(
     rows, held = split_validation(rows, recipe)
     probe = probe_of(recipe, held, processor)
     made = [_measured(part, collator, recipe) for part in (rows, held) if part]
-    _claim(out / "trainer", recipe, manifest, start.own_answers)
+    mine = _claim(out / "trainer", recipe, manifest, start.own_answers)
     set_seed(recipe.seed)
     found = newest_whole(out / "trainer")
     # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
@@ -107,11 +109,16 @@ def train(
             f"{recipe.base_model}: TRL's {recipe.objective.value} needs the model before its output layer, and {config.model_type} "
             "has none of its own; tune it with `safecot train sft`."
         )
+    with _complaints_about(out / "trainer"):
+        (out / "trainer").mkdir(parents=True, exist_ok=True)
     trainer = build(recipe, arguments, model, collator, made[0], family, validation=made[1] if held else None)
     trainer.probe = probe
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
     with _complaints_about(out / "trainer"), _without_template_warnings():
+        write_json(
+            out / "trainer" / _CLAIM, mine
+        )  # not before: a start that is refused leaves nothing in the way of the next
         if not trainer.has_taken_all_steps(found.path):
             trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
     _say_which_is_best(recipe, trainer)
@@ -228,17 +235,20 @@ def _say_if_diverged(trainer: Any) -> None:
         )
 
 
-def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> None:
-    """Write down whose run this is, or refuse to mix two."""
-    path = folder / "run.json"
+def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> dict[str, str]:
+    """What tells whose run this is; another run's folder is refused, unless that left neither checkpoint nor model."""
+    path = folder / _CLAIM
+    left = any(folder.glob("checkpoint-*")) or any(
+        (folder.parent / form).exists() for form in ("merged", "adapter")
+    )
     mine = {"recipe_hash": recipe.hash, "data": manifest_hash(manifest, recipe.variant.value)}
     if own_answers:
         mine["own_answers"] = own_answers
-    if path.is_file() and read_json(path) != mine:
+    if path.is_file() and read_json(path) != mine and left:
         raise SafecotError(
             f"{folder.parent}: holds the run of another recipe or other data; choose another --out or remove it."
         )
-    write_json(path, mine)
+    return mine
 
 
 def make_card(
