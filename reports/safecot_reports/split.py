@@ -12,7 +12,6 @@ from safecot_eval.submissions.submitted import newest
 from safecot_reports.page import page_html
 from safecot_reports.pictures import thumbnails
 from safecot_reports.selection import samples_of
-from safecot_reports.social import card
 
 ROBOTS = "User-agent: *\nDisallow: /\n"
 
@@ -53,6 +52,8 @@ def write_split(
                 stream.write(f'],\n"pictures": {json.dumps(thumbnails(kept))}}}\n')
             shards.append({"model": run.model, "task": run.task, "file": name})
     page = page_html({**data, "shards": shards}, connect=True, logo=logo, social_card="card.png")
+    from safecot_reports.social import card  # imports Pillow, which a page in one file does not need
+
     (folder / "card.png").write_bytes(card(data))
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "robots.txt").write_text(ROBOTS, encoding="utf-8")

@@ -98,7 +98,6 @@ def command(
     from safecot_reports.export import badge as badge_svg
     from safecot_reports.export import export, plain
     from safecot_reports.page import logo_uri, page_html
-    from safecot_reports.social import card
     from safecot_reports.split import write_split
 
     kind = kind or _kind_of(output, split=split)
@@ -135,6 +134,8 @@ def command(
         if badge and baseline:
             write_bytes(badge, badge_svg(data, baseline).encode())
         if social_card:
+            from safecot_reports.social import card  # imports Pillow
+
             write_bytes(social_card, card(data))
         return data
 
