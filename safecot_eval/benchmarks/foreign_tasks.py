@@ -56,8 +56,7 @@ def require_known(names: Iterable[str], include: Path | None = None) -> None:
 def _names_in(folder: Path) -> frozenset[str]:
     """Every name in the task files of a folder; a few more than there are tasks, which only lets more names pass."""
     found: set[str] = set()
-    for path in folder.rglob("*.y*ml"):
-        found.update(_NAMED.findall(path.read_text(encoding="utf-8", errors="replace")))
-    for path in folder.glob("**/_default_template*"):
+    # Some tasks are named by the template that they include, which has no ending.
+    for path in {*folder.rglob("*.y*ml"), *folder.rglob("_default_template*")}:
         found.update(_NAMED.findall(path.read_text(encoding="utf-8", errors="replace")))
     return frozenset(found)
