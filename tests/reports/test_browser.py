@@ -99,8 +99,7 @@ def test_sorting_by_key_says_so_and_the_address_keeps_it(browser: Any, page: Pat
     assert shown.evaluate("document.activeElement.tagName") == "BUTTON"
     address = shown.evaluate("location.href")
     assert "sort=crr" in address
-    shown.goto("about:blank")
-    shown.goto(address)
+    watched.open(address)
     assert shown.locator("#overview th[aria-sort=descending]").count() == 1
 
 
@@ -171,8 +170,7 @@ def test_the_reader_shows_one_item_of_all_models_and_its_link_leads_back(
     assert chosen.get_attribute("aria-posinset") == "2"
     assert chosen.inner_text() != first
     address, heading = shown.evaluate("location.href"), shown.locator(".item h3").inner_text()
-    shown.goto("about:blank")
-    shown.goto(address)
+    watched.open(address)
     assert shown.locator(".item h3").inner_text() == heading
     shown.locator(".items").press("End")
     assert shown.locator(".line[aria-selected=true]").get_attribute("aria-posinset") == str(
@@ -220,7 +218,7 @@ def test_two_models_are_compared_in_words_and_item_by_item(
     only.first.locator(".reveal").press("Enter")
     assert only.first.locator(".prompt pre, .answer > pre").count() == 3
     only.first.locator("a").click()
-    assert shown.locator("[role=tab][aria-selected=true]").get_attribute("id") == "tab-samples"
+    shown.locator("#tab-samples[aria-selected=true]").wait_for()
     assert watched.problems == []
 
 

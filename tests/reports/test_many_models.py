@@ -48,8 +48,7 @@ def test_a_crowded_plane_names_the_front_and_what_a_reader_picks(browser: Any, m
     assert other in labels.all_text_contents()
     assert shown.locator(f'.model[data-model="{other}"]').get_attribute("aria-pressed") == "true"
     address = shown.evaluate("location.href")
-    shown.goto("about:blank")
-    shown.goto(address)
+    watched.open(address)
     assert other in labels.all_text_contents(), "the address keeps it"
     shown.locator(f'.model[data-model="{other}"]').focus()
     shown.keyboard.press("Enter")
@@ -75,7 +74,7 @@ def test_a_number_opens_to_plain_words_before_the_abbreviation(browser: Any, man
     opened = shown.locator(".behind strong").inner_text()
     assert opened.strip().endswith(": Refuses harmful (CRR).")
     shown.locator(".behind a", has_text="Read its answers").press("Enter")
-    assert shown.evaluate("document.activeElement.textContent") == "Samples", "a link leads to the heading"
+    shown.locator("#panel h2:focus", has_text="Samples").wait_for()  # a link leads to the heading
 
 
 def test_long_views_are_folded_and_lose_nothing(browser: Any, many: Path) -> None:
@@ -90,6 +89,7 @@ def test_long_views_are_folded_and_lose_nothing(browser: Any, many: Path) -> Non
     text = shown.locator("#panel").text_content()
     assert all(name in text for name in every), "what is folded is in the document, and found in it"
     shown.locator(".share button", has_text="CSV").click()
+    shown.locator("#live", has_text="copied").wait_for(state="attached")
     rows = list(csv.reader(io.StringIO(shown.evaluate("navigator.clipboard.readText()"))))
     assert [row[0] for row in rows[2:]] != []
     assert {row[0] for row in rows[2:]} == set(every)
@@ -117,6 +117,7 @@ def test_texts_stay_open_from_item_to_item_until_escape_or_a_reload(browser: Any
     assert texts.count() > 4, "the next item is open, too"
     assert shown.evaluate("document.activeElement.className") == "plain reveal"
     shown.reload()
+    shown.locator(".item .reveal").first.wait_for()
     assert texts.count() == 0, "only the session's choice outlives a reload"
     shown.locator(".item .reveal").press("Enter")
     shown.keyboard.press("j")

@@ -21,7 +21,11 @@ class Watched:
         )
 
     def show(self, view: str) -> Any:
+        return self.open(f"file://{self.path}#view={view}")
+
+    def open(self, address: str) -> Any:
+        """Load the page anew at an address; its data are unpacked after the browser's own load event."""
         self.page.goto("about:blank")
-        self.page.goto(f"file://{self.path}#view={view}")
+        self.page.goto(address)
         self.page.wait_for_selector("#panel h2")
         return self.page
