@@ -7,14 +7,14 @@ Tango, Stat. Med. 17 (1998) 891 (score interval for a paired difference); Holm, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from safecot_eval.stats.clusters import design_effect
+from safecot_eval.stats.crossing import crossing
 from safecot_eval.stats.estimates import normal_quantile
 
 FLIPS = 10_000
@@ -132,8 +132,8 @@ def tango_interval(b: float, c: float, n: float, level: float = 0.95) -> tuple[f
         gap = b - c - n * delta
         return abs(gap) / math.sqrt(variance) - z if variance > 1e-12 else (1e9 if gap else -z)
 
-    low = -1.0 if distance(-1.0 + 1e-12) <= 0 else _crossing(distance, -1.0 + 1e-12, difference)
-    high = 1.0 if distance(1.0 - 1e-12) <= 0 else _crossing(distance, 1.0 - 1e-12, difference)
+    low = -1.0 if distance(-1.0 + 1e-12) <= 0 else crossing(distance, -1.0 + 1e-12, difference)
+    high = 1.0 if distance(1.0 - 1e-12) <= 0 else crossing(distance, 1.0 - 1e-12, difference)
     return min(low, difference), max(high, difference)
 
 
@@ -211,7 +211,3 @@ def rank_ranges(better: ArrayLike) -> list[tuple[int, int]]:
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1]:
         raise ValueError("need a square table of significant wins")
     return [(1 + int(wins[:, k].sum()), len(wins) - int(wins[k].sum())) for k in range(len(wins))]
-
-
-def _crossing(distance: Callable[[float], float], outside: float, inside: float) -> float:
-    return float(optimize.brentq(distance, outside, inside, xtol=1e-10))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special
+from scipy import special
+
+from safecot_eval.stats.crossing import crossing
 
 
 def power(n: float, effect: float, discordant: float, alpha: float = 0.05) -> float:
@@ -52,7 +54,7 @@ def minimum_detectable_difference(
     reach = _power(n, discordant, discordant, alpha)
     if reach < power:
         return math.nan
-    return float(optimize.brentq(lambda d: _power(n, d, discordant, alpha) - power, 0.0, discordant))
+    return crossing(lambda d: _power(n, d, discordant, alpha) - power, discordant, 0.0)
 
 
 def items_needed(effect: float, discordant: float, alpha: float = 0.05, power: float = 0.8) -> int:

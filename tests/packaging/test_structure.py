@@ -57,6 +57,12 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_report_loads_no_more_of_scipy_than_its_functions() -> None:
+    code = "import sys, safecot_reports.build; print([m for m in ('scipy.stats', 'scipy.optimize', 'PIL') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_module_is_over_400_lines() -> None:
     long = {
         str(path.relative_to(ROOT)): count
