@@ -389,6 +389,11 @@ def test_ood_mmsafe_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert item.image_source is ImageSource.OFFICIAL
     layout = CliRunner().invoke(data_command, ["verify", "ood_mmsafe"]).output
     assert "layout: OOD-MMSafe.csv, of records.jsonl or records.json or" in layout
+    second = root / "records.json"
+    second.write_text("[]", encoding="utf-8")
+    with pytest.raises(SafecotError, match=r"more than one table .*\(records\.json, OOD-MMSafe\.csv\)"):
+        catalogue.items_of("safecot_ood_mmsafe")
+    second.unlink()
     table.write_text("uid,words,Image_Path\nq7,Shall I mix them?,1.png\n", encoding="utf-8")
     with pytest.raises(
         SafecotError, match=r"line 2: no text in a column question, .*; there are uid, words, Image_Path"

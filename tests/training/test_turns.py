@@ -104,6 +104,17 @@ def test_a_picture_is_not_shown_before_its_place(tmp_path: Path) -> None:
     ] == [1, 1]
 
 
+def test_a_picture_of_a_question_without_an_answer_is_not_shown_earlier(tmp_path: Path) -> None:
+    for name in ("cup.png", "fork.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    placed = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cup."}]
+    ends = [*placed, {"from": "human", "value": "<image>\nAnd this?"}]
+    (example,) = _said(tmp_path, {"image": ["cup.png", "fork.png"], "conversations": ends})
+    assert [path.name for path in example.images] == ["cup.png"]
+    (example,) = _said(tmp_path, {"image": "fork.png", "conversations": [*ASKED, ends[-1]]})
+    assert example.images == ()
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

@@ -32,21 +32,26 @@ def accepted(stems: Sequence[str] = STEMS) -> tuple[str, ...]:
 
 
 def table(root: Path, title: str, stems: Sequence[str] = STEMS) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The records of the first accepted file that is there.
+    """The records of the accepted file that is there.
 
     Yields:
         File and record, for messages, and the record.
 
     Raises:
-        SafecotError: none is there (all accepted layouts are named), or it is malformed.
+        SafecotError: none is there (all accepted layouts are named), several are, or it is malformed.
     """
     names = accepted(stems)
-    name = next((name for name in names if (root / name).is_file()), None)
-    if name is None:
+    there = [name for name in names if (root / name).is_file()]
+    if len(there) > 1:
+        raise SafecotError(
+            f"{root}: more than one table of {title} is there ({', '.join(there)}); keep the one that is to be read."
+        )
+    if not there:
         raise SafecotError(
             f"{root}: no table of {title} is there. Its published layout was not seen; accepted are {', '.join(names)}, with the "
             f"question in a column {_either(QUESTION)} and the picture's path in {_either(IMAGE)}.{misplaced(root, names)}"
         )
+    name = there[0]
     path = root / name
     if path.suffix == ".jsonl":
         yield from ((f"{name}, line {number}", record) for number, record in lines(path))

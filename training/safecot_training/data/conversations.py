@@ -41,13 +41,13 @@ def from_llava(path: Path, images: Path, kind: Kind, bad: BadRows) -> list[Examp
             key = "messages" if "conversations" not in record and "messages" in record else "conversations"
             turns = objects(record.get(key), f"{where}: {key!r}")
             names = _image_names(record, where)
-            _require_places(turns, len(names), where)
+            require_places(turns, len(names), where)
             examples.extend(
                 from_exchanges(
                     exchanges(turns, f"{where}: {key!r}"),
                     {
                         "id": f"{path.stem}:{record.get('id', number)}:{number}",
-                        "images": [str((images / name).resolve()) for name in names],
+                        "images": [str((images / name).resolve()) for name in answered(turns, names, where)],
                         "expectation": "answer",
                         "category": GENERAL_CATEGORY if kind is Kind.GENERAL else record.get("category"),
                     },
@@ -165,6 +165,32 @@ def exchanges(turns: Sequence[Mapping[str, Any]], where: str) -> list[Exchange]:
     >>> exchanges([{"role": "user", "content": "A sum."}, {"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": 2}], "b")
     [('A sum.\n1 + 1?', '2')]
     """
+    found = [
+        (question, answer)
+        for (kind, question), (next_kind, answer) in itertools.pairwise(_spoken(turns, where))
+        if (kind, next_kind) == ("question", "answer")
+    ]
+    if not found:
+        raise SafecotError(f"{where} needs a question and an answer.")
+    return found
+
+
+def answered(turns: Sequence[Mapping[str, Any]], images: Sequence[_Image], where: str) -> list[_Image]:
+    """The pictures of a conversation, less those whose place is in a last question that nobody answers.
+
+    >>> turns = [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "A cat."}, {"from": "human", "value": "<image>?"}]
+    >>> answered(turns, ["cat", "dog"], "a.json, record 1")
+    ['cat']
+    """
+    places = [(kind, len(PLACE.findall(words))) for kind, words in _spoken(turns, where)]
+    if not places or places[-1][0] == "answer":
+        return [*images]
+    before, last = sum(count for _, count in places[:-1]), places[-1][1]
+    return [*images[:before], *images[before + last :]]
+
+
+def _spoken(turns: Sequence[Mapping[str, Any]], where: str) -> list[tuple[str, str]]:
+    """ "question" or "answer", and the words; what one speaker says in several turns is one."""
     said: list[tuple[str, str]] = []
     for number, turn in enumerate(turns):
         speaker = str(turn.get("from") or turn.get("role") or "").lower()
@@ -181,14 +207,7 @@ def exchanges(turns: Sequence[Mapping[str, Any]], where: str) -> list[Exchange]:
             said[-1] = (kind, f"{said[-1][1]}\n{words}")
         else:
             said.append((kind, words))
-    found = [
-        (question, answer)
-        for (kind, question), (next_kind, answer) in itertools.pairwise(said)
-        if (kind, next_kind) == ("question", "answer")
-    ]
-    if not found:
-        raise SafecotError(f"{where} needs a question and an answer.")
-    return found
+    return said
 
 
 def _words(turn: Mapping[str, Any], where: str) -> str:
@@ -265,12 +284,12 @@ def _image_names(record: Mapping[str, Any], where: str) -> list[str]:
     return names
 
 
-def _require_places(turns: Sequence[Mapping[str, Any]], files: int, where: str) -> None:
+def require_places(turns: Sequence[Mapping[str, Any]], files: int, where: str) -> None:
     """Refuse a conversation with more places for pictures than pictures: its questions are about what is not shown."""
     said = (_words(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1))
     places = sum(len(PLACE.findall(words)) for words in said)
     if places > files:
         raise SafecotError(
-            f"{where}: its turns say <image> {places} times and 'image' names {files} "
-            f"file{'' if files == 1 else 's'}; name a file for each, or take the record out."
+            f"{where}: its turns say <image> {places} times and it has {files} "
+            f"picture{'' if files == 1 else 's'}; give one for each, or take the record out."
         )

@@ -13,7 +13,16 @@ from safecot_eval.benchmarks.images import open_image
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing
 from safecot_training.data.bad_rows import BadRows
-from safecot_training.data.conversations import Exchange, exchanges, from_exchanges, objects, plain, shown
+from safecot_training.data.conversations import (
+    Exchange,
+    answered,
+    exchanges,
+    from_exchanges,
+    objects,
+    plain,
+    require_places,
+    shown,
+)
 from safecot_training.data.examples import Example, Kind
 
 
@@ -44,12 +53,14 @@ def from_hub(name: str, split: str, kind: Kind, cache: Path, bad: BadRows) -> li
                 "category": row.get("category"),
                 "expectation": row.get("expectation"),
             }
-            said = turns_of(row, where)
+            turns = _conversation(row, where)
+            require_places(turns, len(paths), where)
+            said, kept = turns_of(row, where), answered(turns, paths, where)
             made = from_exchanges(said, shared, folder / f"{split}.jsonl", number, kind, name)
             fetch = partial(_write, tuple(zip(pictures, paths, strict=True)), where)
             examples.extend(
                 replace(example, images=tuple(images), fetch=fetch)
-                for example, images in zip(made, shown(said, paths), strict=True)
+                for example, images in zip(made, shown(said, kept), strict=True)
             )
     return examples
 
@@ -100,10 +111,13 @@ def _content(picture: Any) -> bytes:
     return stream.getvalue()
 
 
+def _conversation(row: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    column = "messages" if row.get("messages") else "conversations"
+    return objects(row.get(column), f"{where}: {column!r}")
+
+
 def turns_of(row: Mapping[str, Any], where: str) -> list[Exchange]:
     """Questions and answers of a hub row, in any of the common layouts."""
-    for column in ("messages", "conversations"):
-        if turns := row.get(column):
-            said = f"{where}: {column!r}"
-            return exchanges(objects(turns, said), said)
+    if turns := _conversation(row, where):
+        return exchanges(turns, where)
     return [(plain(row.get("question") or row.get("query"), where), plain(row.get("answer"), where))]
