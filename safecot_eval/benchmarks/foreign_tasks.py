@@ -6,12 +6,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.near_names import near_names
 
 PLUGINS = "LMMS_EVAL_PLUGINS"
 """lmms-eval's variable with packages whose tasks it knows as well."""
@@ -43,11 +43,9 @@ def require_known(names: Iterable[str], include: Path | None = None) -> None:
     for name in names:
         if "/" in name or name.endswith((".yaml", ".yml")) or name in known or fnmatch.filter(known, name):
             continue
-        close = get_close_matches(name, known, n=3, cutoff=0.6)
+        near = near_names(name, known)
         hint = (
-            f"did you mean {' or '.join(close)}?"
-            if close
-            else "`python -m lmms_eval --tasks list` shows all."
+            f"did you mean {' or '.join(near)}?" if near else "`python -m lmms_eval --tasks list` shows all."
         )
         raise SafecotError(f"--tasks: neither safecot-eval nor lmms-eval has a task {name!r}; {hint}")
 

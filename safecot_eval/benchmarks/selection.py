@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 
 from safecot_eval.benchmarks import catalogue, item_list, registry
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.near_names import near_names
 from safecot_eval.util.paths import extra_tasks_dirs
 
 GROUP = "safecot"
@@ -110,8 +110,8 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
         if not matched and name.startswith(registry.TASK_PREFIX):
             prefix = registry.TASK_PREFIX  # what all names share says nothing of how close they are
             known = [task_name.removeprefix(prefix) for task_name in ours]
-            close = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=0.5)
-            hint = f"did you mean {prefix}{close[0]}?" if close else "`safecot data list` shows all."
+            near = [prefix + found for found in near_names(name.removeprefix(prefix), known)]
+            hint = f"did you mean {' or '.join(near)}?" if near else "`safecot data list` shows all."
             raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
         if not matched or ("*" in name and not name.startswith(registry.TASK_PREFIX)):
             others.append(name)

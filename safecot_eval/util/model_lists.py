@@ -6,7 +6,6 @@ base models and answers to deployments. A name that is not on a list is therefor
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -15,6 +14,7 @@ import orjson
 from safecot_eval.util import http_client
 from safecot_eval.util.addresses import base_address
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.near_names import near_names
 from safecot_eval.util.proxies import proxy_for
 
 _TIMEOUT_S = 10.0
@@ -68,7 +68,7 @@ def is_listed(wanted: str, listed: Sequence[str]) -> bool:
 
 def not_listed(url: str, wanted: str, listed: Sequence[str]) -> str:
     """A warning that names the entries of the list that are nearest."""
-    near = difflib.get_close_matches(wanted, listed, n=_SHOWN, cutoff=0.4) or list(listed[:_SHOWN])
+    near = near_names(wanted, listed, most=_SHOWN, cutoff=0.4) or list(listed[:_SHOWN])
     more = f" and {len(listed) - len(near)} more" if len(listed) > len(near) else ""
     return (
         f"{url} lists {', '.join(near)}{more}, not {wanted!r}. It is asked for {wanted!r} all the same; if it refuses, set "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.near_names import near_names
 
 
 class Settings(BaseModel):
@@ -83,8 +83,9 @@ def _first_problem(
     first = found[0]
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
-        close = get_close_matches(key, model.model_fields, n=1) if len(first["loc"]) == 1 else []
-        return first["loc"], f"unknown key {key!r}" + (f", did you mean {close[0]!r}?" if close else "")
+        near = near_names(key, model.model_fields, most=1) if len(first["loc"]) == 1 else []
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return first["loc"], f"unknown key {key!r}{hint}"
     if first["type"] == "missing":
         return first["loc"][:-1], f"{'.'.join(map(str, first['loc']))} is missing"
     place = _within(first["loc"], content)

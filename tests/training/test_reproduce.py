@@ -84,6 +84,7 @@ def test_what_cannot_be_done_is_said_before_the_first_step(
     order: Order, tmp_path: Path, triplets: Path
 ) -> None:
     arguments = ["train", "reproduce", str(order.recipe), "--data", str(order.data), "--out", str(order.out)]
+    arguments += ["--out-of-distribution", "safecot_mini"]
     failed = CliRunner().invoke(cli, [*arguments, "--dry-run"])
     assert isinstance(failed.exception, SafecotError)
     assert "v2 is not written" in str(failed.exception)
@@ -94,7 +95,7 @@ def test_what_cannot_be_done_is_said_before_the_first_step(
     assert "--variants v3" in str(failed.exception)
     build(read_triplets(triplets), [], tmp_path / "whole", Plan(ratio=(1, 0)))
     with pytest.raises(SafecotError, match="nothing was held out"):
-        reproduce.plan(Order(order.recipe, tmp_path / "whole", order.out, ("v0",), "safecot_mini"), None)
+        reproduce.plan(replace(order, data=tmp_path / "whole"), None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.near_names import near_names
 from safecot_eval.util.secrets import is_secret
 from safecot_eval.util.settings import Settings
 from safecot_eval.util.terminal import printable
@@ -176,8 +176,8 @@ def _cards_of(part: str) -> list[ModelCard]:
     if part.endswith((".yaml", ".yml")) or "/" in part:
         return [load(Path(part).expanduser())]
     if part not in known():
-        close = get_close_matches(part, known(), n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else "`safecot run --models list` shows all."
+        near = near_names(part, known())
+        hint = f"did you mean {' or '.join(near)}?" if near else "`safecot run --models list` shows all."
         raise SafecotError(f"--models: there is no card {part!r}; {hint}")
     return [load(known()[part])]
 

@@ -190,7 +190,7 @@ def answered(turns: Sequence[Mapping[str, Any]], images: Sequence[_Image], where
 
 
 def _spoken(turns: Sequence[Mapping[str, Any]], where: str) -> list[tuple[str, str]]:
-    """ "question" or "answer", and the words; what one speaker says in several turns is one."""
+    """Who speaks ("question" or "answer") and the words; what one speaker says in several turns is one."""
     said: list[tuple[str, str]] = []
     for number, turn in enumerate(turns):
         speaker = str(turn.get("from") or turn.get("role") or "").lower()

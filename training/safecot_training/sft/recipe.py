@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.files import content_hash
+from safecot_eval.util.near_names import near_names
 from safecot_eval.util.settings import Settings
 from safecot_training.cot.targets import Variant
 from safecot_training.sft.objectives import Objective, RewardSettings
@@ -245,10 +245,9 @@ class Recipe(Settings):
     def _of_a_processor(cls, options: dict[str, Any]) -> dict[str, Any]:
         for key in options:
             if key not in PROCESSOR_KEYS:
-                close = get_close_matches(key, PROCESSOR_KEYS, n=1)
-                raise ValueError(
-                    f"unknown option {key!r}{f', did you mean {close[0]!r}?' if close else ''} (known: {', '.join(PROCESSOR_KEYS)})"
-                )
+                near = near_names(key, PROCESSOR_KEYS, most=1)
+                hint = f", did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"unknown option {key!r}{hint} (known: {', '.join(PROCESSOR_KEYS)})")
         return options
 
     @model_validator(mode="after")
