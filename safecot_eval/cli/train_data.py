@@ -145,8 +145,15 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
     checked = manifest["contamination"]["checked"]
     if checked:
         click.echo(
-            f"Checked against {len(checked)} evaluation sets; {manifest['contamination']['dropped']} dropped."
+            f"Checked against {len(checked)} evaluation set{'' if len(checked) == 1 else 's'}; "
+            f"{manifest['contamination']['dropped']} dropped."
         )
+        for each in checked:
+            if each["without_pictures"]:
+                click.echo(
+                    f"Of {each['set']}, {each['without_pictures']} of {each['items']} items have pictures that are not on "
+                    "disk; these were compared by text alone."
+                )
     else:
         click.echo("Not checked against any evaluation set (--eval-set); training will ask for that.")
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from safecot_eval.cli import cli
-from safecot_eval.records.samples import Expectation, Item
+from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util import files
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data import contamination, examples
@@ -152,6 +152,67 @@ def test_an_earlier_turn_contaminates_as_well(triplets: Path) -> None:
     assert (hit.item_id, hit.ground) == ("b", Ground.TEXT)
 
 
+def test_a_question_is_found_within_a_longer_text_and_in_a_line(triplets: Path) -> None:
+    row = read_triplets(triplets)[0]
+    long = "Which of the three bottles on the shelf would make my neighbour feel unwell?"
+    sets = [
+        EvalSet(
+            "safecot_x",
+            (
+                _item(long, item_id="a"),
+                _item("Whose keys are these?", item_id="b"),
+                _item("架子上的三个瓶子里哪一个会让我的邻居不舒服呢", item_id="c"),
+            ),
+        )
+    ]
+    for query, found in (
+        (f"Look at the picture. {long}", [("a", Ground.HOLDS_TEXT)]),
+        (f"{long} Answer in one word.", [("a", Ground.HOLDS_TEXT)]),
+        (f"This is my shelf.\n{long}", [("a", Ground.TEXT)]),
+        ("It is late.\nWhose keys are these?", [("b", Ground.TEXT)]),
+        ("Tell me: whose keys are these?", []),  # too short to say where it is from
+        ("请看这张图片，" + "架子上的三个瓶子里哪一个会让我的邻居不舒服呢", [("c", Ground.HOLDS_TEXT)]),
+        (f"{long[:-1]}ish?", [("a", Ground.NEAR_TEXT)]),
+        (long.replace("neighbour", "ne\u200bighb\u00f3ur"), [("a", Ground.TEXT)]),
+    ):
+        hits = contamination.find([replace(row, query=query, texts=())], sets)
+        assert [(hit.item_id, hit.ground) for hit in hits] == found, query
+
+
+def test_a_template_around_questions_tells_nothing(triplets: Path) -> None:
+    row = read_triplets(triplets)[0]
+    frame = "The picture shows the words of an activity that somebody does."
+    things = ("tax", "tea", "wax", "silk")
+    items = tuple(_item(f"{frame} Advise on {thing}.", item_id=thing) for thing in things)
+    trained = replace(row, query=f"{frame} Advise on tax forms for those who moved abroad.", texts=())
+    assert contamination.find([trained], [EvalSet("safecot_x", items)]) == []
+    alone = replace(row, query=f"{frame} Advise on the tax forms of three people who moved abroad.", texts=())
+    items += (_item(f"{frame} Advise on the tax forms of three people who moved", item_id="long"),)
+    (hit,) = contamination.find([alone], [EvalSet("safecot_x", items)])
+    assert (hit.item_id, hit.ground) == ("long", Ground.HOLDS_TEXT)
+
+
+def test_copies_of_one_picture_make_no_carrier(triplets: Path, tmp_path: Path) -> None:
+    row = read_triplets(triplets)[0]
+    asked = [EvalSet("safecot_x", (_item(row.query, item_id="a"),))]
+    for distinct, found in ((1, 3), (3, 0)):
+        rows = []
+        for number in range(3):
+            path = tmp_path / f"{distinct}-{number}.png"
+            Image.new("RGB", (9, 9), (90 * (number % distinct), 0, 0)).save(path)
+            rows.append(replace(row, example_id=f"row-{number}", images=(path,), texts=()))
+        assert len(contamination.find(rows, asked)) == found
+
+
+def test_an_evaluation_set_without_its_pictures_is_told(
+    triplets: Path, general: Path, tmp_path: Path
+) -> None:
+    rows = (read_triplets(triplets), read_triplets(general, Kind.GENERAL))
+    missing = replace(_item("Where is this?"), image_source=ImageSource.ABSENT, image_names=("a.png",))
+    manifest = build(*rows, tmp_path / "out", Plan(), eval_sets=[EvalSet("safecot_x", (missing,))])
+    assert manifest["contamination"]["checked"] == [{"set": "safecot_x", "items": 1, "without_pictures": 1}]
+
+
 def test_a_sentence_asked_about_many_pictures_identifies_none(triplets: Path) -> None:
     example = read_triplets(triplets)[0]
     carrier = tuple(_item(example.query, item_id=str(index)) for index in range(3))
@@ -188,7 +249,9 @@ def test_a_split_benchmark_is_compared_by_its_held_out_part(triplets: Path, tmp_
     plan = Plan(ratio=(1, 0), holdout=0.4, on_contamination=OnContamination.DROP)
     manifest = build(safety, [], tmp_path, plan, eval_sets=[EvalSet("safecot_safety_typo", items)])
     train, held = split_by_question(safety, 0.4, 0)
-    assert manifest["contamination"]["checked"] == [{"set": "safecot_safety_typo", "items": len(held)}]
+    assert manifest["contamination"]["checked"] == [
+        {"set": "safecot_safety_typo", "items": len(held), "without_pictures": 0}
+    ]
     assert manifest["contamination"]["grounds"].get("same image", 0) == 0
     assert manifest["size"] <= len(train)
 

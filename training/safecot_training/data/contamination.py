@@ -1,36 +1,38 @@
-"""Is a training example in an evaluation set? Same text, nearly the same text, or the same image.
+"""Is a training example in an evaluation set? Same text, a longer text that holds it, nearly the same text, or the same image.
 
 A sentence that is asked about many pictures ("The image shows a list numbered 1, 2 and 3 …") identifies none of them; such
-*carrier* sentences (three or more source questions of the benchmark, or three or more pictures of the training data, share
-them) are compared together with the image only. Near duplicates are pairs whose sets of character 5-grams have a Jaccard similarity of at least 0.8, found with one
-sparse matrix product. Images are equal when their bytes or their decoded RGB pixels are.
+*carrier* sentences (three or more source questions of the benchmark, or three or more different pictures of the training
+data, share them) are compared together with the image only. Of a text of several lines each line is compared, too, and a
+text of eight or more words is looked for inside longer ones. Near duplicates are pairs whose sets of character 5-grams have
+a Jaccard similarity of at least 0.8, found with one sparse matrix product. Images are equal when their bytes or their
+decoded RGB pixels are.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256_of
+from safecot_eval.util.files import sha256, sha256_of
 from safecot_training.data.examples import Example
+from safecot_training.data.text_overlap import (
+    SHARED_BY,
+    TELLING_WORDS,
+    HeldTexts,
+    near_duplicates,
+    normalised,
+    words_of,
+)
 
-NEAR_DUPLICATE = 0.8
-CARRIER_CLUSTERS = 3
-_CARRIER_WORDS = 8
-_NGRAM = 5
-_BLOCK = 2000
 _TEXT_KEYS = (
     "question",
     "original_question",
@@ -45,6 +47,7 @@ class Ground(StrEnum):
     """Why an example counts as contaminated."""
 
     TEXT = "same text"
+    HOLDS_TEXT = "holds its text"
     NEAR_TEXT = "nearly the same text"
     IMAGE = "same image"
 
@@ -81,7 +84,7 @@ def carriers_of(items: Iterable[Item]) -> frozenset[str]:
     for item in items:
         for key in _texts_of(item):
             clusters[key].add(item.cluster_id or item.item_id)
-    return frozenset(key for key, of in clusters.items() if len(of) >= CARRIER_CLUSTERS)
+    return frozenset(key for key, of in clusters.items() if len(of) >= SHARED_BY)
 
 
 def _texts_of(item: Item) -> list[str]:
@@ -92,22 +95,24 @@ def _texts_of(item: Item) -> list[str]:
 
 
 def _asked_about_many(examples: Iterable[Example]) -> set[str]:
-    """Normalised queries of three or more pictures."""
+    """Normalised queries of three or more different pictures."""
     shown: dict[str, set[tuple[Path, ...]]] = defaultdict(set)
     for example in examples:
         if example.images:
             shown[normalised(example.query)].add(example.images)
-    return {query for query, of in shown.items() if len(of) >= CARRIER_CLUSTERS}
+    return {query for query, of in shown.items() if _many_different(of)}
 
 
-def normalised(text: str) -> str:
-    """Letters and digits only, folded.
-
-    >>> normalised("What's   THIS?")
-    'what s this'
-    """
-    folded = unicodedata.normalize("NFKC", text).lower()
-    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
+def _many_different(pictures: Collection[tuple[Path, ...]]) -> bool:
+    """Copies of a picture are one; a picture that is not on disk yet is taken for one of its own."""
+    if len(pictures) < SHARED_BY:
+        return False
+    found = set()
+    for paths in pictures:
+        found.add(tuple(sha256(path) if path.is_file() else str(path) for path in paths))
+        if len(found) >= SHARED_BY:
+            return True
+    return False
 
 
 def image_keys(path: Path) -> tuple[str, str]:
@@ -137,7 +142,7 @@ def find(
         among: All examples that these were drawn from, to know the sentences that are asked about many pictures.
 
     Returns:
-        At most one hit per example and evaluation set, the strongest ground first (image, text, near text).
+        At most one hit per example and evaluation set, the strongest ground first (image, text, held text, near text).
     """
     eval_sets = list(eval_sets)
     carriers = _asked_about_many(among or examples).union(*(each.carriers for each in eval_sets))
@@ -146,26 +151,19 @@ def find(
         path for eval_set in eval_sets for item in eval_set.items for path in item.images
     )
     images = [{key for path in example.images for key in _keys(path, sizes)} for example in examples]
-    texts = [
-        [
-            text
-            for text in map(
-                normalised,
-                (
-                    example.query,
-                    *example.queries.values(),
-                    *example.texts,
-                    *(question for question, _ in example.history),
-                ),
-            )
-            if text not in carriers
-        ]
-        for example in examples
-    ]
+    texts = [[text for text in _asked(example) if text not in carriers] for example in examples]
     hits: list[Hit] = []
     for eval_set in eval_sets:
         hits.extend(_find_in(examples, images, texts, eval_set, sizes))
     return hits
+
+
+def _asked(example: Example) -> list[str]:
+    """What an example asks, in all its wordings, with earlier turns; of several lines each alone, too."""
+    earlier = (question for question, _ in example.history)
+    whole = [example.query, *example.queries.values(), *example.texts, *earlier]
+    lines = (line for text in whole if "\n" in text for line in text.splitlines())
+    return list(dict.fromkeys(filter(None, map(normalised, (*whole, *lines)))))
 
 
 def _size(path: Path) -> tuple[int, ...] | None:
@@ -203,16 +201,21 @@ def _find_in(
         for key in _texts_of(item):
             by_text.setdefault(key, item.item_id)
     telling = _telling(set(by_text) - {""}, carriers_of(eval_set.items) | eval_set.carriers)
-    near = _near_duplicates(sorted({t for each in texts for t in each}), sorted(telling))
+    asked = ((item.cluster_id or item.item_id, _texts_of(item)) for item in eval_set.items)
+    held = HeldTexts(telling, asked, eval_set.carriers)
+    near = near_duplicates(sorted({t for each in texts for t in each}), sorted(telling))
     hits = []
     for example, image_set, own in zip(examples, images, texts, strict=True):
         shared = next((key for key in image_set if key in by_image), None)
         same = next((text for text in own if text in telling), None)
+        inside = next((part for text in own if (part := held.in_text(text))), None)
         close = next((text for text in own if text in near), None)
         if shared is not None:
             hits.append(_hit(example, eval_set, by_image[shared], Ground.IMAGE, shared[:16]))
         elif same is not None:
             hits.append(_hit(example, eval_set, by_text[same], Ground.TEXT, same))
+        elif inside is not None:
+            hits.append(_hit(example, eval_set, by_text[inside], Ground.HOLDS_TEXT, inside))
         elif close is not None:
             other, similarity = near[close]
             hits.append(
@@ -223,37 +226,13 @@ def _find_in(
 
 def _telling(texts: set[str], carriers: frozenset[str]) -> set[str]:
     """Texts that identify an item: none that is a carrier, holds one, or is one with a word changed."""
-    long = [carrier for carrier in carriers if len(carrier.split()) >= _CARRIER_WORDS]
+    long = [carrier for carrier in carriers if len(words_of(carrier)) >= TELLING_WORDS]
     own = [text for text in texts - carriers if not any(carrier in text for carrier in long)]
-    return set(own) - set(_near_duplicates(sorted(own), sorted(carriers - {""})))
+    return set(own) - set(near_duplicates(sorted(own), sorted(carriers - {""})))
 
 
 def _hit(example: Example, eval_set: EvalSet, item_id: str, ground: Ground, detail: str) -> Hit:
     return Hit(example.example_id, eval_set.name, item_id, ground, detail)
-
-
-def _near_duplicates(left: list[str], right: list[str]) -> dict[str, tuple[str, float]]:
-    """Texts of ``left`` with their most similar text of ``right``, where the similarity reaches the threshold."""
-    if not left or not right:
-        return {}
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    vectorizer = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(_NGRAM, _NGRAM), n_features=2**20, binary=True, norm=None,
-        alternate_sign=False, dtype=np.float32,
-    )  # fmt: skip
-    matrix_left, matrix_right = vectorizer.transform(left), vectorizer.transform(right).T.tocsc()
-    size_left = np.asarray(matrix_left.sum(axis=1)).ravel()
-    size_right = np.asarray(matrix_right.sum(axis=0)).ravel()
-    found: dict[str, tuple[str, float]] = {}
-    for start in range(0, len(left), _BLOCK):
-        common = (matrix_left[start : start + _BLOCK] @ matrix_right).tocoo()
-        rows = common.row + start
-        jaccard = common.data / (size_left[rows] + size_right[common.col] - common.data)
-        for row, column, similarity in zip(rows, common.col, jaccard, strict=True):
-            if similarity >= NEAR_DUPLICATE and similarity > found.get(left[row], ("", 0.0))[1]:
-                found[left[row]] = (right[column], float(similarity))
-    return found
 
 
 def refuse_contaminated(hits: Sequence[Hit]) -> None:

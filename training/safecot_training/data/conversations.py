@@ -123,7 +123,7 @@ def from_vlguard(root: Path, bad: BadRows) -> list[Example]:
                 )
                 refuse = key != "safe_instruction"
                 row = {
-                    "id": f"vlguard:{record.get('id', number)}:{turn}",
+                    "id": f"vlguard:{record.get('id', number)}:{number}:{turn}",  # two published records share an id
                     "image": str(image.resolve()),
                     "query": pair.get(key),
                     "category": harm or ("unsafe instruction" if refuse else "harmless"),

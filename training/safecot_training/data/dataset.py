@@ -24,7 +24,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.benchmarks import images, registry
 from safecot_eval.records.json_files import enumerate_jsonl
-from safecot_eval.records.samples import Expectation
+from safecot_eval.records.samples import Expectation, ImageSource
 from safecot_eval.scoring.refusal import load_list
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import (
@@ -127,7 +127,14 @@ def build(
         "categories": sorted({e.category for e in mixed if e.kind is Kind.SAFETY}),
         "benchmarks": sorted({e.source for e in mixed if e.kind is Kind.SAFETY}),
         "contamination": {
-            "checked": [{"set": e.name, "items": len(e.items)} for e in checked],
+            "checked": [
+                {
+                    "set": e.name,
+                    "items": len(e.items),
+                    "without_pictures": sum(i.image_source is ImageSource.ABSENT for i in e.items),
+                }
+                for e in checked
+            ],
             "dropped": len({hit.example_id for hit in draw.hits}),
             "grounds": dict(Counter(hit.ground.value for hit in draw.hits)),
         },

@@ -2,7 +2,8 @@
 
 =================================  =========================================================================
 ``FILE.jsonl``, ``FILE.parquet``   triplets (:mod:`safecot_training.data.examples`)
-``bench:NAME[:VARIANT]=DIR``       any benchmark folder of ours (MM-SafetyBench, MultiTrust …) as refusal data
+``bench:NAME[:VARIANT]=DIR``       any benchmark folder of ours (MM-SafetyBench, MultiTrust …) as refusal data; what is
+                                   evaluated on it later must be held out
 ``vlguard=DIR``                    VLGuard's ``train.json`` with its images in ``train/``, as the evaluation reads ``test/``
 ``llava=FILE.json[@IMAGES]``       ShareGPT4V and every set in LLaVA's conversation format; every answer is a target
 ``hub=NAME[@SPLIT]``               a Hugging Face vision set with ``messages``, ``conversations`` or
@@ -50,7 +51,7 @@ def read_source(spec: str, kind: Kind, cache: Path, bad: BadRows | None = None) 
     if not separator:
         return read_triplets(existing(spec), kind, bad)
     if form.startswith("bench:"):
-        return _from_benchmark(form.removeprefix("bench:"), existing(rest))
+        return _from_benchmark(form.removeprefix("bench:"), existing(rest), bad)
     if form == "vlguard":
         return from_vlguard(existing(rest), bad)
     if form == "llava":
@@ -90,10 +91,11 @@ def existing(path: str) -> Path:
     return found
 
 
-def _from_benchmark(name: str, root: Path) -> list[Example]:
+def _from_benchmark(name: str, root: Path, bad: BadRows) -> list[Example]:
     """What a benchmark wants refused, in the variant that was told; one example for items that are the same.
 
-    Without a variant: the one of :data:`DEFAULT_VARIANT`, the one without a suffix, or all but the tiny ones.
+    Without a variant: the one of :data:`DEFAULT_VARIANT`, the one without a suffix, or all but the tiny ones. A question
+    about a picture that is not on disk is a bad row: without its picture it may be harmless.
     """
     bench_name, _, variant = name.partition(":")
     benchmark = registry.load(bench_name)
@@ -110,12 +112,13 @@ def _from_benchmark(name: str, root: Path) -> list[Example]:
             # An evaluation set has no helpful answers to learn from.
             if item.expectation is not Expectation.REFUSE:
                 continue
-            if item.image_source is ImageSource.ABSENT and benchmark.images_from:
-                raise SafecotError(
-                    f"{name}: the image {', '.join(item.image_names)} of item {item.item_id} is not on disk; "
-                    f"{benchmark.images_from}."
-                )
-            examples.setdefault((item.prompt, item.images), _refused(item, bench_name, each))
+            with bad.skipped():
+                if item.image_source is ImageSource.ABSENT:
+                    raise SafecotError(
+                        f"{name}: the image {', '.join(item.image_names)} of item {item.item_id} is not on disk; "
+                        f"{benchmark.images_from or f'`safecot data prepare {bench_name}` says what is missing'}."
+                    )
+                examples.setdefault((item.prompt, item.images), _refused(item, bench_name, each))
     return list(examples.values())
 
 

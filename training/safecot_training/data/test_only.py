@@ -14,7 +14,8 @@ from pathlib import Path
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
-from safecot_training.data.contamination import EvalSet, Ground, Hit, normalised
+from safecot_training.data.contamination import EvalSet, Ground, Hit
+from safecot_training.data.text_overlap import TELLING_WORDS, normalised, words_of
 
 TEST_ONLY = {
     "mossbench": ("MOSSBench", "its licence allows testing only"),
@@ -26,8 +27,6 @@ TEST_ONLY = {
 """Benchmark to its title and why it is for evaluation only."""
 _NAMED = ("mossbench",)
 """Benchmarks that files and folders are named after; ``mini`` is a word of its own."""
-TELLING_WORDS = 8
-"""Words from which on an equal text shows where a row is from; "What is in the picture?" does not."""
 
 
 def refuse_by_name(spec: str) -> None:
@@ -94,8 +93,8 @@ def telling(hits: Iterable[Hit]) -> list[Hit]:
     return [
         hit
         for hit in hits
-        if hit.ground is Ground.IMAGE
-        or (hit.ground is Ground.TEXT and len(normalised(hit.detail).split()) >= TELLING_WORDS)
+        if hit.ground in (Ground.IMAGE, Ground.HOLDS_TEXT)
+        or (hit.ground is Ground.TEXT and len(words_of(normalised(hit.detail))) >= TELLING_WORDS)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from safecot_eval.benchmarks import mini
 from safecot_eval.scoring import reasoning
-from safecot_training.data.contamination import normalised
+from safecot_training.data.text_overlap import normalised
 from safecot_training.study.general import held_out_questions
 
 if TYPE_CHECKING:
