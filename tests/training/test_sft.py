@@ -113,6 +113,15 @@ def test_both_forms_are_complete_and_safetensors_only(make_recipe, tmp_path: Pat
     assert adapter["base_model_name_or_path"] == make_recipe().base_model
 
 
+def test_the_last_step_is_logged_whatever_the_interval(make_recipe, tmp_path: Path, train) -> None:
+    """A run shorter than ``logging_steps`` was told as one whose last loss is nan."""
+    card = train(make_recipe(max_steps=3, save_steps=4, logging_steps=2), tmp_path / "out").card
+    assert [step for step, _ in card.loss_history] == [2, 3]
+    assert card.train_loss == card.loss_history[-1][1] > 0
+    short = train(make_recipe(max_steps=1, save_steps=50, logging_steps=50), tmp_path / "short").card
+    assert [step for step, _ in short.loss_history] == [1]
+
+
 def test_the_merge_command_gives_the_merged_form_again(make_recipe, tmp_path: Path, train) -> None:
     from click.testing import CliRunner
 

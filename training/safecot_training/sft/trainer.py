@@ -157,7 +157,12 @@ class SealCheckpoints(TrainerCallback):  # type: ignore[misc]
 
 
 class LogLines(TrainerCallback):  # type: ignore[misc]
-    """Progress as lines on standard error."""
+    """Progress as lines on standard error, the last step always among them."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Log the last step, whatever ``logging_steps`` is: a short run would have no loss to tell."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Print step, loss and learning rate."""
