@@ -11,6 +11,7 @@ import jinja2
 
 from safecot_eval.util.content_security import source_of
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 from safecot_reports.build import to_json
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -98,7 +99,7 @@ def logo_uri(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SafecotError(f"--logo {path}: it cannot be read ({error.strerror}).") from error
+        raise SafecotError(f"--logo {unreadable(path, error)}") from error
     if len(content) > _LOGO_BYTES:
         raise SafecotError(f"--logo {path}: {len(content)} bytes; the page takes at most {_LOGO_BYTES}.")
     return f"data:image/{kind};base64," + base64.b64encode(content).decode()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 VARIABLE = "SAFECOT_ITEMS"
 """Names the file for the process that loads the tasks."""
@@ -66,8 +67,10 @@ def load(path: Path) -> ItemList:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeError) as error:
-        raise SafecotError(f"{path}: the list of items cannot be read ({error}).") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeError as error:
+        raise SafecotError(f"{path}: not UTF-8 text ({error}); give a list of items, one a line.") from error
     everywhere: set[str] = set()
     in_task: dict[str, set[str]] = defaultdict(set)
     for number, line in enumerate(lines, start=1):

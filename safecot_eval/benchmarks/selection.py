@@ -15,6 +15,7 @@ import yaml
 
 from safecot_eval.benchmarks import catalogue, item_list, registry
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 from safecot_eval.util.near_names import near_names
 from safecot_eval.util.paths import extra_tasks_dirs
 
@@ -47,7 +48,9 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, yaml.YAMLError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: a task file is a mapping (task: …, tag: …).")

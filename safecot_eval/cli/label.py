@@ -140,6 +140,9 @@ def import_(
         raise SafecotError("Give one or two sheets; a third person's sheet goes to --decisions.")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
         raise SafecotError("--name may hold letters, digits, '_', '.' and '-' only (at most 64).")
+    for path in sheets:
+        if not path.is_file():
+            raise SafecotError(f"{path}: no such file.")
     key_path = key_path or _find_key(sheets[0])
     key = read_key(key_path)
     asked = question(key.rubric)
@@ -168,11 +171,12 @@ def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> N
     from safecot_eval.records.evaluator import people_id
     from safecot_eval.records.run import find_runs
 
+    found_runs = find_runs(runs)
     outcome = {"refusal": "refused", "harm": "unsafe"}[rubric]
     click.echo(
         f"Rate of {outcome}: {judge or 'phrase list'} corrected with labels of human:{name} (95 % intervals)"
     )
-    groups = corrected_rates(find_runs(runs), rubric=rubric, evaluator=judge, human=people_id(name))
+    groups = corrected_rates(found_runs, rubric=rubric, evaluator=judge, human=people_id(name))
     several = len({group.evaluator for group in groups}) > 1
     for group in groups:
         found = group.correction

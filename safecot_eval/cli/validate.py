@@ -21,6 +21,9 @@ def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
     from safecot_eval.submissions import SUFFIX, load, validate
     from safecot_eval.util.terminal import printable
 
+    for given in files:
+        if not given.exists():
+            raise SafecotError(f"{given}: no such file or folder.")
     paths = [p for given in files for p in (sorted(given.rglob(f"*{SUFFIX}")) if given.is_dir() else [given])]
     if not paths:
         raise SafecotError(f"No submission (*{SUFFIX}) in {', '.join(map(str, files))}.")
@@ -31,7 +34,7 @@ def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
             found = validate(document, data=not no_data)
             errors, warnings = found.errors, found.warnings
         except SafecotError as error:
-            errors, warnings, document = [str(error)], [], {}
+            errors, warnings, document = [str(error).removeprefix(f"{path}: ")], [], {}
         for warning in warnings:
             click.echo(f"{path}: warning: {printable(warning, 500)}")
         for problem in errors:

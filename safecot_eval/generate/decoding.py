@@ -109,7 +109,9 @@ def load(asked: str) -> Decoding:
     Raises:
         SafecotError: there is none of this name, or the file is none.
     """
-    path = Path(asked).expanduser() if asked.endswith((".yaml", ".yml")) else FOLDER / f"{asked}.yaml"
+    if asked.endswith((".yaml", ".yml")):
+        return Decoding.read(Path(asked).expanduser())
+    path = FOLDER / f"{asked}.yaml"
     if not path.is_file():
         raise SafecotError(
             f"--decoding: there is no {asked!r}; there is {', '.join(names())}, or give a YAML file."

@@ -24,7 +24,7 @@ from safecot_eval.benchmarks.data import protocols
 from safecot_eval.judge.rubric import BY_FIRST, FIELDS, IMAGE, Rubric, RubricSet
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256_of
+from safecot_eval.util.files import sha256_of, unreadable
 from safecot_eval.util.paths import cache_dir, data_dir
 
 FOLDER = Path(__file__).parent / "rubrics"
@@ -149,7 +149,9 @@ def _variants(entry: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]
 def _prompts(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: the official judge prompts cannot be read as JSON ({error}).") from error
 
 

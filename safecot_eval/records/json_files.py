@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 MAX_LINE_BYTES = 64 * 2**20
 _KINDS = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
@@ -51,7 +52,7 @@ def enumerate_lines(
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     with stream:
         number = end = 0
         while line := stream.readline(MAX_LINE_BYTES + 1):

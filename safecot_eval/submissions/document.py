@@ -12,7 +12,7 @@ from typing import Any
 from safecot_eval import __version__
 from safecot_eval.submissions.blocks import CODES
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256_of, write_text
+from safecot_eval.util.files import sha256_of, unreadable, write_text
 
 SCHEMA = "safecot-submission/1"
 SUFFIX = ".safecot.json"
@@ -90,7 +90,9 @@ def load(path: Path) -> dict[str, Any]:
         content = json.loads(
             path.read_bytes(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
         )
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:120]
         raise SafecotError(f"{path}: not a submission file ({said}).") from error
     if not isinstance(content, dict):

@@ -29,6 +29,19 @@ def disk_error(path: Path, error: OSError) -> SafecotError:
     return SafecotError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
+def unreadable(path: Path, error: OSError) -> SafecotError:
+    """Return the sentence for a failed read.
+
+    >>> str(unreadable(Path("no.csv"), FileNotFoundError()))
+    'no.csv: no such file or folder.'
+    """
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return SafecotError(f"{path}: no such file or folder.")
+    if isinstance(error, IsADirectoryError):
+        return SafecotError(f"{path}: a folder, where a file is needed.")
+    return SafecotError(f"{path}: cannot be read ({error.strerror or error}).")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new file beside a file, which takes its place at the end, or is gone if something fails.
@@ -102,7 +115,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable JSON file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise SafecotError(f"{path}: must hold a JSON object.")
@@ -119,7 +134,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
 
 
 def sha256_of(content: str | bytes) -> str:

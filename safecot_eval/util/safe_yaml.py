@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 MAX_CHARACTERS = 4 * 2**20
 MAX_VALUES = 200_000
@@ -58,7 +59,7 @@ def read_mapping(
     try:
         content = load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):

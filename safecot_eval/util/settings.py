@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from safecot_eval.util import safe_yaml
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 from safecot_eval.util.near_names import near_names
 
 
@@ -47,7 +48,7 @@ class Settings(BaseModel):
             text = path.read_text(encoding="utf-8")
             content = safe_yaml.load(text)
         except OSError as error:
-            raise SafecotError(f"{path}: the {cls.what} cannot be read ({error.strerror}).") from error
+            raise unreadable(path, error) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise SafecotError(
                 f"{path}: not a valid {cls.what}: not YAML ({' '.join(str(error).split())})."

@@ -56,7 +56,7 @@ def test_a_page_of_ones_own_has_title_sentence_logo_and_picture(runs_dir: Path, 
 def test_a_logo_must_be_a_small_picture(tmp_path: Path) -> None:
     for name, content, said in (
         ("a.exe", b"", "give a"),
-        ("none.png", None, "cannot be read"),
+        ("none.png", None, "no such file"),
         ("b.svg", b"x" * 200_001, "at most"),
     ):
         if content is not None:

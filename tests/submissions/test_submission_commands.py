@@ -93,7 +93,7 @@ def test_validate_says_what_is_sound_and_what_is_not(folders: tuple[Path, Path],
         (["submit", "{runs}"], "2 models; choose one with --model: Alpha, Beta"),
         (["submit", "{runs}", "--model", "Gamma"], "no such model"),
         (["submit", "{runs}", "--model", "Alpha", "-o", "a.json"], "ends in .safecot.json"),
-        (["validate", "no.safecot.json"], "1 of 1 submissions"),
+        (["validate", "no.safecot.json"], "no such file"),
         (["report", "no.safecot.json"], "no such file"),
     ],
 )

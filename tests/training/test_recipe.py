@@ -102,7 +102,7 @@ def test_a_setting_that_is_none_is_one_sentence(setting: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("- a\n", "a recipe is a mapping"), ("a: [", "not a readable YAML file"), (None, "cannot be read")],
+    [("- a\n", "a recipe is a mapping"), ("a: [", "not a readable YAML file"), (None, "no such file")],
 )
 def test_an_unreadable_recipe_is_named(tmp_path: Path, text: str | None, words: str) -> None:
     path = tmp_path / "r.yaml"

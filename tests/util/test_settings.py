@@ -72,5 +72,5 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SafecotError, match="the example cannot be read"):
+    with pytest.raises(SafecotError, match="no such file"):
         Example.read(tmp_path / "none.yaml")

@@ -12,6 +12,7 @@ from safecot_eval.benchmarks.data.locate import misplaced
 from safecot_eval.benchmarks.tables_read import note
 from safecot_eval.records.tables.delimited import plain_name, rows_of_text
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 
 def read_text(path: Path) -> str:
@@ -28,7 +29,7 @@ def read_text(path: Path) -> str:
             f"{misplaced(path.parent, [path.name])}"
         ) from error
     except OSError as error:
-        raise SafecotError(f"{path}: the file cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SafecotError(f"{path}, line {line}: the text is not UTF-8; download the file again.") from error

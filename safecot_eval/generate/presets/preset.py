@@ -93,7 +93,9 @@ def load(asked: str) -> Preset:
     Raises:
         SafecotError: there is none of this name, or the file is no preset.
     """
-    path = Path(asked).expanduser() if asked.endswith((".yaml", ".yml")) else FOLDER / f"{asked}.yaml"
+    if asked.endswith((".yaml", ".yml")):
+        return Preset.read(Path(asked).expanduser())
+    path = FOLDER / f"{asked}.yaml"
     if not path.is_file():
         raise SafecotError(
             f"--preset: there is no {asked!r}; there are {', '.join(names())}, or give a YAML file."

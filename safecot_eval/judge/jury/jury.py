@@ -23,7 +23,7 @@ from safecot_eval.judge.jury.logistic import Array, Flags, Logistic, fit, sigmoi
 from safecot_eval.records.verdicts import outcome_of
 from safecot_eval.stats import kappa_of_table
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256_of, write_text
+from safecot_eval.util.files import sha256_of, unreadable, write_text
 
 SCHEMA = 1
 LEAST, LEAST_PER_MEMBER = 20, 10
@@ -180,7 +180,7 @@ def load(path: Path) -> Jury:
             calibrated_on=str(content["calibrated_on"]),
         )
     except OSError as error:
-        raise SafecotError(f"{path}: the jury cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise SafecotError(f"{path}: not a jury written by `safecot judge jury`.") from error
     width = len(jury.members) + (len(signs.names()) if jury.uses_signs else 0)

@@ -11,7 +11,7 @@ import numpy as np
 from safecot_eval.judge.lite.features import dense_names
 from safecot_eval.judge.lite.model import HEADS, Array, LiteModel
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256_of
+from safecot_eval.util.files import sha256_of, unreadable
 
 MODEL_FILE = Path(__file__).with_name("safecot-lite.json")
 FORMAT = "safecot-lite/2"
@@ -32,7 +32,7 @@ def _load(name: str) -> LiteModel:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise SafecotError(f"{path}: lite's trained file cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     try:
         content = json.loads(raw)
         if content["format"] != FORMAT:

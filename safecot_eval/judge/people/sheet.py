@@ -17,7 +17,7 @@ from typing import Any
 from safecot_eval.judge.people.questions import Question
 from safecot_eval.records.tables import read_table
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import write_text
+from safecot_eval.util.files import unreadable, write_text
 
 COLUMNS = ("row", "prompt", "answer", "label", "note")
 IMAGES = "images"
@@ -213,5 +213,7 @@ def read_key(path: Path) -> Key:
         if content["schema"] != KEY_SCHEMA:
             raise ValueError("another schema")
         return Key(str(content["rubric"]), int(content["seed"]), rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SafecotError(f"{path}: not a readable key of `safecot label export` ({error}).") from error

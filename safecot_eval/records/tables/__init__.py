@@ -12,6 +12,7 @@ from safecot_eval.records.tables.delimited import MAX_CELL, Row, delimited, rows
 from safecot_eval.records.tables.objects import read_content, read_lines, rows_of_content
 from safecot_eval.records.tables.workbook import LONGEST_XLSX_CELL, workbook
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 __all__ = [
     "LONGEST_XLSX_CELL",
@@ -68,6 +69,6 @@ def check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     if size > MAX_TABLE_BYTES:
         raise SafecotError(f"{path}: larger than 2 GiB; split the table.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 Row = tuple[int, dict[str, Any]]
 MAX_CELL = 64 * 2**20
@@ -44,7 +45,7 @@ def delimited(path: Path, notes: list[str], names: Collection[str], *, pad: bool
             f"{path}: not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'."
         ) from error
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
 
 
 def encoding_of(path: Path) -> str:

@@ -24,6 +24,7 @@ from typing import Any, TypeGuard
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.tables.delimited import Row, plain_name
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 
 WRAPPERS = (
     "results",
@@ -51,7 +52,9 @@ def read_content(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_bytes())
-    except (ValueError, RecursionError, OSError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             return [row for _, row in enumerate_jsonl(path)]
         raise SafecotError(f"{path}: not JSON ({' '.join(str(error).split())}).") from error

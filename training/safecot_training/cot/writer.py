@@ -23,7 +23,7 @@ from safecot_eval.util.chat_client import ChatClient, Failure
 from safecot_eval.util.chat_remedies import Adaptations
 from safecot_eval.util.chat_replies import FINAL
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import content_hash, disk_error, sha256
+from safecot_eval.util.files import content_hash, disk_error, sha256, unreadable
 from safecot_training.cot.writer_filter import Drop, drop_reason
 from safecot_training.data.examples import Example
 
@@ -88,7 +88,7 @@ def writer_prompt(example: Example, prompts: Path = PROMPTS) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     values = {"category": example.category, "query": example.query}
     if not refuse:
         values["answer"] = example.answer

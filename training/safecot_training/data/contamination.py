@@ -22,7 +22,7 @@ from PIL import Image
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import sha256, sha256_of
+from safecot_eval.util.files import sha256, sha256_of, unreadable
 from safecot_training.data.examples import Example
 from safecot_training.data.text_overlap import (
     SHARED_BY,
@@ -125,7 +125,7 @@ def image_keys(path: Path) -> tuple[str, str]:
         content = path.read_bytes()
         pixels = open_image(path)
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     except SafecotError as error:
         raise SafecotError(f"{path}: {error} Replace it or take the sample out.") from error
     return sha256_of(content), sha256_of(repr(pixels.size).encode() + pixels.tobytes())

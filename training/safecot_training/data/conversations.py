@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from safecot_eval.benchmarks.data.locate import IMAGE_SUFFIXES
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 from safecot_training.data.bad_rows import BadRows
 from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from, text_of
 
@@ -255,7 +256,7 @@ def json_list(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SafecotError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise SafecotError(f"{path}: not a JSON file ({error}).") from error
     if not isinstance(content, list):

@@ -29,6 +29,7 @@ from typing import Any
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.files import unreadable
 from safecot_training.data.bad_rows import BadRows
 from safecot_training.data.sanitise import sanitise
 
@@ -138,6 +139,8 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 )
             for batch in file.iter_batches(batch_size=1000):
                 yield from batch.to_pylist()
+    except FileNotFoundError as error:
+        raise unreadable(path, error) from error
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise SafecotError(
             f"{path}: not a readable Parquet file ({' '.join(str(error).split())})."
