@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -30,7 +31,7 @@ def check(plan: Plan) -> None:
 
 
 def check_output(output: Path) -> None:
-    """The output folder can be written to and has room.
+    """The output folder, or the nearest folder above it that there is, can be written to and has room; nothing is made.
 
     Raises:
         SafecotError: not writable, or too little space.
@@ -40,13 +41,17 @@ def check_output(output: Path) -> None:
             f"--output_path {output}: lmms-eval cannot use a folder with a comma or '=' in its name."
         )
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        probe = output / f".safecot-write-test-{os.getpid()}"
+        place = output.absolute()
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        probe = place / f".safecot-write-test-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise SafecotError(f"--output_path {output}: cannot be written to ({error.strerror}).") from error
-    free = shutil.disk_usage(output).free
+    free = shutil.disk_usage(place).free
     if free < MIN_FREE_BYTES:
         raise SafecotError(
             f"--output_path {output}: only {free // 2**20} MiB free; 200 MiB are needed at least."

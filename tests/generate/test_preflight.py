@@ -11,7 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from safecot_eval.cli import cli
 from safecot_eval.generate import preflight
 from safecot_eval.generate.plan import Plan
 from safecot_eval.util.errors import SafecotError
@@ -70,11 +72,32 @@ def test_files(tmp_path: Path) -> None:
 
 def test_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     preflight.check_output(tmp_path / "new" / "folder")
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     blocked = tmp_path / "file"
     blocked.touch()
     with pytest.raises(SafecotError, match="cannot be written to"):
-        preflight.check_output(blocked / "below")
+        preflight.check_output(blocked / "below" / "it")
+    with pytest.raises(SafecotError, match="cannot be written to"):
+        preflight.check_output(tmp_path / ("x" * 300))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
     with pytest.raises(SafecotError, match="only 5 MiB free"):
         preflight.check_output(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--model", "safecot_baseline", "--model_args", "policy=refuse", "--dry-run"], 0),
+        (["--model", "safecot_hf"], 1),
+        (["--model", "safecot_hf", "--model_args", "pretrained=./gone", "--dry-run"], 1),
+        (["--models", "gpt-4o", "--dry-run"], 1),
+    ],
+)
+def test_a_dry_run_or_a_mistake_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = CliRunner().invoke(cli, ["run", "--tasks", "safecot_mini_tiny", *arguments])
+    assert done.exit_code == status, done.output
+    assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from safecot_eval.util.errors import SafecotError
@@ -38,7 +38,7 @@ def results_name(arguments: Mapping[str, str]) -> str:
 
 @contextmanager
 def hold(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a results folder.
+    """Hold the lock of a results folder. Where what is done under it fails before anything is kept, no new folder is left.
 
     Args:
         folder: The journal's folder.
@@ -49,6 +49,7 @@ def hold(folder: Path, name: str) -> Iterator[None]:
     """
     path = folder / f"{name}.lock"
     owner = folder / f"{name}.owner"
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,21 @@ def hold(folder: Path, name: str) -> Iterator[None]:
             raise SafecotError(f"{path}: the lock cannot be made ({error.strerror}).") from error
         stack.callback(owner.unlink, missing_ok=True)
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-        yield
+        try:
+            yield
+        except BaseException:
+            owner.unlink(missing_ok=True)
+            _remove_unused(path, new)
+            raise
+
+
+def _remove_unused(lock: Path, new: Sequence[Path]) -> None:
+    """Remove folders that were made for a lock, innermost first, while there is nothing in them but the lock."""
+    with suppress(OSError):  # on Windows a file that is open stays
+        if new and list(lock.parent.iterdir()) == [lock]:
+            lock.unlink()
+            for folder in new:
+                folder.rmdir()
 
 
 def _who(owner: Path) -> str:

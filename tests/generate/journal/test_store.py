@@ -100,3 +100,21 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         pass
     with hold(tmp_path / ".journal", "model"), hold(tmp_path / ".journal", "another"):
         pass
+
+
+def fail_under_lock(journal: Path, *kept: str) -> None:
+    with hold(journal, "model"):
+        for name in kept:
+            (journal / name).touch()
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("kept", [(), ("answers.jsonl",)])
+def test_a_failure_leaves_new_folders_only_with_what_was_kept(tmp_path: Path, kept: tuple[str, ...]) -> None:
+    with pytest.raises(RuntimeError):
+        fail_under_lock(tmp_path / "runs" / "model" / ".journal", *kept)
+    assert (tmp_path / "runs").exists() is bool(kept)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RuntimeError):
+        fail_under_lock(tmp_path / "mine" / ".journal")
+    assert list((tmp_path / "mine").iterdir()) == []
