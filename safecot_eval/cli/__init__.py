@@ -19,10 +19,8 @@ import click
 from safecot_eval import __version__
 from safecot_eval.util import environment
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.terminal import printable
-
-INTERRUPTED = 130
-"""128 and SIGINT's number, as shells report it."""
 
 # name -> one-line help. Listed here, so that `safecot --help` imports no subcommand.
 COMMANDS = {
@@ -104,11 +102,11 @@ def main(argv: list[str] | None = None) -> Any:
         if not asked:
             _exit_interrupted()
         click.echo("safecot: aborted.", err=True)
-        sys.exit(1)
+        sys.exit(ExitStatus.FAILED)
     except SafecotError as error:
         lines = [printable(line, 2000) for line in str(error).splitlines()]
         click.echo("safecot: " + "\n".join(lines), err=True)
-        sys.exit(2)
+        sys.exit(ExitStatus.MISTAKE)
 
 
 def _exit_interrupted() -> NoReturn:
@@ -118,4 +116,4 @@ def _exit_interrupted() -> NoReturn:
     # CPython notes an interrupt that leaves an exec of a text, as in dataclasses, and then ends the process by the signal
     # whatever our status is; the next exec takes that back.
     exec("")  # noqa: S102  # nosec B102
-    sys.exit(INTERRUPTED)
+    sys.exit(ExitStatus.INTERRUPTED)

@@ -19,6 +19,7 @@ import click
 
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.paths import cache_dir, data_dir
 
 
@@ -254,4 +255,4 @@ def command() -> None:
         line = f"{finding.state.value:<7} {finding.subject:<{width}}  {finding.detail}"
         click.echo(f"{line}\n{'':<8}{'':<{width}}  → {finding.remedy}" if finding.remedy else line)
     if any(finding.state is State.MISSING for finding in findings):
-        sys.exit(1)
+        sys.exit(ExitStatus.FAILED)

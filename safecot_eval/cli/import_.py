@@ -16,11 +16,11 @@ import click
 from click.core import ParameterSource
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 
 if TYPE_CHECKING:
     from safecot_eval.generate.importing import Matched, Source
 
-LEFT_OVER = 3
 _EXAMPLES = 3
 _HINT = "--own-questions --expect refuse makes a benchmark of the file's own questions."
 
@@ -167,7 +167,7 @@ def command(
     )
     empty = any(is_empty(a) for answers in matched.answers.values() for a in answers.values())
     if (matched.left or any(matched.missing.values()) or empty) and not partial:
-        raise SystemExit(LEFT_OVER)
+        raise SystemExit(ExitStatus.INCOMPLETE)
 
 
 def _as_typed(model: str) -> list[str]:

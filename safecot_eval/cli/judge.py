@@ -21,14 +21,13 @@ from safecot_eval.cli.judge_options import (
 )
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.terminal import printable
 
 if TYPE_CHECKING:
     from safecot_eval.judge.judge_runs import Outcome
     from safecot_eval.judge.rubric import RubricSet
 
-INCOMPLETE = 3
-INTERRUPTED = 130
 _DEFAULT = "existing"
 
 
@@ -108,7 +107,7 @@ def runs_command(
         )
     except KeyboardInterrupt:
         click.echo("Interrupted; verdicts so far are kept, and the same command continues.", err=True)
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(ExitStatus.INTERRUPTED) from None
     _say_outcome(outcome, judge_id)
     if not outcome.written and not outcome.before:
         click.echo(
@@ -118,7 +117,7 @@ def runs_command(
         )
     say_advice(judge)
     if outcome.missing or outcome.cut:
-        raise SystemExit(INCOMPLETE)
+        raise SystemExit(ExitStatus.INCOMPLETE)
 
 
 @command.command(context_settings={"ignore_unknown_options": True})

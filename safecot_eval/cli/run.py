@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 
-INCOMPLETE = 3
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h", "--help"]}
 
 
@@ -238,9 +238,9 @@ def command(
                 closing = evaluation.evaluate(one_plan, asked, session, sys.argv[1:])
         except RuntimeError as error:
             click.echo(f"safecot: {error}", err=True)
-            ctx.exit(1)
+            ctx.exit(ExitStatus.FAILED)
         if closing is not None:
             click.echo(closing)
         incomplete = incomplete or bool(session.tally.failed or session.tally.blocked)
     if incomplete:
-        ctx.exit(INCOMPLETE)
+        ctx.exit(ExitStatus.INCOMPLETE)

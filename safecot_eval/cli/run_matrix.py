@@ -16,13 +16,13 @@ from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_t
 from safecot_eval.generate.plan import parse_model_args
 from safecot_eval.records.matrix_state import Outcome, StateFile
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.secrets import is_secret
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
 _OWN = ("model", "card", "models", "tasks", "output_path", "per_task", "emit", "report", "dry_run")
 
 
-def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int:
+def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> ExitStatus:
     """Run a matrix.
 
     Args:
@@ -32,7 +32,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         output: ``--output_path``.
 
     Returns:
-        Exit status: 0 all done, 1 something is not, 130 interrupted.
+        Done, failed (something is not done) or interrupted.
 
     Raises:
         SafecotError: a mistake that concerns every model.
@@ -40,7 +40,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     given = ctx.params
     if models == "list":
         click.echo(cards.table())
-        return OK
+        return ExitStatus.DONE
     if given["model"] or given["card"]:
         raise SafecotError("--models goes without --model and --card: its cards name the back ends.")
     if any(is_secret(key) for key in parse_model_args(given["model_args"])):
@@ -53,7 +53,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
         options = ["--tasks", tasks, "--output_path", str(output), *passed]
         scripts = slurm.write(chosen, output / "slurm", options)
         click.echo("\n".join(f"sbatch {path}" for path in scripts))
-        return OK
+        return ExitStatus.DONE
     preset = presets.load(given["preset"]) if given["preset"] else None
     drawn = decoding.load(given["decoding"]) if given["decoding"] else None
     if (given["repeats"] or 1) > 1:
@@ -84,7 +84,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     if given["dry_run"]:
         click.echo(matrix.summary(rows))
         failed = any(cell.outcome is Outcome.FAILED for row in rows for cell in row.cells)
-        return FAILED if failed else OK
+        return ExitStatus.FAILED if failed else ExitStatus.DONE
 
     def command_of(row: Row, task_names: Sequence[str]) -> list[str]:
         return [
@@ -119,13 +119,13 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> int
     )
     click.echo(matrix.summary(rows))
     if not went_through:
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     whole = matrix.complete(rows)
     if given["report"] is not None and not _report(output, given["report"]):
-        return FAILED
+        return ExitStatus.FAILED
     if given["report"] is None:
         click.echo(f"Next: safecot report {output} -o leaderboard.html")
-    return OK if whole else FAILED
+    return ExitStatus.DONE if whole else ExitStatus.FAILED
 
 
 def passed_on(ctx: click.Context) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 
 
 @click.command("check")
@@ -91,7 +92,7 @@ def check(
     for finding in found.findings:
         click.echo(f"  {finding.question:<{width}}  {finding.status:<6}  {finding.sentence}")
     if found.fails:
-        ctx.exit(1)
+        ctx.exit(ExitStatus.FAILED)
     if fix and processor.chat_template == before:
         click.echo("Nothing to write: the chat template is as it should be.")
     elif fix:

@@ -26,6 +26,7 @@ from safecot_eval.records.run import Run, find_runs
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 
 UNANSWERED = (Status.REQUEST_FAILED.value, Status.BUDGET_EXCEEDED.value)
 
@@ -205,8 +206,8 @@ def _why(status: int) -> str:
     if status < 0:
         return f"its process was ended by signal {-status} (out of memory?)."
     return {
-        2: "a mistake in its card or settings; see its message above.",
-        3: "some requests have no answer; the same command asks for them again.",
+        ExitStatus.MISTAKE.value: "a mistake in its card or settings; see its message above.",
+        ExitStatus.INCOMPLETE.value: "some requests have no answer; the same command asks for them again.",
     }.get(status, f"its process ended with status {status}; see its messages above.")
 
 

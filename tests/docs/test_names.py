@@ -8,7 +8,8 @@ import re
 from safecot_eval.benchmarks import registry, selection
 from safecot_eval.generate.plugin import MODELS
 from safecot_eval.generate.presets import preset
-from tests.docs.blocks import blocks, pages
+from safecot_eval.util.exit_status import ExitStatus
+from tests.docs.blocks import ROOT, blocks, pages
 
 _NAME = re.compile(r"(?<![\w./-])safecot_[\w*]+(?![\w/*-]|\.\w)")
 _OTHERS = {"safecot_eval", "safecot_training", "safecot_runs"}
@@ -27,3 +28,8 @@ def test_every_task_in_a_command_exists() -> None:
     ]
     assert len(named) > 50
     assert [one for one in named if not fnmatch.filter(tasks, one[1])] == []
+
+
+def test_every_exit_status_is_explained() -> None:
+    table = (ROOT / "docs/recipes.md").read_text(encoding="utf-8").partition("## Exit status")[2]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(ExitStatus)

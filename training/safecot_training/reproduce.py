@@ -15,12 +15,12 @@ from pathlib import Path
 
 from safecot_eval.benchmarks import foreign_tasks, selection
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.files import content_hash, read_json, write_json
 from safecot_training.data.dataset import held_out_clusters, read_manifest
 from safecot_training.sft.recipe import Recipe, load_recipe
 
 STEPS = "steps.json"
-INCOMPLETE = 3  # of `safecot run`: written, some requests have no answer
 Runner = Callable[[Sequence[str]], int]
 
 
@@ -155,7 +155,7 @@ def reproduce(order: Order, say: Callable[[str], None], run: Runner | None = Non
             continue
         say(f"{number}/{len(steps)} {step}")
         status = run(step.command)
-        if status not in (0, INCOMPLETE):
+        if status not in (ExitStatus.DONE, ExitStatus.INCOMPLETE):
             raise SafecotError(
                 f"{step.name} ended with status {status}; see its messages above. The same command goes on from there."
             )
