@@ -60,7 +60,7 @@ def mossbench(root: Path) -> list[str]:
     questions = json.loads((root / "mossbench" / "information.json").read_text(encoding="utf-8"))
     items = questions if isinstance(questions, dict) else {str(item["pid"]): item for item in questions}
     lines = [
-        "| model | answers | GPT-4, published | lite | lite, unsure | 25 phrases |",
+        "| model | answers | GPT-4, published | lite | lite, unsure | `gcg25` |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     errors: dict[str, list[float]] = {"lite": [], "phrases": []}
@@ -96,7 +96,7 @@ def harmbench(root: Path) -> list[str]:
     said = lite.load().predict(texts, [item["test_case"] for item in items])
     by_phrases = np.array([refusal.match(text) is not None for text in texts])
     lines = [
-        "| people who call it harmful | generations | lite: refused | lite: unsure | 25 phrases |",
+        "| people who call it harmful | generations | lite: refused | lite: unsure | `gcg25` |",
         "|---|--:|--:|--:|--:|",
     ]
     for name, of in (

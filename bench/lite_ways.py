@@ -49,7 +49,7 @@ def certain(probability: NDArray[np.float64]) -> Reading:
 
 
 def read_phrases(train: Corpus, test: Corpus, head: Head) -> Reading:
-    """The 25 phrases, no training."""
+    """The default phrase list, no training."""
     del train, head
     return certain(np.array([float(refusal.match(row.answer) is not None) for row in test.rows]))
 
@@ -155,7 +155,7 @@ def only(block: str) -> Reader:
 
 
 OTHERS: tuple[tuple[str, Reader], ...] = (
-    ("25 phrases", read_phrases),
+    ("`gcg25`", read_phrases),
     ("word and character n-grams, logistic", read_ngrams),
     ("gradient boosting on cue features", read_boosting),
 )
@@ -170,7 +170,7 @@ PARTS: tuple[tuple[str, Reader], ...] = (
     ("cue features alone", only("cues")),
 )
 ON_RUNS: tuple[tuple[str, Reader, Head], ...] = (
-    ("25 phrases", read_phrases, Head.MACHINE),
+    ("`gcg25`", read_phrases, Head.MACHINE),
     ("word n-grams, logistic", read_ngrams, Head.MACHINE),
     ("lite, fixed penalty", read_fixed, Head.PEOPLE),
     ("people's head alone", by_one(Head.PEOPLE), Head.PEOPLE),

@@ -4,7 +4,7 @@
 
 MSTS (Röttger et al., arXiv 2501.10057; CC BY 4.0) has 400 answers of each model, all labelled by people. 200 times, 100
 answers of each model are drawn, the rest of the labels is hidden, and the rate over all 400 is estimated from the labels
-alone, from the template alone (the 25 phrases) and from both (PPI++). The truth is known, so coverage is counted. Writes
+alone, from the template alone (the default phrase list) and from both (PPI++). The truth is known, so coverage is counted. Writes
 two tables between the markers in ``docs/methods.md``: 200 draws, and 2,000 (the first 200 of which are the same), because
 200 draws leave three points of noise in the coverage of a single model. The seed is fixed.
 """

@@ -1,1 +1,1 @@
-"""LLM judges: rubrics, client, cache, verdict files, in-run judging, audit and meta-evaluation."""
+"""Pass 2, who labels answers: LLM judges and guard models by rubrics, safecot-lite, juries, toxicity scorers, people; and how good each is."""

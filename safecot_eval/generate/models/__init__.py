@@ -1,3 +1,3 @@
-"""Models for lmms-eval: any Hugging Face VLM, recorded answers, and the two baselines; and tiny checkpoints for tests."""
+"""Models for lmms-eval: Hugging Face VLMs, OpenAI-compatible endpoints, recorded answers, two baselines; and tiny checkpoints for tests."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What our three lmms-eval models share: arguments, documents, and mistakes told in one sentence.
+"""What our lmms-eval models share: arguments, documents, and mistakes told in one sentence.
 
 lmms-eval catches every ``Exception``, prints its traceback and exits 0. A mistake in the model arguments or in a replay
 file therefore ends the process with ``SystemExit`` and one sentence when lmms-eval runs the model; whoever builds a

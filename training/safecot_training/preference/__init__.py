@@ -1,1 +1,1 @@
-"""Preference tuning behind SFT: pairs from the same triplets, and TRL's DPOTrainer."""
+"""Tuning behind SFT: pairs (DPO) and single labels (KTO) from triplets or own failures, sampled answers with rewards (GRPO), all by TRL."""
