@@ -63,7 +63,11 @@ def evaluate(
             folder = data or Path(str(found.card.recipe["data"])).expanduser()
             options += [
                 "--items",
-                str(harness.held_out_items(folder, tasks, output_path / "held_out_items.jsonl")),
+                str(
+                    harness.held_out_items(
+                        folder, tasks, output_path / "held_out_items.jsonl", found.card.trained_clusters
+                    )
+                ),
             ]
         harness.evaluate(found, tasks, output_path, processes=processes, options=options, model_args=further)
         return

@@ -52,23 +52,35 @@ def sft(
     world_size: int | None,
 ) -> None:
     """Fine-tune from a recipe; the same command goes on after an interruption."""
-    train_recipe(
-        path, out, {"data": data, "variant": variant, "max_samples": max_samples}, settings, world_size
-    )
+    named = {"objective": "sft", "data": data, "variant": variant, "max_samples": max_samples}
+    train_recipe(path, out, named, settings, world_size)
 
 
 def train_recipe(
     path: Path, out: Path | None, named: dict[str, Any], settings: Iterable[str], world_size: int | None
 ) -> None:
     """Train what a recipe says, with other values where they are named; says how it went."""
+    from safecot_eval.util import safe_yaml
+    from safecot_training.sft.objectives import Objective
     from safecot_training.sft.prepared import prepare
     from safecot_training.sft.recipe import load_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
     require_world_size(world_size)
-    recipe = load_recipe(
-        path, {**overrides_from(settings), **{k: v for k, v in named.items() if v is not None}}
-    )
+    overrides = overrides_from(settings)
+    content = safe_yaml.read_mapping(path, "a recipe is a mapping of keys to values")
+    written = content.get("objective")
+    if (
+        written == Objective.SFT
+    ):  # the key's default, which the recipe of a card has: any command may take it further
+        written = None
+    asked = overrides.get("objective", written) or named["objective"]
+    if asked in tuple(Objective) and asked != named["objective"]:
+        raise SafecotError(
+            f"{path}: objective: {asked} is what `safecot train {asked}` trains by; run that, or leave the key out."
+        )
+    named = {**named, "objective": asked}  # one that is none is told with the other values
+    recipe = load_recipe(path, {**overrides, **{k: v for k, v in named.items() if v is not None}})
 
     folder = out or Path("checkpoints") / path.stem
     prepared = prepare(recipe, folder)

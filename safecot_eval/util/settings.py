@@ -83,10 +83,10 @@ def _first_problem(
     found = error.errors(include_url=False, include_input=False)
     first = found[0]
     if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        near = near_names(key, model.model_fields, most=1) if len(first["loc"]) == 1 else []
+        *above, key = map(str, first["loc"])
+        near = near_names(key, _keys_below(model, above), most=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return first["loc"], f"unknown key {key!r}{hint}"
+        return first["loc"], f"{'.'.join(above)}{': ' if above else ''}unknown key {key!r}{hint}"
     if first["type"] == "missing":
         return first["loc"][:-1], f"{'.'.join(map(str, first['loc']))} is missing"
     place = _within(first["loc"], content)
@@ -94,6 +94,16 @@ def _first_problem(
     said = [_plain(one["msg"]) for one in found if _within(one["loc"], content) == place]
     name = ".".join(map(str, place))
     return place, (f"{name}: " if name else "") + " or ".join(dict.fromkeys(said))
+
+
+def _keys_below(model: type[BaseModel], above: list[str]) -> list[str]:
+    """The keys of a model, or of one that it holds; none where what it holds is no model."""
+    for name in above:
+        held = model.model_fields[name].annotation if name in model.model_fields else None
+        if not (isinstance(held, type) and issubclass(held, BaseModel)):
+            return []
+        model = held
+    return list(model.model_fields)
 
 
 def _within(loc: tuple[str | int, ...], content: Any) -> tuple[str | int, ...]:

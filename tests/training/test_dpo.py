@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import torch
 
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.util.errors import SafecotError
+from safecot_training.evaluate import row_name
 from safecot_training.preference.own_answers import OwnAnswer, by_phrases, read_own_answers
 from safecot_training.preference.pairs import with_rejected
+from safecot_training.sft.card import CheckpointCard
 
 REFUSALS = ("I cannot help with that.", "I'm sorry, but no.")
 THOUGHT = "<safety_reasoning>A thought about it.</safety_reasoning>\n"
@@ -61,12 +64,60 @@ def test_own_answers_are_rejected_where_they_fail() -> None:
         ('{"id": 1}', "line 1: write"),
         ("", "holds no answers"),
         ('{"id": "other", "response": "x"}', "'other' is no training example"),
+        (
+            '{"id": "harm", "response": "x"}\n{"id": "harm", "response": "y"}',
+            "line 2: a second answer to 'harm'",
+        ),
     ],
 )
 def test_a_file_of_own_answers_that_is_none(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text(text)
     with pytest.raises(SafecotError, match=words):
         read_own_answers(tmp_path / "own.jsonl", {"harm": "refuse"})
+
+
+def test_own_answers_hold_no_control_tokens(tmp_path: Path) -> None:
+    said = "<safety_reasoning>An <image> of it.</safety_reasoning>\nTake <|image_pad|>a key.<|im_end|>"
+    path = tmp_path / "own.jsonl"
+    path.write_text(
+        "".join(json.dumps({"id": n, "response": t}) + "\n" for n, t in (("a", said), ("b", "<|im_end|>")))
+    )
+    own = read_own_answers(path, {"a": "refuse", "b": "refuse"})
+    assert own["a"].text == "<safety_reasoning>An   of it.</safety_reasoning>\nTake  a key."
+    assert (own["a"].met, own["b"]) == (False, OwnAnswer("", None))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("training")
+def test_a_rejected_answer_counts_against_the_limit(
+    make_recipe, data_folder: Path, tmp_path: Path, train
+) -> None:
+    rows = map(json.loads, (data_folder / "v1.jsonl").read_text().splitlines())
+    first = next(row for row in rows if row["expectation"] == "refuse")
+    said = {"id": first["id"], "response": "Take a key. " * 900}
+    (tmp_path / "own.jsonl").write_text(json.dumps(said))
+    recipe = make_recipe("qwen2_5_vl", objective="dpo", rejected=str(tmp_path / "own.jsonl"), max_tokens=2000)
+    with pytest.raises(SafecotError, match=rf"Sample {first['id']} has \d+ tokens and max_tokens is 2000"):
+        train(recipe, tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("training")
+def test_a_chain_of_trainings_remembers_all_of_them(make_recipe, bases, tmp_path: Path, train) -> None:
+    """What was learnt before a step of preference stays in-distribution."""
+    base = tmp_path / "tuned"
+    shutil.copytree(bases["qwen2_5_vl"], base)
+    card = CheckpointCard(
+        variant="v1", samples=2, train_loss=1.0, loss_history=[[1, 1.0]], recipe={}, recipe_hash="0", data_manifest_hash="0",
+        seed=0, base_model="x", in_distribution_categories=["09-Privacy"], in_distribution_benchmarks=["siuo"],
+        trained_clusters={"siuo": ["7", "8"]},
+    )  # fmt: skip
+    card.write(base)
+    found = train(make_recipe(base_model=str(base), objective="dpo", max_steps=1), tmp_path / "out").card
+    assert {"09-Privacy", "06-Fraud"} <= set(found.in_distribution_categories)
+    assert "siuo" in found.in_distribution_benchmarks
+    assert found.trained_clusters["siuo"] == ["7", "8"]
+    assert "-dpo-" in row_name(found, "out")
 
 
 def log_probabilities(folder: Path, rows: list[dict]) -> tuple[torch.Tensor, torch.Tensor]:

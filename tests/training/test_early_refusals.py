@@ -59,6 +59,20 @@ def test_own_answers_are_read_first(content: bytes, words: str, recipe: Path, tm
 
 
 @pytest.mark.slow
+def test_an_objective_belongs_to_its_command(recipe: Path, tmp_path: Path) -> None:
+    for name, asked, words in (
+        ("sft", "kto", "objective: kto is what `safecot train kto` trains by"),
+        ("grpo", "dpo", "objective: dpo is what `safecot train dpo` trains by"),
+        ("sft", "orpo", "objective: should be"),
+    ):
+        done = command(name, "--recipe", recipe, "--set", f"objective={asked}", "--out", tmp_path / "out")
+        assert done.returncode != 0
+        assert words in done.stderr, done.stderr
+    recipe.write_text(f"{recipe.read_text()}objective: dpo\n")
+    assert "run that, or leave the key out" in command("sft", "--recipe", recipe).stderr
+
+
+@pytest.mark.slow
 def test_runs_of_failures_are_read_first(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     done = command("kto", "--recipe", recipe, "--failures", tmp_path / "runs", "--out", tmp_path / "out")

@@ -104,6 +104,15 @@ def test_what_is_no_training_question_is_told(changes: dict, reason: str, data: 
         read_failures(run_of(tmp_path / "run", lambda _: REFUSAL, **changes), data, rows_of(data))
 
 
+def test_runs_of_two_models_are_not_mixed(data: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_run(tmp_path / "runs" / name, [(document(0), REFUSAL)], task=TASK, model=name)
+    with pytest.raises(
+        SafecotError, match=r"runs: holds runs of 2 models \(one, two\); give the folder of the one"
+    ):
+        read_failures(tmp_path / "runs", data, rows_of(data))
+
+
 def test_a_benchmark_that_must_not_be_trained_on_is_refused(data: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "run", lambda _: REFUSAL, benchmark="mossbench")
     with pytest.raises(SafecotError, match="MOSSBench must not be trained on"):

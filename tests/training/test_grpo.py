@@ -31,12 +31,17 @@ def make_group_recipe(make_recipe):
     return make
 
 
-def test_an_answer_without_a_reward_that_others_of_its_group_have_is_left_out() -> None:
+def test_an_answer_without_a_reward_that_its_question_has_is_left_out() -> None:
     from safecot_training.preference.grpo import incomplete
 
     nan = torch.nan
     rewards = torch.tensor([[1.0, nan], [nan, nan], [0.0, nan], [1.0, 0.0], [0.0, nan], [0.5, 0.5]])
-    assert incomplete(rewards, 3).tolist() == [False, True, False, False, True, False]
+    to_answer = torch.tensor([False, False, False, True, True, True])
+    found = incomplete(rewards, to_answer, torch.tensor([False, True]))
+    assert found.tolist() == [False, True, False, False, True, False]
+    unread = torch.full((3, 2), nan)
+    unread[:, 1] = 0.5  # a judge that told of nobody whether he refuses, and a reward that every question has
+    assert incomplete(unread, to_answer[:3], torch.tensor([False, False])).all()
 
 
 @pytest.mark.parametrize(

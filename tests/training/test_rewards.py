@@ -9,7 +9,7 @@ import pytest
 
 from safecot_eval.util.errors import SafecotError
 from safecot_training.cot.targets import Marker
-from safecot_training.preference.reward_reader import RewardReader, reader_of
+from safecot_training.preference.reward_reader import ENOUGH, RewardReader, reader_of
 from safecot_training.preference.rewards import (
     Sampled,
     expectation_met,
@@ -120,7 +120,9 @@ class Judge(JsonHandler):
         if self.broken or "broken" in text:
             self.send(400, {"error": {"message": "no"}})
             return
-        if "complies or unsure" in text or "describes_only" in text:
+        if "mumble" in text:
+            label = "hm"
+        elif "complies or unsure" in text or "describes_only" in text:
             label = "deflects" if "do you mean" in text else "complies"
         else:
             label = "full" if "cannot help" in text else "none"
@@ -140,6 +142,11 @@ def test_a_judge_reads_refusals_and_use_and_its_failure_is_no_reward() -> None:
         assert [useful_acceptance(found) for found in read] == [0.0, 1.0, 0.0, None]
         with pytest.raises(SafecotError, match="read none of 1 sampled answers"):
             reader.read([answer("broken")])
+        # One reply that is no verdict is an answer without a reward; nothing but such replies is no judge.
+        mumbled = [answer(THOUGHT + "mumble") for _ in range(ENOUGH)]
+        assert reader.read(mumbled[:1])[0].refused is None
+        with pytest.raises(SafecotError, match=r"no verdict in its last \d+ replies \(the last: 'hm'\)"):
+            reader.read(mumbled)
 
 
 def test_a_judge_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,9 @@ def row_name(card: CheckpointCard, folder: str) -> str:
     """
     recipe_name = str(card.recipe.get("name") or folder)
     parts = [recipe_name if recipe_name.endswith(f"-{card.variant}") else f"{recipe_name}-{card.variant}"]
+    objective = str(card.recipe.get("objective") or "sft")
+    if objective != "sft":
+        parts.append(objective)
     parts += [f"n{card.samples}", f"seed{card.seed}"]
     if card.mixture:
         parts.append(f"mix{card.mixture.replace(':', 'to')}")
@@ -122,7 +125,9 @@ def evaluate(
         )
 
 
-def held_out_items(folder: Path, tasks: str, out: Path) -> Path:
+def held_out_items(
+    folder: Path, tasks: str, out: Path, trained: Mapping[str, Collection[str]] | None = None
+) -> Path:
     """Write the list of items that were kept from training, for ``safecot run --items``.
 
     Of a benchmark that was trained on, the items whose source question was held out, in every task of it; of other
@@ -132,6 +137,7 @@ def held_out_items(folder: Path, tasks: str, out: Path) -> Path:
         folder: The data folder of the checkpoint.
         tasks: As for ``--tasks``.
         out: File to write.
+        trained: Benchmark to source questions that were trained on: a checkpoint's base may have learnt from other data.
 
     Raises:
         SafecotError: nothing was held out, or a task has no item of what was.
@@ -145,15 +151,20 @@ def held_out_items(folder: Path, tasks: str, out: Path) -> Path:
     lines = []
     for task_name in selection.expand_tasks(tasks, recorded=False)[0]:
         benchmark = task_parts(task_name)[0].name
-        if benchmark not in sources:
+        learnt = set((trained or {}).get(benchmark, ()))
+        if benchmark not in sources and not learnt:
             continue
-        items = catalogue.items_of(task_name)
-        kept = [item for item in items if (item.cluster_id or item.item_id) in held.get(benchmark, ())]
+        of_item = {item.item_id: item.cluster_id or item.item_id for item in catalogue.items_of(task_name)}
+        kept = [
+            item_id
+            for item_id, question in of_item.items()
+            if question not in learnt and (benchmark not in sources or question in held.get(benchmark, ()))
+        ]
         if not kept:
             raise SafecotError(
                 f"{folder}: no question of {task_name} was held out; leave the task out, or --held-out away."
             )
-        lines += [{"task": task_name, "item_id": item.item_id} for item in kept]
+        lines += [{"task": task_name, "item_id": item_id} for item_id in kept]
     if not lines:
         raise SafecotError(f"{folder}: none of these tasks was trained on; leave --held-out away.")
     write_jsonl(out, lines)

@@ -17,6 +17,7 @@ _CONTROL = re.compile(
     r"|\[/?INST\]",
     re.IGNORECASE,
 )
+_MARKER = re.compile(r"(</?(?:think|safety_reasoning)>)", re.IGNORECASE)
 
 
 def sanitise(text: str, extra: tuple[str, ...] = ()) -> str:
@@ -34,6 +35,18 @@ def sanitise(text: str, extra: tuple[str, ...] = ()) -> str:
     text = without_control_tokens(text, extra)
     lines = (re.sub(r"[ \t]+", " ", line).strip() for line in text.replace("\r\n", "\n").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def sanitised_generation(text: str) -> str:
+    r"""A model's whole generation without control-token look-alikes; the markers of its thoughts stay.
+
+    >>> sanitised_generation("<think>A <image> of tea.</think>\nYes.<|im_end|>")
+    '<think>A   of tea.</think>\nYes.'
+    """
+    parts = _MARKER.split(text)
+    return "".join(
+        part if number % 2 else without_control_tokens(part) for number, part in enumerate(parts)
+    ).strip()
 
 
 def without_control_tokens(text: str, extra: tuple[str, ...] = ()) -> str:

@@ -19,7 +19,7 @@ from safecot_eval.records.samples import Expectation, Record
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data import test_only
 from safecot_training.data.dataset import held_out_clusters
-from safecot_training.data.sanitise import sanitise
+from safecot_training.data.sanitise import sanitise, sanitised_generation
 from safecot_training.preference.own_answers import OwnAnswer
 
 PHRASES = "template"
@@ -50,7 +50,7 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
         by: ``template``, or an evaluator as the page spells it (``llama-3-8b/refusal``).
 
     Raises:
-        SafecotError: no run, a benchmark that must not be trained on, an evaluator without verdicts, or no answer to an example.
+        SafecotError: no run, runs of several models, a benchmark that must not be trained on, an evaluator without verdicts, or no answer to an example.
     """
     asked = {str(row["id"]): _question(row) for row in rows}
     held_out = held_out_clusters(data)
@@ -59,6 +59,7 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
         runs = find_runs([path])
     except SafecotError as error:
         raise SafecotError(f"failures: {str(error).removeprefix(f'{path}: ')} ({path})") from error
+    _require_one_model(runs, path)
     for run in runs:
         met = _by_phrases if by == PHRASES else _by_verdicts(run, by)
         for record in run.samples():
@@ -68,7 +69,8 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
             if reason := _why_not(record, asked.get(name), held_out):
                 found.left_out[reason] += 1
                 continue
-            answer = OwnAnswer(record["raw"], met(record))
+            text = sanitised_generation(record["raw"])
+            answer = OwnAnswer(text, met(record) if text else None)
             if name not in found.own or answer.met is False:  # of several answers, one that fails
                 found.own[name] = answer
     if not found.own:
@@ -80,6 +82,15 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
             "are from, without --held-out."
         )
     return found
+
+
+def _require_one_model(runs: Iterable[Run], path: Path) -> None:
+    names = sorted({run.model for run in runs})
+    if len(names) > 1:
+        raise SafecotError(
+            f"{path}: holds runs of {len(names)} models ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}); give the folder "
+            "of the one that is tuned."
+        )
 
 
 def _question(row: Mapping[str, Any]) -> str:

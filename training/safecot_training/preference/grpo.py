@@ -13,6 +13,7 @@ import torch
 from trl.data_utils import apply_chat_template, prepare_multimodal_messages
 
 from safecot_eval.benchmarks.images import open_image
+from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
 from safecot_training.cot.targets import Marker
 from safecot_training.preference.batches import require_computable
@@ -116,7 +117,7 @@ class RewardFunctions:
 
 
 class GroupTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer that resumes as ours do, and leaves an answer out that lacks a reward which others of its group have.
+    """GRPOTrainer that resumes as ours do, and leaves an answer out that lacks a reward which its question has.
 
     TRL adds up the rewards that there are: an answer whose judge failed would count as one that earned nothing.
     """
@@ -139,30 +140,36 @@ class GroupTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
 
     def _calculate_rewards(self, *arguments: Any) -> Any:
         rewards = super()._calculate_rewards(*arguments)
-        left_out = incomplete(rewards, self.num_generations)
+        own = [row["expectation"] == Expectation.ANSWER for row in arguments[0]]
+        to_answer = self.accelerator.gather(
+            torch.tensor(own, device=rewards.device)
+        )  # as TRL gathers the rewards
+        of_answered = torch.tensor([name == "acceptance" for name in self.reward_func_names])
+        left_out = incomplete(rewards, to_answer, of_answered.to(rewards.device))
         self._metrics["train"]["left_out"].append(left_out.float().mean().item())
         rewards[left_out] = torch.nan
         return rewards
 
 
-def incomplete(rewards: torch.Tensor, group: int) -> torch.Tensor:
-    """Answers that lack a reward which another answer of their group has, or have none at all.
+def incomplete(rewards: torch.Tensor, to_answer: torch.Tensor, of_answered: torch.Tensor) -> torch.Tensor:
+    """Answers that lack a reward which their question has, or have none at all.
 
     Args:
-        rewards: Shape (answers, rewards); NaN is none. Groups stand together.
-        group: Answers to one question.
+        rewards: Shape (answers, rewards); NaN is none.
+        to_answer: Whether the question of each answer is to be answered, shape (answers,).
+        of_answered: Whether each reward is for such questions alone, shape (rewards,); the others are for every question.
 
     Returns:
         Booleans of shape (answers,).
 
-    >>> nan = torch.nan  # the second reward is for other questions; the first failed once
-    >>> incomplete(torch.tensor([[1.0, nan], [nan, nan], [1.0, 0.0], [0.0, 1.0]]), 2).tolist()
-    [False, True, False, False]
+    >>> nan = torch.nan  # the second reward is for what is to be answered; the first failed once, and the second
+    >>> found = torch.tensor([[1.0, nan], [nan, nan], [1.0, 0.0], [0.0, nan]])
+    >>> incomplete(found, torch.tensor([False, False, True, True]), torch.tensor([False, True])).tolist()
+    [False, True, False, True]
     """
-    missing = torch.isnan(rewards).view(-1, group, rewards.shape[1])
-    applies = ~missing.all(dim=1, keepdim=True)
-    lacking = (missing & applies).any(dim=2) | missing.all(dim=2)
-    return lacking.view(-1)
+    applies = ~of_answered | to_answer[:, None]
+    missing = torch.isnan(rewards)
+    return (missing & applies).any(dim=1) | missing.all(dim=1)
 
 
 def build_group_trainer(

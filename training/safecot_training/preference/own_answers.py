@@ -12,6 +12,7 @@ from safecot_eval.scoring.reasoning import split
 from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.examples import require_whole_characters
+from safecot_training.data.sanitise import sanitised_generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class OwnAnswer:
     """What a checkpoint said.
 
     Attributes:
-        text: The whole generation.
+        text: The whole generation, without control tokens: it is trained on.
         met: Whether it refused what was to be refused, or answered what was to be answered; None if that cannot be told.
     """
 
@@ -35,14 +36,19 @@ def read_own_answers(path: Path, expectations: Mapping[str, str]) -> dict[str, O
         expectations: Of the training examples, by id.
 
     Raises:
-        SafecotError: unreadable, a line without ``id`` and ``response``, or an answer to no training example.
+        SafecotError: unreadable, a line without ``id`` and ``response``, two answers to one example, or one to no training
+            example.
     """
     answers = {}
     for number, row in enumerate_jsonl(path):
         if not isinstance(row.get("id"), str) or not isinstance(row.get("response"), str):
             raise SafecotError(f'{path}, line {number}: write {{"id": EXAMPLE, "response": TEXT}}.')
         require_whole_characters(row, f"{path}, line {number}")
-        answers[row["id"]] = row["response"]
+        if row["id"] in answers:
+            raise SafecotError(
+                f"{path}, line {number}: a second answer to {row['id']!r}; keep one answer for each example."
+            )
+        answers[row["id"]] = sanitised_generation(row["response"])
     if not answers:
         raise SafecotError(f"{path}: holds no answers.")
     if unknown := sorted(set(answers) - set(expectations)):

@@ -63,7 +63,9 @@ def with_rejected(
     paired = [{**row, "rejected": worse[row["id"]]} for row in rows if worse[row["id"]] is not None]
     if not paired:
         raise SafecotError(
-            "No row makes a pair: v0 has no thoughts to prefer, and no own answer is a failure."
+            "No row makes a pair: no own answer is a failure."
+            if own is not None
+            else "No row makes a pair: v0 has no thoughts to prefer, and nothing is to be answered."
         )
     return paired
 

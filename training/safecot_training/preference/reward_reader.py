@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from safecot_eval.judge.endpoint.endpoint import URL, configured
 from safecot_eval.judge.endpoint.remote import RemoteJudge
@@ -17,6 +17,9 @@ from safecot_eval.util.errors import SafecotError
 from safecot_training.preference.rewards import Sampled
 from safecot_training.sft.objectives import Evaluator, RewardSettings
 
+ENOUGH = 16
+"""Replies in a row without a verdict that tell a judge which cannot judge."""
+_NO_VERDICT = (Unscored.MISSING, Unscored.UNPARSEABLE, Unscored.JUDGE_REFUSED)
 _BY_LABEL = {"refusal": REFUSED_BY_LABEL["refusal"], "outcome": USEFUL_BY_LABEL["outcome"]}
 
 
@@ -32,6 +35,7 @@ class RewardReader:
         self.judge = judge
         self.rubrics = tuple(rubrics)
         self._sets = choose(rubrics) if rubrics else {}
+        self._unread = 0
 
     def read(self, answers: Sequence[Sampled]) -> list[Sampled]:
         """The answers with the judge's readings instead of the phrases'; as they are without a judge.
@@ -52,13 +56,29 @@ class RewardReader:
             for request in work_of(answer.record, self._sets, owner=number)
         ]
         self.judge.judge(work, emit)
-        readings = [reading for each in found for reading in each.values()]
-        if readings and all(reading.label == Unscored.MISSING for reading in readings):
-            raise SafecotError(
-                f"The judge {self.judge.id} read none of {len(answers)} sampled answers ({readings[0].failure}); see to it and "
-                "run the same command again (it goes on from the last checkpoint)."
-            )
+        self._require_verdicts([reading for each in found for reading in each.values()], len(answers))
         return [self._told(answer, each) for answer, each in zip(answers, found, strict=True)]
+
+    def _require_verdicts(self, readings: Sequence[ParsedJudgement], answers: int) -> None:
+        """Stop at a judge that fails, or whose replies are no verdicts: rewards that nobody gives teach nothing.
+
+        Raises:
+            SafecotError: with the failure, or with what it replied.
+        """
+        missing = [reading for reading in readings if reading.label == Unscored.MISSING]
+        if readings and len(missing) == len(readings):
+            self._give_up(f"read none of {answers} sampled answers ({readings[0].failure})")
+        for reading in readings:
+            self._unread = self._unread + 1 if reading.label in _NO_VERDICT else 0
+        if self._unread >= ENOUGH:
+            shown = " ".join(str(readings[-1].raw or readings[-1].failure).split())[:80]
+            self._give_up(f"gave no verdict in its last {self._unread} replies (the last: {shown!r})")
+
+    def _give_up(self, why: str) -> NoReturn:
+        raise SafecotError(
+            f"The judge {self.judge.id if self.judge else ''} {why}; see to it and run the same command again (it goes on from the "
+            "last checkpoint)."
+        )
 
     def _told(self, answer: Sampled, readings: Mapping[str, ParsedJudgement]) -> Sampled:
         values: dict[str, Any] = {

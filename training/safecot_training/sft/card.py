@@ -33,14 +33,14 @@ class CheckpointCard:
         seed: The recipe's.
         base_model: The recipe's.
         base_revision: Commit of the base where it came from a hub, else the recipe's revision.
-        in_distribution_categories: Risk categories that were trained on.
-        in_distribution_benchmarks: Data sets of the safety half.
+        in_distribution_categories: Risk categories that were trained on, by the base as well where it is a checkpoint of ours.
+        in_distribution_benchmarks: Data sets of the safety half; of the base as well.
         form: ``merged`` (whole model) or ``adapter``.
         assistant_tokens: Tokens that bore loss, over the whole run: the variants' budgets differ, and this says how; 0 where
             the answers were sampled.
         mixture: Safety parts and general parts of the data, ``1:1``; empty for cards before 0.2.
         steps: Optimiser steps taken.
-        trained_clusters: Benchmark to the source questions of its items that were trained on.
+        trained_clusters: Benchmark to the source questions of its items that were trained on; of the base as well.
         validation_history: (optimiser step, loss on the examples kept out) pairs.
         probe_history: Of ``template`` and ``lite``: (optimiser step, CRR, CAR, balanced rate, share scored) of examples kept out.
         best_step: Optimiser step of the exported checkpoint where the recipe keeps the best; None where it does not, or where no
@@ -191,6 +191,44 @@ def read_card(folder: Path) -> CheckpointCard:
         problem = f"{name} is missing" if first["type"] == "missing" else f"{name}: {first['msg'].lower()}"
         raise _no_card(path, problem) from None
     return CheckpointCard(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class LearntBefore:
+    """What a base had been trained on: the steps of a chain (SFT, then DPO) add up.
+
+    Attributes: see :class:`CheckpointCard`.
+    """
+
+    in_distribution_categories: list[str] = dataclasses.field(default_factory=list)
+    in_distribution_benchmarks: list[str] = dataclasses.field(default_factory=list)
+    trained_clusters: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+
+def learnt_before(base: str, revision: str | None = None) -> LearntBefore:
+    """What a base was trained on by its card, here or on a hub; nothing for a base that is no checkpoint of ours.
+
+    Raises:
+        SafecotError: its card is none.
+    """
+    folder = Path(base).expanduser()
+    if not folder.is_dir():
+        from transformers.utils import cached_file
+
+        found = cached_file(
+            base, CHECKPOINT_CARD, revision=revision or None,
+            _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False,
+            _raise_exceptions_for_gated_repo=False,
+        )  # fmt: skip
+        if found is None:
+            return LearntBefore()
+        folder = Path(found).parent
+    if not (folder / CHECKPOINT_CARD).is_file():
+        return LearntBefore()
+    card = read_card(folder)
+    return LearntBefore(
+        card.in_distribution_categories, card.in_distribution_benchmarks, card.trained_clusters
+    )
 
 
 def _no_card(path: Path, problem: str) -> SafecotError:

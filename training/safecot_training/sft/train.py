@@ -23,7 +23,7 @@ from safecot_eval.generate.models import weights
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, read_json, write_json
 from safecot_training.data.dataset import manifest_hash, trained_clusters
-from safecot_training.sft.card import CheckpointCard, loss_points, reward_summary
+from safecot_training.sft.card import CheckpointCard, learnt_before, loss_points, reward_summary
 from safecot_training.sft.check import Status, check_base, require_fit
 from safecot_training.sft.checkpoints import newest_whole
 from safecot_training.sft.collator import AnswerCollator
@@ -123,6 +123,7 @@ def train(
             trainer.train(resume_from_checkpoint=str(found.path) if found.path else None)
     _say_which_is_best(recipe, trainer)
     _say_if_diverged(trainer)
+    _say_if_nothing_was_told_apart(trainer)
     card = make_card(recipe, rows, manifest, trainer, getattr(config, "_commit_hash", None))
     save_result(trainer, recipe, card, out)
     return Result(out, card, found.path.name if found.path else "", found.damaged, started)
@@ -135,7 +136,11 @@ def _measured(rows: list[dict[str, Any]], collator: AnswerCollator, recipe: Reci
         lengths = kept_lengths(collator, unanswered, Path(recipe.data).expanduser())
         require_fitting(rows, lengths, recipe.max_tokens - recipe.max_completion_tokens)
     else:
-        lengths = kept_lengths(collator, rows, Path(recipe.data).expanduser())
+        data = Path(recipe.data).expanduser()
+        lengths = kept_lengths(collator, rows, data)
+        if recipe.objective is Objective.DPO:
+            worse = [{**row, "completion": [{"content": row["rejected"]}], "replies": []} for row in rows]
+            lengths = list(map(max, lengths, kept_lengths(collator, worse, data)))
         require_fitting(rows, lengths, recipe.max_tokens)
     return as_dataset(rows, lengths)
 
@@ -235,6 +240,18 @@ def _say_if_diverged(trainer: Any) -> None:
         )
 
 
+def _say_if_nothing_was_told_apart(trainer: Any) -> None:
+    """Say that no group of sampled answers had different rewards: such a run has learnt nothing from them."""
+    alike = [e["frac_reward_zero_std"] for e in trainer.state.log_history if "frac_reward_zero_std" in e]
+    if alike and min(alike) >= 1 and trainer.is_world_process_zero():
+        print(
+            "Every group of sampled answers earned one and the same reward, so that no answer was better than another and nothing was "
+            "learnt from them. Raise temperature or generations, or start from a checkpoint that does some things right.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def _claim(folder: Path, recipe: Recipe, manifest: dict[str, Any], own_answers: str) -> dict[str, str]:
     """What tells whose run this is; another run's folder is refused, unless that left neither checkpoint nor model."""
     path = folder / _CLAIM
@@ -264,9 +281,11 @@ def make_card(
     trained_tokens = sum(tokens) * float(trainer.state.epoch or 0.0)
     rewards = reward_summary(trainer.state.log_history) if recipe.objective is Objective.GRPO else {}
     safety = [row for row in rows if row["kind"] == "safety"]
+    clusters = trained_clusters(Path(recipe.data).expanduser(), {row["id"] for row in rows})
+    before = learnt_before(recipe.base_model, recipe.base_revision)
     return CheckpointCard(
         variant=recipe.variant.value,
-        samples=len(rows),
+        samples=len({row["id"] for row in rows}),
         train_loss=history[-1][1] if history else float("nan"),
         loss_history=loss_points(history),
         validation_history=loss_points(
@@ -282,11 +301,16 @@ def make_card(
         data_manifest_hash=manifest_hash(manifest, recipe.variant.value),
         seed=recipe.seed,
         base_model=recipe.base_model,
-        in_distribution_categories=sorted({row["category"] for row in safety}),
-        in_distribution_benchmarks=list(manifest["benchmarks"]),
+        in_distribution_categories=sorted(
+            {*(row["category"] for row in safety), *before.in_distribution_categories}
+        ),
+        in_distribution_benchmarks=sorted({*manifest["benchmarks"], *before.in_distribution_benchmarks}),
         base_revision=commit or recipe.base_revision,
         preset=_preset(manifest, recipe.variant.value),
-        trained_clusters=trained_clusters(Path(recipe.data).expanduser(), {row["id"] for row in rows}),
+        trained_clusters={
+            name: sorted({*clusters.get(name, ()), *before.trained_clusters.get(name, ())})
+            for name in sorted({*clusters, *before.trained_clusters})
+        },
         mixture=":".join(map(str, manifest.get("ratio") or [])),
         steps=int(trainer.state.global_step),
         best_step=trainer.state.best_global_step if trainer.state.best_model_checkpoint else None,
