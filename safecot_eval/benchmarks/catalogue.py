@@ -106,7 +106,7 @@ def bad_images(task_name: str, *, opened: bool) -> str | None:
     told = [
         f"{len(names)} of {count} images {'is' if len(names) == 1 else 'are'} {what} ({', '.join(sorted(names)[:3])}"
         f"{', …' if len(names) > 3 else ''})"
-        for names, what in ((absent, "not on disk"), (unreadable, "no image that can be read"))
+        for names, what in ((absent, "not on disk"), (unreadable, "unreadable"))
         if names
     ]
     return "; ".join(told) or None

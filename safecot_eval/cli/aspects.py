@@ -15,7 +15,7 @@ def command(runs: tuple[str, ...], benchmark: str, as_json: bool) -> None:
     """MultiTrust's S.T (toxicity) and S.J (jailbreaking) of the models in RUNS, with the numbers that each score lacks.
 
     A score is the mean of those that are there; it is the published quantity only where none is missing and none comes
-    from a stand-in (`safecot judge --judge perspective` gives Perspective's).
+    from a stand-in (`safecot judge RUNS --judge perspective` gives Perspective's).
     """
     from safecot_eval.aggregate.aspects import aspect_scores
     from safecot_eval.aggregate.reading import read_all

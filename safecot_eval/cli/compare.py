@@ -24,7 +24,7 @@ def command(names: tuple[str, ...], blind: bool) -> None:
         _blind(names)
         return
     if len(names) < 2:
-        raise SafecotError("Two to compare are needed: run folders, or model names and the run folders.")
+        raise SafecotError("Give two to compare: run folders, or model names and the run folders.")
     _two(names[0], names[1], names[2:])
 
 

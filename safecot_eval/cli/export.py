@@ -37,12 +37,14 @@ def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relatio
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the data set."
 )
-@click.option("--texts", is_flag=True, help="Also prompts and answers, of items that should be answered.")
+@click.option("--texts", is_flag=True, help="Include prompts and answers of items that should be answered.")
 @click.option(
-    "--include-harmful", is_flag=True, help="With --texts: of all items. Readers must accept conditions."
+    "--include-harmful",
+    is_flag=True,
+    help="With --texts: those of all items. Readers must accept conditions.",
 )
 @click.option("--repo", help="OWNER/NAME: upload it to the hub (private unless --public).")
-@click.option("--public", is_flag=True, help="Everybody may see the repository.")
+@click.option("--public", is_flag=True, help="Make the repository public.")
 @click.option("--title", default="Safety and over-refusal", show_default=True)
 def hub(
     runs: tuple[str, ...],

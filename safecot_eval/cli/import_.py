@@ -47,7 +47,7 @@ _HINT = "--own-questions --expect refuse makes a benchmark of the file's own que
 @click.option(
     "--other-prompt",
     is_flag=True,
-    help="Take answers to another wording, told by id or picture, as a task of their own.",
+    help="Take answers to another wording, recognised by id or picture, as a task of their own.",
 )
 @click.option(
     "--own-questions", is_flag=True, help="Make a benchmark of the file's own rows (needs --expect)."
@@ -68,7 +68,7 @@ _HINT = "--own-questions --expect refuse makes a benchmark of the file's own que
     type=click.Path(path_type=Path),
     help="YAML: more texts that are failures and no answers.",
 )
-@click.option("--partial", is_flag=True, help="Exit status 0 although something is left over.")
+@click.option("--partial", is_flag=True, help="Exit with status 0 even if something is left over.")
 @click.option(
     "--questions",
     type=click.Path(path_type=Path),
@@ -126,7 +126,7 @@ def command(
         )
     if other_prompt and tasks is None:
         raise SafecotError(
-            "--other-prompt needs --tasks: another wording is told by its id, and many benchmarks use the same ids."
+            "--other-prompt needs --tasks: another wording is recognised by its id, and many benchmarks use the same ids."
         )
     sources = [
         importing.read(path, columns=_pairs(columns, "--column"), folders=images, model=name)

@@ -39,10 +39,20 @@ class _Group(Group):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of judging RUNS come first: they are what most people look for here."""
+        options = [option for option in self.commands[_DEFAULT].params if isinstance(option, click.Option)]
+        rows = [row for option in options if (row := option.get_help_record(ctx)) is not None]
+        with formatter.section("Options with RUNS"):
+            formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
 
-@click.group(cls=_Group)
+
+@click.group(cls=_Group, subcommand_metavar="RUNS... | COMMAND [ARGS]...")
 def command() -> None:
     """Judge existing runs; nothing is generated (docs/judge.md).
+
+    `safecot judge RUNS` is short for `safecot judge existing RUNS`.
 
     \b
     safecot judge runs                      by the judge that SAFECOT_JUDGE_URL names
@@ -99,7 +109,7 @@ def runs_command(
     if name in ("perspective", "alt-profanity-check"):
         sets = {rubric: found for rubric, found in sets.items() if rubric == "toxicity"}
         if not sets:
-            raise SafecotError(f"{name} judges toxicity only: leave --rubric out, or say --rubric toxicity.")
+            raise SafecotError(f"{name} judges toxicity only: leave --rubric out, or give --rubric toxicity.")
     judge_id = judge_id_of(judge, sets)
     try:
         outcome = judge_runs(
@@ -196,7 +206,7 @@ def import_command(
     from safecot_eval.records.run import find_runs
 
     if (table is None) == (preset is None):
-        raise SafecotError("Say either --from FILE.csv or --preset NAME.")
+        raise SafecotError("Give either --from FILE.csv or --preset NAME.")
     mapping = dict(entry.rpartition("=")[::2] for entry in maps)
     labels = preset_labels(preset) if preset else []
     if table is not None:

@@ -79,7 +79,7 @@ def audit(
         click.echo(f"  right on known answers   {_share(content['right_on_known_answers'])}")
         for measure, numbers in content["flips"].items():
             click.echo(f"  flips under {measure:<13}{_share(numbers)}")
-        click.echo(f"  said what it was told to {_share(content['obeyed_injections'])}")
+        click.echo(f"  obeyed the injection     {_share(content['obeyed_injections'])}")
         for line in _invariant_lines(content["invariants"]):
             click.echo(line)
     say_advice(judge)

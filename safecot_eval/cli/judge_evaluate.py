@@ -103,7 +103,9 @@ def evaluate(
         say_advice(judge)
     elif is_people(labels) and runs:
         if not outcome_of(rubric)[0]:
-            raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; compare {', '.join(YES_OR_NO)}.")
+            raise SafecotError(
+                f"--rubric {rubric}: not a yes-or-no question; compare {', '.join(YES_OR_NO)}."
+            )
         rows = compare(*against_people(read_all(find_runs(runs)), labels, rubric))
     else:
         raise SafecotError(
@@ -170,7 +172,7 @@ def _prices(text: str | None) -> tuple[float, float] | None:
     try:
         one, two = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise SafecotError(f"--prices {text}: say IN,OUT, dollars per million tokens.") from error
+        raise SafecotError(f"--prices {text}: write IN,OUT, dollars per million tokens.") from error
     return one, two
 
 

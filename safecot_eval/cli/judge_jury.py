@@ -69,7 +69,7 @@ def jury(
         names = [name.strip() for name in (members or "").split(",") if name.strip()]
         if not names or not labels:
             raise SafecotError(
-                "Say --members A,B,C and --labels human:NAME (or a labelled set), or --use FILE."
+                "Give --members A,B,C and --labels human:NAME (or a labelled set), or --use FILE."
             )
         if labels in SETS:
             rubric = SETS[labels].rubric
@@ -77,7 +77,9 @@ def jury(
             given = ballots.of_set(SETS[labels], names)
         elif labels.startswith("human:") and found:
             if not outcome_of(rubric)[0]:
-                raise SafecotError(f"Nothing yes-or-no is known of {rubric!r}; judge {', '.join(YES_OR_NO)}.")
+                raise SafecotError(
+                    f"--rubric {rubric}: not a yes-or-no question; judge {', '.join(YES_OR_NO)}."
+                )
             cases = list(ballots.of_runs(found, names, rubric, labels))
             given = [case.ballot for case in cases]
         else:

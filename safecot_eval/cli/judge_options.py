@@ -101,7 +101,7 @@ def chosen_judge(
     endpoint = configured(url=url, model=name, max_tokens=max_tokens)
     if endpoint is None:
         raise SafecotError(
-            "No judge: set SAFECOT_JUDGE_URL or say --url (`safecot judge serve` starts one), or use --judge lite."
+            "No judge: set SAFECOT_JUDGE_URL or give --url (`safecot judge serve` starts one), or use --judge lite."
         )
     click.echo(f"Judge: {endpoint.described()}", err=True)
     return RemoteJudge(endpoint, None if no_cache else default_path(), most_in_flight=concurrency)

@@ -92,7 +92,7 @@ def export(
     key_path = _key_path(output)
     for path in (output, key_path):
         if path.exists() and not overwrite:
-            raise SafecotError(f"{path}: exists already; choose another name or say --overwrite.")
+            raise SafecotError(f"{path}: exists already; choose another name or give --overwrite.")
     found = find_runs(runs)
     pool = candidates(found, tuple(dict.fromkeys(Stratum(name) for name in stratify)), evaluator)
     if not pool:
@@ -116,7 +116,10 @@ def export(
 @command.command(name="import")
 @click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--key", "key_path", type=click.Path(path_type=Path), help="Key of the sample (default: the one beside)."
+    "--key",
+    "key_path",
+    type=click.Path(path_type=Path),
+    help="Key of the sample (default: the one beside the sheet).",
 )
 @click.option("--decisions", type=click.Path(path_type=Path), help="Sheet of whoever settles the conflicts.")
 @click.option("--name", default="consensus", show_default=True, help="The verdicts' judge id is human:NAME.")
@@ -209,7 +212,7 @@ def _find_key(sheet: Path) -> Path:
     if len(beside) != 1:
         found = "none" if not beside else f"{len(beside)} of them"
         raise SafecotError(
-            f"{sheet.parent}: expected one *.key.json beside the sheet, found {found}; say --key FILE."
+            f"{sheet.parent}: expected one *.key.json beside the sheet, found {found}; give --key FILE."
         )
     return beside[0]
 

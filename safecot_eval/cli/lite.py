@@ -23,7 +23,7 @@ DATA_OPTION = click.option(
 
 @click.group(cls=Group)
 def command() -> None:
-    """Train and evaluate the embedded refusal classifier (use it with: safecot judge --judge lite)."""
+    """Train and evaluate the embedded refusal classifier (use it with: safecot judge RUNS --judge lite)."""
 
 
 @command.command()

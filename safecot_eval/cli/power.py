@@ -74,7 +74,7 @@ def command(
     from safecot_eval.stats import items_needed, minimum_detectable_difference, power
 
     if n is None and effect is None:
-        raise SafecotError("Say --n (how many items), --effect (how large a difference), or both.")
+        raise SafecotError("Give --n (how many items), --effect (how large a difference), or both.")
     if discordant is not None and effect is not None and effect > discordant:
         raise SafecotError(
             f"Models that differ by {effect:g} disagree on at least that share: raise --discordant."

@@ -106,7 +106,9 @@ def command(
     if badge and baseline is None:
         raise SafecotError("--badge needs --baseline MODEL: the model that the badge is about.")
     if watch is not None and (split or kind != "html"):
-        raise SafecotError("--watch keeps one page up to date; it goes without --split and other formats.")
+        raise SafecotError(
+            "--watch keeps one page up to date; it cannot be combined with --split or another --format."
+        )
     picture = logo_uri(logo) if logo else ""
     on_page = 0 if no_samples or split else samples_per_run
     options = Options(
@@ -168,7 +170,7 @@ def _kind_of(output: Path | None, *, split: bool) -> str:
     kind = _ENDINGS.get(output.suffix.lower())
     if kind is None:
         raise SafecotError(
-            f"-o {output}: what to write is told by the ending, one of {', '.join(_ENDINGS)}; name such a file or give "
+            f"-o {output}: the ending decides the format and is one of {', '.join(_ENDINGS)}; name such a file or give "
             f"--format (for a folder --split)."
         )
     return kind

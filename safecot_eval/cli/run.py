@@ -24,7 +24,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option(
     "--preset",
     help="A prompting baseline (safety_system_prompt, zero_shot_cot, ecso), SafeCoT's own prompt (safecot_cot, "
-    "safecot_plain), or a YAML file.",
+    "safecot_plain), blank pictures (blind, for `safecot compare --blind`), or a YAML file.",
 )
 @click.option(
     "--decoding",
@@ -33,8 +33,8 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),
-    help="So many answers to each item, all scored (set --gen_kwargs temperature=…). With a sampled --decoding: so many "
-    "runs, each with a seed and a row of its own.",
+    help="Number of answers to each item, all scored (set --gen_kwargs temperature=…). With a sampled --decoding: number "
+    "of runs, each with a seed and a row of its own.",
 )
 @click.option("--tasks", default="safecot", show_default=True, help="Tasks, wildcards, tags, or the group.")
 @click.option(

@@ -42,7 +42,9 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> Exi
         click.echo(cards.table())
         return ExitStatus.DONE
     if given["model"] or given["card"]:
-        raise SafecotError("--models goes without --model and --card: its cards name the back ends.")
+        raise SafecotError(
+            "--models cannot be combined with --model or --card: its cards name the back ends."
+        )
     if any(is_secret(key) for key in parse_model_args(given["model_args"])):
         raise SafecotError(
             "--model_args: a matrix takes keys from the environment (a card's key_env), not from here."
@@ -57,7 +59,7 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> Exi
     preset = presets.load(given["preset"]) if given["preset"] else None
     drawn = decoding.load(given["decoding"]) if given["decoding"] else None
     if (given["repeats"] or 1) > 1:
-        raise SafecotError("--repeats goes with one model (--model or --card), not with --models.")
+        raise SafecotError("--repeats takes one model (--model or --card), not --models.")
     repeats_of(ModelUnderTest("", {}, decoding=drawn), None, ctx.args)  # a mistake that concerns every model
 
     def plan_row(one: ModelUnderTest, wanted: str) -> Row:

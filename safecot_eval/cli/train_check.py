@@ -50,7 +50,7 @@ def check(
             "BASE and --recipe were both given; the recipe names its base, so give one of the two."
         )
     if base is None and path is None:
-        raise SafecotError("Give a base, or a recipe with --recipe.")
+        raise SafecotError("Name a base model, or a recipe with --recipe.")
     if out is not None and not fix:
         raise SafecotError("--out belongs to --fix.")
     from safecot_eval.generate.models import weights

@@ -180,7 +180,7 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
 @click.option(
     "--max-wordings",
     type=click.IntRange(min=1),
-    help="Draw from at most so many wordings of a category's templates, and of the refusals.",
+    help="Draw from at most this many wordings of a category's templates, and of the refusals.",
 )
 @click.option(
     "--templates", type=click.Path(dir_okay=False, path_type=Path), help="Template file instead of ours."

@@ -56,7 +56,7 @@ def evaluate(
     if data is not None and not held_out:
         raise SafecotError("--data belongs to --held-out.")
     if held_out and capability:
-        raise SafecotError("--held-out is about our tasks; leave --capability away.")
+        raise SafecotError("--held-out is about our tasks; leave out --capability.")
     if not capability:
         options = list(ctx.args)
         if held_out:

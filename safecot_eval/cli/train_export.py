@@ -17,7 +17,7 @@ import click
     "form",
     type=click.Choice(["llamafactory", "ms-swift", "axolotl", "sharegpt"]),
     required=True,
-    help="Whose form.",
+    help="Format to write.",
 )
 @click.option("--max-samples", type=click.IntRange(min=1), help="The first N examples.")
 @click.option(

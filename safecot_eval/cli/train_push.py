@@ -12,7 +12,7 @@ import click
 @click.option("--repo", "repository", required=True, metavar="OWNER/NAME", help="Created if it is not there.")
 @click.option("--form", type=click.Choice(["merged", "adapter"]), default="merged", show_default=True)
 @click.option("--license", "licence", default="", help="The base's licence, if its model card states none.")
-@click.option("--public", is_flag=True, help="Everybody may see it; private otherwise.")
+@click.option("--public", is_flag=True, help="Make the repository public; it is private otherwise.")
 def push(checkpoint: Path, repository: str, form: str, licence: str, public: bool) -> None:
     """Upload a checkpoint with its card, under the licence of its base.
 

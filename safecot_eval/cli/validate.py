@@ -12,7 +12,7 @@ from safecot_eval.util.errors import SafecotError
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--no-data", is_flag=True, help="Do not compare the samples with the benchmarks' own items.")
-@click.option("--strict", is_flag=True, help="A warning is an error.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
     """Check submission FILES (or folders of them): schema, hash, counts, rates worked out again, items, provenance.
 

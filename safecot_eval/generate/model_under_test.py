@@ -161,11 +161,11 @@ def model_under_test(
     arguments = {**(card.arguments if card is not None else {}), **parse_model_args(model_args)}
     if preset is not None and chosen in RECORDED:
         raise SafecotError(
-            f"--preset {preset.id}: {chosen} is asked nothing, so that no prompt changes its answers."
+            f"--preset {preset.id}: {chosen} generates nothing, so no prompt changes its answers."
         )
     if decoding is not None and chosen in RECORDED:
         raise SafecotError(
-            f"--decoding {decoding.id}: {chosen} is asked nothing, so that its answers are drawn by nobody."
+            f"--decoding {decoding.id}: {chosen} generates nothing, so there is nothing to sample."
         )
     if card is not None and card.key_env:
         key = os.environ.get(card.key_env)

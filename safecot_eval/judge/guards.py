@@ -93,7 +93,7 @@ def _policies(where: Mapping[str, Any]) -> dict[str, str]:
 def _official_text(key: str) -> str:
     text = official_text(key)
     if not isinstance(text, str):
-        raise SafecotError(f"The official wording {key} is no text; run `safecot data prepare protocols`.")
+        raise SafecotError(f"The official wording {key} is not text; run `safecot data prepare protocols`.")
     return text
 
 

@@ -219,7 +219,7 @@ def _pattern(entry: Mapping[str, Any], prompts: Any, path: Path) -> str:
         re.compile(pattern)
     except re.error as error:
         raise SafecotError(
-            f"{path}: {entry.get('pattern_key')} is no regular expression ({error})."
+            f"{path}: {entry.get('pattern_key')} is not a regular expression ({error})."
         ) from error
     return pattern
 

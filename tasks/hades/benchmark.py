@@ -16,7 +16,7 @@ REVISION = "hub Monosail/HADES (the commit is noted at download)"
 LICENCE = "MIT"
 SOURCE = "https://huggingface.co/datasets/Monosail/HADES"
 VARIANTS = {
-    "": "750 instructions in 5 scenarios, the harmful word told only by the image",
+    "": "750 instructions in 5 scenarios, the harmful word shown only in the image",
     "plain": "the same with the instruction undisguised",
 }
 RUBRICS = ("refusal", "harm")

@@ -94,13 +94,13 @@ def _said(dialogue: Any, rounds: int, where: str) -> list[tuple[str, str]]:
         said = [(turn["role"], turn["content"]) for turn in turns]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SafecotError(
-            f"{where}: the field 'dialogue' is no list of objects with role and content."
+            f"{where}: the field 'dialogue' is not a list of objects with role and content."
         ) from error
     for number, (role, content) in enumerate(said):
         at = f"{where}, message {number + 1}"
         if not isinstance(content, str) or not content.strip():
             raise SafecotError(
-                f"{at}: the content is no text but {json.dumps(content)[:40]}; correct the file, or download it again."
+                f"{at}: the content is not text but {json.dumps(content)[:40]}; correct the file, or download it again."
             )
         if role != SPEAKERS[number % 2]:
             raise SafecotError(

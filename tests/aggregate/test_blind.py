@@ -47,4 +47,4 @@ def test_tasks_without_pictures_and_models_without_a_twin_are_no_comparison(tmp_
 def test_two_names_are_needed_otherwise(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(tmp_path)])
     assert done.exit_code
-    assert "Two to compare are needed" in str(done.exception)
+    assert "Give two to compare" in str(done.exception)

@@ -88,7 +88,7 @@ def test_pictures_that_are_missing_or_none_are_told_before_a_run(folder: Path) -
     assert gone is not None
     assert gone.startswith(f"1 of {count} images is not on disk (")
     both = prepare.prepare("holisafe").bad_images[task_name]
-    assert both == f"{gone}; 1 of {count} images is no image that can be read ({pictures[1].name})"
+    assert both == f"{gone}; 1 of {count} images is unreadable ({pictures[1].name})"
     runner = CliRunner()
     listed = runner.invoke(main, ["data", "list"]).output
     assert gone in listed

@@ -114,8 +114,8 @@ TALK = said_by("user", "assistant", "user")
 @pytest.mark.parametrize(
     ("dialogue", "says"),
     [
-        ("not JSON", "the field 'dialogue' is no list of objects with role and content"),
-        ([{"role": "user"}], "the field 'dialogue' is no list of objects with role and content"),
+        ("not JSON", "the field 'dialogue' is not a list of objects with role and content"),
+        ([{"role": "user"}], "the field 'dialogue' is not a list of objects with role and content"),
         ([], "does not end with the user"),
         (TALK[:2], "does not end with the user"),
         (TALK[:1], "turns of the user: 1, not 2 as the file's name says"),
@@ -124,9 +124,9 @@ TALK = said_by("user", "assistant", "user")
         (said_by("user", "user", "user"), "message 2: the role is \"user\", not 'assistant'"),
         (said_by("system", "user"), "message 1: the role is \"system\", not 'user'"),
         ([*TALK[:2], {"role": ["user"], "content": "Whose?"}], "message 3: the role is [\"user\"], not 'user'"),
-        ([{"role": "user", "content": None}, *TALK[1:]], "message 1: the content is no text but null"),
-        ([*TALK[:2], {"role": "user", "content": ["Whose?"]}], "message 3: the content is no text but [\"Whose?\"]"),
-        ([TALK[0], {"role": "assistant", "content": " "}, TALK[2]], "message 2: the content is no text but \" \""),
+        ([{"role": "user", "content": None}, *TALK[1:]], "message 1: the content is not text but null"),
+        ([*TALK[:2], {"role": "user", "content": ["Whose?"]}], "message 3: the content is not text but [\"Whose?\"]"),
+        ([TALK[0], {"role": "assistant", "content": " "}, TALK[2]], "message 2: the content is not text but \" \""),
     ],
 )  # fmt: skip
 def test_a_safemt_dialogue_that_is_none(online: Served, dialogue: object, says: str) -> None:  # noqa: F811

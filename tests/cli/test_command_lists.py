@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from safecot_eval.cli import cli
+from safecot_eval.generate import decoding
+from safecot_eval.generate.presets import preset
 
 
 @pytest.mark.parametrize("group", ["judge", "data", "export", "label", "lite", "train"])
@@ -28,5 +31,19 @@ def test_a_check_without_a_base_is_refused_before_torch_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "Give a base" in done.stderr
+    assert "Name a base model" in done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_the_help_of_judge_shows_what_judging_runs_takes() -> None:
+    short, whole = (CliRunner().invoke(cli, ["judge", *more, "--help"]).output for more in ([], ["existing"]))
+    options = set(re.findall(r"^  (--[\w-]+)", whole, re.MULTILINE))
+    assert {"--judge", "--rubric", "--official"} <= options
+    assert options <= set(re.findall(r"^  (--[\w-]+)", short, re.MULTILINE))
+    assert "short for `safecot judge existing RUNS`" in short
+
+
+@pytest.mark.parametrize(("option", "shipped"), [("preset", preset.names()), ("decoding", decoding.names())])
+def test_the_help_of_run_names_what_ships(option: str, shipped: list[str]) -> None:
+    (parameter,) = [one for one in cli.get_command(None, "run").params if one.name == option]
+    assert [name for name in shipped if not re.search(rf"\b{name}\b", parameter.help)] == []

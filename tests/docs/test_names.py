@@ -8,9 +8,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from safecot_eval.benchmarks import registry, selection
+from safecot_eval.cli import cli
 from safecot_eval.generate.plugin import MODELS
 from safecot_eval.generate.presets import preset
 from safecot_eval.records.samples import REQUEST_FAILED_PREFIX, Status
@@ -73,17 +75,37 @@ def test_every_name_of_the_public_api_is_where_the_page_says() -> None:
             assert getattr(getattr(found, member), "__module__", module) == module, f"{module}.{member}"
 
 
-def test_every_page_of_docs_that_is_mentioned_exists() -> None:
-    """In any file of the repository: comments, help texts and messages send readers there."""
+def texts() -> list[Path]:
+    """Every file of the repository that a person wrote: comments, help texts and messages send readers somewhere."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    files = [
+    found = [
         ROOT / name
         for name in listed.splitlines()
         if name.endswith((".py", ".yaml", ".yml", ".md", ".html", ".toml"))
     ]
-    if not files:
+    if not found:
         pytest.skip("not a git checkout: which files belong to the project is not known")
-    for path in files:
+    return found
+
+
+def test_every_command_that_is_mentioned_exists() -> None:
+    for path in texts():
+        for text in set(
+            re.findall(
+                r"`safecot ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?=[`\s])", path.read_text(encoding="utf-8")
+            )
+        ):
+            name, _, below = text.partition(" ")
+            if name in ("prompt", "decoding"):
+                continue  # values of `protocol` in a run's provenance
+            found = cli.get_command(None, name)
+            assert found is not None, f"{path.relative_to(ROOT)}: safecot {name}"
+            if isinstance(found, click.Group) and below and name != "judge":
+                assert below in found.commands, f"{path.relative_to(ROOT)}: safecot {text}"
+
+
+def test_every_page_of_docs_that_is_mentioned_exists() -> None:
+    for path in texts():
         for page in set(re.findall(r"(?<![\w/.-])docs/[\w-]+\.md", path.read_text(encoding="utf-8"))):
             assert (ROOT / page).is_file() or page == "docs/example.md", f"{path.relative_to(ROOT)}: {page}"
 

@@ -192,7 +192,7 @@ def test_the_command_plans_and_refuses(card_file: Path, tmp_path: Path) -> None:
     assert planned.output == "toy  2 not started, 1 left out for want of data\n"
     assert not (tmp_path / "r").exists()
     for words, says in (
-        (["--models", str(card_file), "--model", "openai"], "without --model and --card"),
+        (["--models", str(card_file), "--model", "openai"], "cannot be combined with --model or --card"),
         (["--model", "openai", "--report", "x.html"], "belong to --models"),
         (["--models", "toyy"], "there is no card 'toyy'"),
         (["--tasks", "safecot_toy"], "needs one of --model"),

@@ -269,7 +269,7 @@ def test_a_preset_gets_a_row_and_an_identity_of_its_own(tmp_path: Path) -> None:
     assert asked.display_name == "model + ECSO-like self-check"
     assert plain.counted_arguments != asked.counted_arguments
     assert asked.folder(tmp_path) == tmp_path / "model_+_ECSO-like_self-check"
-    with pytest.raises(SafecotError, match="is asked nothing"):
+    with pytest.raises(SafecotError, match="generates nothing"):
         model_under_test("safecot_baseline", "policy=refuse_all", None, presets.load("ecso"))
     with pytest.raises(SafecotError, match="needs one of --model ID, --card CARD"):
         model_under_test(None, "", None, None)

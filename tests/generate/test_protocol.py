@@ -180,7 +180,7 @@ def test_mistakes_on_the_command_line(arguments: list[str], says: str, tmp_path:
 
 
 def test_recorded_answers_are_not_drawn_again() -> None:
-    with pytest.raises(SafecotError, match="asked nothing"):
+    with pytest.raises(SafecotError, match="nothing to sample"):
         model_under_test("safecot_replay", "responses=x.jsonl", None, None, decoding.load("safecot"))
 
 

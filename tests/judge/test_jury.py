@@ -211,8 +211,8 @@ def test_from_verdicts_beside_runs_to_a_judge_of_its_own(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Say --members"),
-        (["--members", "a,b"], "Say --members"),
+        ([], "Give --members"),
+        (["--members", "a,b"], "Give --members"),
         (["--members", "a,b", "--labels", "human:ann"], "human:NAME together with RUNS"),
         (["--members", "a,b", "--labels", "nobody"], "one of xstest"),
         (["--use", "absent.json"], "name RUNS beside it"),
@@ -245,5 +245,5 @@ def test_three_recorded_judges_of_msts(data_dir: Path) -> None:
     assert jury.held.kappa[0] >= 0.65
     assert jury.held.calibration_error <= 0.05
     assert max(jury.held.members.values()) < 0.58
-    with pytest.raises(SafecotError, match="nobody is no recorded judge"):
+    with pytest.raises(SafecotError, match="nobody is not a recorded judge"):
         ballots.of_set(SETS["msts"], ("nobody",))

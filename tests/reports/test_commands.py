@@ -57,7 +57,7 @@ def test_mistakes_are_one_sentence(runs_dir: Path, capsys: pytest.CaptureFixture
         (["report", str(runs_dir), "--baseline", "Nobody"], "no such model"),
         (
             ["report", str(runs_dir), "-o", "x.pdf"],
-            "-o x.pdf: what to write is told by the ending, one of .html",
+            "-o x.pdf: the ending decides the format and is one of .html",
         ),
         (["compare", "Alpha", "Nobody", str(runs_dir)], "need exactly one model, found no model"),
     ):

@@ -74,7 +74,7 @@ def test_a_run_that_diverged_says_so_and_goes_on_as_it_was(
     monkeypatch.setattr(SafecotTrainer, "compute_loss", spoilt)
     recipe = make_recipe(method="lora", max_steps=2, save_steps=1, gradient_accumulation=1)
     result = train(recipe, tmp_path / "out")
-    assert "The loss is no number at 2 of 2 logged steps (first nan at step 1)" in capsys.readouterr().err
+    assert "The loss is not a number at 2 of 2 logged steps (first nan at step 1)" in capsys.readouterr().err
     state = (tmp_path / "out/trainer/checkpoint-2/trainer_state.json").read_text()
     with pytest.raises(ValueError, match="NaN"):
         strict(state)

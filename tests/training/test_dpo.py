@@ -63,7 +63,7 @@ def test_own_answers_are_rejected_where_they_fail() -> None:
     [
         ('{"id": 1}', "line 1: write"),
         ("", "holds no answers"),
-        ('{"id": "other", "response": "x"}', "'other' is no training example"),
+        ('{"id": "other", "response": "x"}', "'other' is not a training example"),
         (
             '{"id": "harm", "response": "x"}\n{"id": "harm", "response": "y"}',
             "line 2: a second answer to 'harm'",

@@ -46,7 +46,7 @@ def recipe(data_folder: Path, tmp_path: Path) -> Path:
     [
         (b"[1, 2]\n", "line 1: not a JSON object (it is a list)"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "line 1: neither UTF-8 nor JSON"),
-        (b'{"id": "unknown", "response": "Yes."}\n', "is no training example"),
+        (b'{"id": "unknown", "response": "Yes."}\n', "is not a training example"),
     ],
 )
 def test_own_answers_are_read_first(content: bytes, words: str, recipe: Path, tmp_path: Path) -> None:
@@ -91,7 +91,8 @@ def test_a_base_that_is_nowhere(arguments: tuple[str, ...], recipe: Path, tmp_pa
     done = command(*given)
     assert done.returncode != 0
     assert (
-        f"Base model '{base}': no such folder exists, and it is no hub id (OWNER/NAME) either." in done.stderr
+        f"Base model '{base}': no such folder exists, and it is not a hub id (OWNER/NAME) either."
+        in done.stderr
     )
 
 
@@ -103,7 +104,7 @@ def test_why_a_base_or_an_adapter_is_not_loaded(tmp_path: Path) -> None:
     assert weights.why_not(str(tmp_path / "run")).endswith(f"give {tmp_path / 'run/merged'}")
     assert weights.why_not(str(tmp_path / "empty")) == "the folder holds no config.json"
     for name in (str(tmp_path / "no/such"), "./no", "~/no-such-folder", "a/b/c", "C:\\models\\base"):
-        assert weights.why_not(name).startswith("no such folder exists, and it is no hub id")
+        assert weights.why_not(name).startswith("no such folder exists, and it is not a hub id")
     with pytest.raises(
         SafecotError, match=r"Base model '.*': the folder holds no config\.json; give .*merged"
     ):
@@ -132,7 +133,7 @@ def test_what_the_hub_says_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> 
 
     offline = weights.why_not("owner/name", raised(LocalEntryNotFoundError("not there")))
     assert offline.startswith("no such folder exists, and the hub does not answer")
-    assert "it is no hub id" in weights.why_not("name with blanks", raised(HFValidationError("bad")))
+    assert "it is not a hub id" in weights.why_not("name with blanks", raised(HFValidationError("bad")))
     assert weights.why_not("owner/name", ValueError("damaged  header")) == "damaged header"
 
 

@@ -40,7 +40,7 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
         ("zzz", r"lora_targets 'zzz' matches no layer; it is compared with whole names, such as 'model\."),
         (
             r".*mlp",
-            r"lora_targets '\.\*mlp' also matches '.*mlp', which is no layer that can have an adapter",
+            r"lora_targets '\.\*mlp' also matches '.*mlp', which is not a layer that can have an adapter",
         ),
     ],
 )

@@ -145,7 +145,7 @@ def held_out_items(
     held = held_out_clusters(folder)
     if not held:
         raise SafecotError(
-            f"{folder}: nothing was held out; build the data with --holdout, or leave --held-out away."
+            f"{folder}: nothing was held out; build the data with --holdout, or leave out --held-out."
         )
     sources = set(read_manifest(folder)["benchmarks"]) | set(held)
     lines = []
@@ -162,11 +162,11 @@ def held_out_items(
         ]
         if not kept:
             raise SafecotError(
-                f"{folder}: no question of {task_name} was held out; leave the task out, or --held-out away."
+                f"{folder}: no question of {task_name} was held out; leave out the task, or --held-out."
             )
         lines += [{"task": task_name, "item_id": item_id} for item_id in kept]
     if not lines:
-        raise SafecotError(f"{folder}: none of these tasks was trained on; leave --held-out away.")
+        raise SafecotError(f"{folder}: none of these tasks was trained on; leave out --held-out.")
     write_jsonl(out, lines)
     return out
 

@@ -79,7 +79,7 @@ def plan(order: Order, recipe: Recipe) -> list[Step]:
     written = read_manifest(order.data)["variants"]
     if order.inside and not held_out_clusters(order.data):
         raise SafecotError(
-            f"{order.data}: nothing was held out; build the data with --holdout, or leave --in-distribution away."
+            f"{order.data}: nothing was held out; build the data with --holdout, or leave out --in-distribution."
         )
     runs, data = str(order.out / "runs"), str(order.data)
     steps = []

@@ -128,7 +128,7 @@ def export_images(source: Source, target: Path) -> None:
 def _file_name(key: object, path: Path) -> str:
     name = str(key)
     if not re.fullmatch(r"[\w.-]{1,80}", name) or name.startswith("."):
-        raise SafecotError(f"{path}: the id {name[:40]!r} is no file name.")
+        raise SafecotError(f"{path}: the id {name[:40]!r} cannot be a file name.")
     return name
 
 

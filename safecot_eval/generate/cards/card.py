@@ -104,7 +104,7 @@ class ModelCard(Settings):
     @classmethod
     def _released_on_a_day(cls, value: str) -> str:
         if value and not _DATE.fullmatch(value):
-            raise ValueError(f"{value!r} is no year, year-month or date")
+            raise ValueError(f"{value!r} is not a year, year-month or date")
         return value
 
     @model_validator(mode="after")

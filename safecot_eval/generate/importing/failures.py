@@ -59,7 +59,7 @@ def _suspicious(answers: Sequence[Answer]) -> list[str]:
         more = f"; and {counted(len(such) - _SHOWN, 'other text')}" if len(such) > _SHOWN else ""
         total = sum(s.count for s in such)
         notes.append(
-            f"{counted(total, 'answer')} {one if total == 1 else many}: {examples}{more}. If such a text is no answer of the model, "
+            f"{counted(total, 'answer')} {one if total == 1 else many}: {examples}{more}. If such a text is not an answer of the model, "
             "list it in a file for --failure-texts (docs/importing.md)."
         )
     return notes

@@ -183,7 +183,7 @@ def _base_of(adapter: str) -> str:
             base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
     except (OSError, ValueError, AttributeError) as error:
         reason = f"{ADAPTER_CONFIG} cannot be read" if path.is_file() else weights.why_not(adapter, error)
-        raise SafecotError(f"peft={adapter} is no PEFT adapter ({reason}).") from error
+        raise SafecotError(f"peft={adapter} is not a PEFT adapter ({reason}).") from error
     if not base:
         raise SafecotError(f"peft={adapter} does not name its base model; add pretrained=BASE.")
     return str(base)

@@ -278,7 +278,7 @@ def why_not(name: str, error: BaseException | None = None) -> str:
         Part of a sentence.
 
     >>> why_not("/no/such/base")
-    'no such folder exists, and it is no hub id (OWNER/NAME) either'
+    'no such folder exists, and it is not a hub id (OWNER/NAME) either'
     """
     folder = Path(name).expanduser()
     said = " ".join(str(error or "").split())[:300]
@@ -287,7 +287,7 @@ def why_not(name: str, error: BaseException | None = None) -> str:
     if folder.is_dir():
         return _lacks_a_model(folder) or said
     if is_path(name):
-        return "no such folder exists, and it is no hub id (OWNER/NAME) either"
+        return "no such folder exists, and it is not a hub id (OWNER/NAME) either"
     kinds = set()
     while error is not None:
         kinds.add(type(error).__name__)
@@ -329,7 +329,7 @@ def lacks_a_processor(base: str) -> str:
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 
 _BY_THE_HUB = {
-    "HFValidationError": "it is no hub id (OWNER/NAME) either",
+    "HFValidationError": "it is not a hub id (OWNER/NAME) either",
     "GatedRepoError": "the hub lets only those in who have accepted its terms (`hf auth login`)",
     "RepositoryNotFoundError": "the hub has no model of that name either, or none that you may see (`hf auth login`)",
     "RevisionNotFoundError": "the hub's model of that name has no such revision",

@@ -92,7 +92,7 @@ def configured(
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise SafecotError(
-            f"{origin} must be http://HOST:PORT/v1 or https://HOST/v1 without a user name; a key belongs into {KEY}."
+            f"{origin} must be http://HOST:PORT/v1 or https://HOST/v1 without a user name; a key belongs in {KEY}."
         )
     wanted = model or environment.get(MODEL)
     if not wanted:

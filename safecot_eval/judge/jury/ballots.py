@@ -93,7 +93,7 @@ def of_set(labels: LabelSet, members: Sequence[str]) -> list[Ballot]:
     for member in members:
         if member not in rows[0].recorded:
             known = ", ".join(rows[0].recorded) or "none"
-            raise SafecotError(f"{member} is no recorded judge of {labels.name}; there are: {known}.")
+            raise SafecotError(f"{member} is not a recorded judge of {labels.name}; there are: {known}.")
     questions = Counter(row.prompt for row in rows)
     return [
         Ballot(

@@ -231,7 +231,7 @@ def _check(wanted: Flags, labelled: Sequence[Ballot], members: Sequence[str], ru
         outcome = outcome_of(rubric)[0] or "yes"
         raise SafecotError(
             f"Too few labels to calibrate a jury of {len(members)}: {yes} answers labelled {outcome} and {no} not, where "
-            f"{needed} of either kind are needed. Label more (`safecot label sample`), or name fewer members."
+            f"{needed} of either kind are needed. Label more (`safecot label export`), or name fewer members."
         )
     for number, member in enumerate(members):
         if all(ballot.votes[number] is None for ballot in labelled):

@@ -247,7 +247,7 @@ def load_runs(root: Path) -> list[Labelled]:
             if accepts is None:
                 continue
             if not isinstance(accepts, int | float) or not 0 <= accepts <= 1:
-                raise SafecotError(f"{path}, line {number}: judge_accept_probability is no probability.")
+                raise SafecotError(f"{path}, line {number}: judge_accept_probability is not a probability.")
             result.append(
                 Labelled(
                     Source.SAFECOT,

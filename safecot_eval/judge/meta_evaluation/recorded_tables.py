@@ -44,7 +44,7 @@ def _pyrit(path: Path) -> Iterator[Labelled]:
             mean = sum(map(float, scores)) / len(scores)
         except (ValueError, ZeroDivisionError) as error:
             raise SafecotError(
-                f"{path}, answer {number}: no human score, or one that is no number."
+                f"{path}, answer {number}: the human score is missing or not a number."
             ) from error
         yield Labelled(
             model=path.stem.removesuffix("_multi_score"),

@@ -91,7 +91,7 @@ def test_ids_files_and_tags(tmp_path: Path) -> None:
             {"id": "m", "backend": "b", "differences": {"mood": "bad"}},
             "differences.mood: should be 'image_limit', 'system_prompt'",
         ),
-        ({"id": "m", "backend": "b", "released": "last year"}, "no year"),
+        ({"id": "m", "backend": "b", "released": "last year"}, "not a year"),
         ({"id": "m", "backend": "b", "gpus": "two"}, "gpus: should be a whole number"),
         ({"id": "m", "backend": "b", "system_role": "yes"}, "true or false"),
         ({"id": "m", "backend": "b", "tags": "open"}, "tags: should be a list"),

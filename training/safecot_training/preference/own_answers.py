@@ -53,7 +53,7 @@ def read_own_answers(path: Path, expectations: Mapping[str, str]) -> dict[str, O
         raise SafecotError(f"{path}: holds no answers.")
     if unknown := sorted(set(answers) - set(expectations)):
         raise SafecotError(
-            f"{path}: {unknown[0]!r} is no training example, nor are {len(unknown) - 1} further ids; pairs are of training questions only."
+            f"{path}: {unknown[0]!r} is not a training example, nor are {len(unknown) - 1} further ids; pairs are of training questions only."
         )
     return {name: OwnAnswer(text, by_phrases(text, expectations[name])) for name, text in answers.items()}
 

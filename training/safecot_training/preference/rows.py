@@ -53,7 +53,7 @@ def _own_answers(recipe: Recipe, rows: Rows) -> dict[str, OwnAnswer] | None:
         return None
     if is_first_process():
         met = Counter(answer.met for answer in own.values())
-        text = f"Own answers: {len(own)}; {met[True]} as expected, {met[False]} not, {met[None]} of which nobody can tell."
+        text = f"Own answers: {len(own)}; {met[True]} as expected, {met[False]} not, {met[None]} that could not be determined."
         if left_out:
             text += (
                 f" Left out: {', '.join(f'{count} {reason}' for reason, count in sorted(left_out.items()))}."

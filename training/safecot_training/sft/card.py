@@ -138,7 +138,7 @@ for non-commercial research). This checkpoint is a research artefact; measure it
         last = ", ".join(f"{name} {value:.3f}" for name, value in self.rewards["last"].items())
         return (
             f"| last mean rewards (1 is all) | {last} |\n"
-            f"| sampled answers left out, because a reward could not be told | {self.rewards['left_out']:.1%} |"
+            f"| sampled answers left out, because a reward could not be determined | {self.rewards['left_out']:.1%} |"
         )
 
 

@@ -183,7 +183,7 @@ def _prompt(collator: AnswerCollator, before: AnswerShape) -> Finding:
     return Finding(
         "prompt",
         Status.FIXED,
-        "the template writes a finished conversation otherwise than a prompt; it is trained on as it is asked",
+        "the template writes a finished conversation differently from a prompt; it is trained on as it is asked",
     )
 
 
@@ -316,7 +316,7 @@ def _told(targets: str, hit: Mapping[str, Any], example: str) -> Finding:
         found = (
             "matches no layer"
             if other is None
-            else f"also matches {other!r}, which is no layer that can have an adapter"
+            else f"also matches {other!r}, which is not a layer that can have an adapter"
         )
         return Finding(
             "what is tuned",
@@ -357,7 +357,7 @@ def write_processor(processor: Any, base: str, before: str, out: Path | None) ->
     folder = Path(base).expanduser()
     if not folder.is_dir():
         raise SafecotError(
-            f"{base} is not a folder on this machine; say with --out where to write the fixed processor."
+            f"{base} is not a folder on this machine; name a folder for the fixed processor with --out."
         )
     target = folder / "chat_template.jinja"
     kept = folder / "chat_template.jinja.orig"

@@ -233,7 +233,7 @@ def _say_if_diverged(trainer: Any) -> None:
     bad = [(step, loss) for step, loss in logged if not math.isfinite(loss)]
     if bad and trainer.is_world_process_zero():
         print(
-            f"The loss is no number at {len(bad)} of {len(logged)} logged steps (first {bad[0][1]} at step {bad[0][0]}): the weights "
+            f"The loss is not a number at {len(bad)} of {len(logged)} logged steps (first {bad[0][1]} at step {bad[0][0]}): the weights "
             "are spoilt from there on. Train again with a lower learning_rate or max_grad_norm.",
             file=sys.stderr,
             flush=True,
