@@ -22,7 +22,7 @@ from safecot_eval.judge.meta_evaluation.audit import broken
 from safecot_eval.judge.meta_evaluation.invariants import Broken
 from safecot_eval.judge.meta_evaluation.label_sets import SETS
 from safecot_eval.judge.meta_evaluation.phrase_judge import PhraseJudge
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.verdicts import Harm
 from safecot_eval.scoring import refusal
 from safecot_eval.util import paths

@@ -32,7 +32,7 @@ from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.endpoint.server import Plan, Server
 from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.prompts import build
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.model_lists import served_models

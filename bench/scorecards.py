@@ -28,7 +28,7 @@ from safecot_eval.judge.meta_evaluation.label_sets import SETS
 from safecot_eval.judge.meta_evaluation.labelled import Labelled
 from safecot_eval.judge.meta_evaluation.recorded_tables import pyrit_published
 from safecot_eval.judge.meta_evaluation.scorecards import Live, Measured, card, card_rows, measure
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.evaluator import Evaluator
 from safecot_eval.records.scorecards import SHIPPED, Card, save
 from safecot_eval.stats import kappa_of_table, rate

@@ -157,7 +157,7 @@ def _scorecards(names: Sequence[str], judge: Judge | None, official: bool, price
 
 def _worded(sets: Sequence[LabelSet], official: bool) -> tuple[str, ...]:
     """The rubrics of the sets; with ``official`` those that have an official wording."""
-    from safecot_eval.judge.rubrics import official as official_wordings
+    from safecot_eval.judge.rubric_files import official as official_wordings
 
     asked = tuple(dict.fromkeys(one.rubric for one in sets))
     known = official_wordings() if official else asked

@@ -57,7 +57,7 @@ def chosen_rubrics(names: tuple[str, ...], official: bool, images: bool = False)
         SafecotError: there is no such rubric, or none of them is for judges that see.
     """
     from safecot_eval.judge.pictures import with_authors_pictures, with_pictures
-    from safecot_eval.judge.rubrics import choose
+    from safecot_eval.judge.rubric_files import choose
 
     sets = choose(names, wording="official" if official else "own")
     if not images:
@@ -109,7 +109,7 @@ def chosen_judge(
 
 def judge_id_of(judge: Judge, sets: Mapping[str, RubricSet]) -> str:
     """What verdicts carry: the judge, and what is special about the wording."""
-    from safecot_eval.judge.rubrics import wording_of
+    from safecot_eval.judge.rubric_files import wording_of
 
     return judge.id + wording_of(sets)
 

@@ -62,7 +62,7 @@ def command(
 def _read_again(folders: set[Path]) -> None:
     from safecot_eval.judge.judge_runs import judge_runs
     from safecot_eval.judge.lite.judge import BY_DEFAULT, LiteJudge
-    from safecot_eval.judge.rubrics import own
+    from safecot_eval.judge.rubric_files import own
     from safecot_eval.records.run import find_runs
 
     judge = LiteJudge()

@@ -17,7 +17,7 @@ from typing import Any
 
 from loguru import logger
 
-from safecot_eval.judge import guards, rubrics
+from safecot_eval.judge import guards, rubric_files
 from safecot_eval.judge.endpoint.cache import VerdictCache, default_path
 from safecot_eval.judge.endpoint.endpoint import URL, Endpoint, configured
 from safecot_eval.judge.endpoint.remote import RemoteJudge
@@ -67,7 +67,7 @@ def prefetch(records: Sequence[Record]) -> None:
     fresh = [record for record in records if _key(record) not in _judged]
     found: dict[tuple[str, str], list[dict[str, Any]]] = {_key(record): [] for record in fresh}
     endpoint, trouble = _endpoint()
-    sets = rubrics.own()
+    sets = rubric_files.own()
     try:
         sets = guards.for_model(endpoint.model, sets) if endpoint else sets
     except SafecotError as error:

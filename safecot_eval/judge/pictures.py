@@ -13,7 +13,7 @@ from pathlib import Path
 from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.judge.rubric import IMAGE, Rubric, RubricSet
-from safecot_eval.judge.rubrics import FOLDER, own, read_rubric
+from safecot_eval.judge.rubric_files import FOLDER, own, read_rubric
 from safecot_eval.records.samples import Record
 from safecot_eval.util.chat_remedies import data_url
 from safecot_eval.util.errors import SafecotError

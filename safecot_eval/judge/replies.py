@@ -132,7 +132,7 @@ def first_tokens(choice: Mapping[str, Any], rubric: Rubric) -> dict[str, float] 
     where the vocabulary has it, as Llama 3's has ``reject`` and ``accept``. Held to a choice or not, the ratio of the two is
     the same: what the server leaves out is left out of both.
 
-    >>> from safecot_eval.judge.rubrics import own
+    >>> from safecot_eval.judge.rubric_files import own
     >>> told = [{"token": "re", "logprob": -1.0}, {"token": "reject", "logprob": -2.0}, {"token": "accept", "logprob": -4.0}]
     >>> shares = first_tokens({"logprobs": {"content": [{"top_logprobs": told}]}}, own()["safecot_reject"].general)
     >>> round(shares["reject"], 3)
@@ -163,7 +163,7 @@ def parse(text: str, rubric: Rubric) -> str | None:
         text: The reply, without reasoning.
         rubric: The wording that was asked.
 
-    >>> from safecot_eval.judge.rubrics import own
+    >>> from safecot_eval.judge.rubric_files import own
     >>> harm = own()["harm"].general
     >>> parse("**Unsafe**.", harm), parse('{"safe": false}', harm), parse("not unsafe", harm)
     ('unsafe', 'unsafe', None)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from safecot_eval.judge.lite.judge import LiteJudge
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.work import JudgeRequest
 from safecot_eval.paper.recorded import Answer, RecordedRun
 from safecot_eval.records.samples import Status, response_status

@@ -11,7 +11,7 @@ import yaml
 from safecot_eval.benchmarks import prepare
 from safecot_eval.benchmarks.data import download, protocols
 from safecot_eval.benchmarks.data.protocols.extract import extract
-from safecot_eval.judge import rubrics
+from safecot_eval.judge import rubric_files
 from safecot_eval.util.errors import SafecotError
 from tests.benchmarks.conftest import Served
 
@@ -123,12 +123,12 @@ def test_a_yaml_file_of_theirs_that_is_none_is_a_sentence() -> None:
 
 def _needed() -> set[str]:
     """The texts of judge_prompts.json without which an official wording is refused."""
-    entries = yaml.safe_load(rubrics.OFFICIAL_MAP.read_text(encoding="utf-8"))
+    entries = yaml.safe_load(rubric_files.OFFICIAL_MAP.read_text(encoding="utf-8"))
     found: set[str] = set()
     for entry in entries.values():
         if "file" in entry:
             continue
-        for one in (entry, *(variant for _, variant in rubrics._variants(entry))):
+        for one in (entry, *(variant for _, variant in rubric_files._variants(entry))):
             if one.get("where_known"):
                 continue
             keys = [one["key"], *one.get("parts", {}).values(), *filter(None, [one.get("pattern_key")])]

@@ -21,8 +21,8 @@ from safecot_eval.generate.models.responses import read_responses
 from safecot_eval.judge.people.questions import question
 from safecot_eval.judge.people.sheet import KeyEntry, read_key, read_sheet
 from safecot_eval.judge.replies import read as read_reply
-from safecot_eval.judge.rubrics import FOLDER as RUBRICS
-from safecot_eval.judge.rubrics import own, read_rubric
+from safecot_eval.judge.rubric_files import FOLDER as RUBRICS
+from safecot_eval.judge.rubric_files import own, read_rubric
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.scoring.record import make_record

@@ -16,7 +16,7 @@ from safecot_eval.aggregate.reading import read
 from safecot_eval.aggregate.tables import load_runs
 from safecot_eval.generate.models.responses import Recorded, read_responses
 from safecot_eval.judge.replies import read as read_reply
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import Reply

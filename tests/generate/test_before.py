@@ -15,7 +15,7 @@ from safecot_eval.generate.journal.identity import request_key
 from safecot_eval.generate.models.generation import to_turn
 from safecot_eval.generate.presets.messages import with_system
 from safecot_eval.generate.task import doc_to_messages, doc_to_visual
-from safecot_eval.judge import prompts, rubrics
+from safecot_eval.judge import prompts, rubric_files
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from tests.conftest import make_doc
 from tests.tasks.layouts.files import write_image
@@ -105,7 +105,7 @@ def test_a_judge_may_see_the_dialogue(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
     extra = {"question": "How do I get in?", "before": json.dumps(SAID[1:])}
     record = make_doc(benchmark="safemt", prompt="And now?", answer="Through the door.", extra=extra)
-    found = rubrics.official(["harm"])["harm"].for_record(record)
+    found = rubric_files.official(["harm"])["harm"].for_record(record)
     assert found is not None
     assert prompts.build(found, record).message == (
         "Judge the Dialog_Response. Q: How do I get in? D: user: What is this?\n\nassistant: A pan.\n\nuser: And now? "

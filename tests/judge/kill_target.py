@@ -8,7 +8,7 @@ from pathlib import Path
 from safecot_eval.judge.endpoint.endpoint import Endpoint
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.judge_runs import judge_runs
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.run import find_runs
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_the_picture_reaches_the_judges_model(seeing_server: Plan, answered: Pat
     from safecot_eval.judge.endpoint.dialect import Dialect
     from safecot_eval.judge.pictures import data_urls, pictures_of, with_pictures
     from safecot_eval.judge.prompts import build
-    from safecot_eval.judge.rubrics import own
+    from safecot_eval.judge.rubric_files import own
 
     (run,) = (run for run in find_runs([answered]) if run.task == PICTURES)
     record = next(record for record in run.samples() if record["image_sha256"])

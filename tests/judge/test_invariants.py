@@ -18,7 +18,7 @@ from safecot_eval.judge.meta_evaluation.audit import broken
 from safecot_eval.judge.meta_evaluation.invariants import invariants
 from safecot_eval.judge.meta_evaluation.phrase_judge import PhraseJudge
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.work import Emit, JudgeRequest
 from safecot_eval.scoring import refusal
 

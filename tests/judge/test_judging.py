@@ -18,7 +18,7 @@ from safecot_eval.judge.endpoint.cache import COMMIT_EVERY
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.judge_runs import BATCH, judge_runs
 from safecot_eval.judge.lite.judge import LiteJudge
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.sidecar import Sidecar, file_name
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError

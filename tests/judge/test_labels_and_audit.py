@@ -20,7 +20,7 @@ from safecot_eval.judge.meta_evaluation.against_people import ALL_MODELS, compar
 from safecot_eval.judge.meta_evaluation.audit import audit, injected, injections
 from safecot_eval.judge.meta_evaluation.label_sets import MSTS_JUDGES, SETS
 from safecot_eval.judge.people.recorded_labels import Imported, import_labels, preset_labels, read_labels
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs
 from safecot_eval.util.errors import SafecotError

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from safecot_eval.judge import rubrics
+from safecot_eval.judge import rubric_files
 from safecot_eval.judge.endpoint.dialect import Dialect
 from safecot_eval.judge.endpoint.endpoint import Endpoint
 from safecot_eval.judge.endpoint.remote import RemoteJudge
@@ -94,7 +94,7 @@ def test_token_ids_and_probability_are_those_of_the_recorded_method(
     expected = recorded_method(tiny_judge, judge_words)
     chances = [chance for _, chance in expected]
     assert max(chances) - min(chances) > 0.1, "the answers are told apart"
-    sets = rubrics.choose(["safecot_reject"], wording="official")
+    sets = rubric_files.choose(["safecot_reject"], wording="official")
     rubric = sets["safecot_reject"].general
     model = vllm_server.served_names[0]
     for answer, (ids, _) in zip(ANSWERS, expected, strict=True):

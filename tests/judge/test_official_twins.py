@@ -10,7 +10,7 @@ import pytest
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import parse
 from safecot_eval.judge.rubric import Rubric
-from safecot_eval.judge.rubrics import official
+from safecot_eval.judge.rubric_files import official
 
 RECORD: dict[str, Any] = {
     "prompt": "May I?",

@@ -13,7 +13,7 @@ from safecot_eval.judge.endpoint.cache import VerdictCache
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from tests.judge.conftest import make_run

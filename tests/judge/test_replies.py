@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval.judge.replies import parse, read
-from safecot_eval.judge.rubrics import official, own
+from safecot_eval.judge.rubric_files import official, own
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.chat_client import Failure, Reply
 

@@ -12,7 +12,7 @@ import pytest
 from safecot_eval.aggregate.metrics import run_metrics, summarize
 from safecot_eval.aggregate.reading import read as read_run
 from safecot_eval.aggregate.tables import load_runs
-from safecot_eval.judge import rubrics
+from safecot_eval.judge import rubric_files
 from safecot_eval.judge.endpoint.dialect import Dialect
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import first_tokens, read
@@ -24,7 +24,7 @@ from safecot_eval.util.chat_remedies import Adaptations
 from safecot_eval.util.errors import SafecotError
 from tests.conftest import make_doc, write_run
 
-RUBRIC = rubrics.own()["safecot_reject"].general
+RUBRIC = rubric_files.own()["safecot_reject"].general
 PROTOCOL = {"judge": {"system": "Be a judge.", "user": "Is it no?\nStatement:{A}\n\n"}}
 
 
@@ -58,7 +58,7 @@ def test_the_judge_sees_the_answer_alone_and_a_system_message() -> None:
     assert body["messages"][0]["content"] == RUBRIC.system
     assert body["structured_outputs"] == {"choice": ["reject", "accept"]}
     assert (body["logprobs"], body["top_logprobs"], body["temperature"]) == (True, 20, 0)
-    other = Dialect().body("judge", build(rubrics.own()["refusal"].general, record("m")))
+    other = Dialect().body("judge", build(rubric_files.own()["refusal"].general, record("m")))
     assert [turn["role"] for turn in other["messages"]] == ["user"]
     assert "top_logprobs" not in other
 
@@ -118,7 +118,7 @@ def protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_official_twin_is_read_from_the_prepared_protocol(protocol: Path) -> None:
-    twins = rubrics.choose(["safecot_reject"], wording="official")
+    twins = rubric_files.choose(["safecot_reject"], wording="official")
     twin = twins["safecot_reject"].general
     assert twin.system == "Be a judge."
     assert (
@@ -126,10 +126,10 @@ def test_the_official_twin_is_read_from_the_prepared_protocol(protocol: Path) ->
         == "Is it no?\nStatement:First b, then a {A}\n\n"
     )
     assert (twin.by_first_token, twin.sees, twin.labels) == (True, ("generation",), ("reject", "accept"))
-    assert rubrics.wording_of(twins) == "+official"
-    assert set(rubrics.official()) == {"safecot_reject"}, "the others' file is not in this folder"
+    assert rubric_files.wording_of(twins) == "+official"
+    assert set(rubric_files.official()) == {"safecot_reject"}, "the others' file is not in this folder"
     with pytest.raises(SafecotError, match="safecot data prepare protocols"):
-        rubrics.choose(["harm"], wording="official")
+        rubric_files.choose(["harm"], wording="official")
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_the_official_twin_is_read_from_the_prepared_protocol(protocol: Path) ->
 def test_a_protocol_without_its_judge_is_named(protocol: Path, content: Any, says: str) -> None:
     protocol.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(SafecotError, match=says):
-        rubrics.official(["safecot_reject"])
+        rubric_files.official(["safecot_reject"])
 
 
 def test_without_the_protocol_the_remedy_is_named(protocol: Path) -> None:
     protocol.unlink()
     with pytest.raises(SafecotError, match="safecot data prepare safecot_runs"):
-        rubrics.choose(["safecot_reject"], wording="official")
+        rubric_files.choose(["safecot_reject"], wording="official")
 
 
 def test_our_words_are_not_the_recorded_ones(data_dir: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_rubric_of_two_words_is_checked(tmp_path: Path, change: dict[str, str]
     path = tmp_path / "x.txt"
     path.write_text("".join(f"{k}: {v}\n" for k, v in header.items()) + "---\nText.\n", encoding="utf-8")
     with pytest.raises(SafecotError, match=says):
-        rubrics.read_rubric(path)
+        rubric_files.read_rubric(path)
 
 
 def test_a_run_has_a_mean_probability_beside_the_hard_share(tmp_path: Path) -> None:

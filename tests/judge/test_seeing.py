@@ -24,7 +24,7 @@ from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.neutralise import clean
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import read
-from safecot_eval.judge.rubrics import official, own, read_rubric, wording_of
+from safecot_eval.judge.rubric_files import official, own, read_rubric, wording_of
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import Run, find_runs
 from safecot_eval.util.chat_client import Reply

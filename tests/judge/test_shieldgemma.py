@@ -20,7 +20,7 @@ from safecot_eval.judge.judge_runs import judge_runs
 from safecot_eval.judge.parts import gathered, spread, together
 from safecot_eval.judge.prompts import build
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.work import JudgeRequest
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of

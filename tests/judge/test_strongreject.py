@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from safecot_eval import load_runs, metrics
-from safecot_eval.judge import prompts, rubrics
+from safecot_eval.judge import prompts, rubric_files
 from safecot_eval.judge.replies import parse
 from safecot_eval.judge.rubric import Rubric
 from safecot_eval.records.verdicts import SCORE_BY_LABEL
@@ -38,7 +38,7 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rubric:
     (tmp_path / "protocols").mkdir()
     (tmp_path / "protocols" / "judge_prompts.json").write_text(json.dumps(texts), encoding="utf-8")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
-    return rubrics.official(["strongreject"])["strongreject"].general
+    return rubric_files.official(["strongreject"])["strongreject"].general
 
 
 def test_every_reply_of_the_official_form_has_its_official_score(official: Rubric) -> None:
@@ -74,7 +74,7 @@ def test_the_official_judge_is_asked_with_its_system_message(official: Rubric) -
 
 
 def test_our_own_wording_is_read_by_equality() -> None:
-    own = rubrics.own()["strongreject"].general
+    own = rubric_files.own()["strongreject"].general
     assert set(own.labels) == set(SCORES)
     assert (min(SCORES.values()), max(SCORES.values()), SCORES["c4s5"]) == (0, 1, 7 / 8)
     read = {"c4s5": "c4s5", "**C4S5**.": "c4s5", "refused": "refused", "Verdict: c1s1": "c1s1"}
@@ -119,6 +119,6 @@ def test_without_its_words_the_other_official_wordings_stand(
     (tmp_path / "protocols").mkdir()
     (tmp_path / "protocols" / "judge_prompts.json").write_text(json.dumps(kept), encoding="utf-8")
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(rubrics, "cache_dir", lambda: tmp_path / "no-cache")
-    assert "strongreject" not in rubrics.official()
-    assert "harm" in rubrics.official()
+    monkeypatch.setattr(rubric_files, "cache_dir", lambda: tmp_path / "no-cache")
+    assert "strongreject" not in rubric_files.official()
+    assert "harm" in rubric_files.official()

@@ -17,7 +17,7 @@ from safecot_eval.cli.aspects import command as aspects_command
 from safecot_eval.cli.judge import command as judge_command
 from safecot_eval.judge import toxicity
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.toxicity import ATTRIBUTES, PerspectiveJudge
 from safecot_eval.judge.work import JudgeRequest
 from safecot_eval.util.errors import SafecotError

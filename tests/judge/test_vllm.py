@@ -17,7 +17,7 @@ from safecot_eval.judge.endpoint.endpoint import Endpoint
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.endpoint.server import Plan
 from safecot_eval.judge.judge_runs import judge_runs
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.records.run import find_runs
 from tests.judge.conftest import make_run

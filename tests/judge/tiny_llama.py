@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from safecot_eval.judge.rubrics import FOLDER
+from safecot_eval.judge.rubric_files import FOLDER
 
 SPECIAL = (
     "<|begin_of_text|>",

@@ -24,7 +24,7 @@ from safecot_eval.cli import main as safecot
 from safecot_eval.generate.models import checkpoint
 from safecot_eval.judge.endpoint import server
 from safecot_eval.judge.prompts import build as judge_request
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records import json_files
 from safecot_eval.records.run import find_runs
 from safecot_eval.scoring import refusal

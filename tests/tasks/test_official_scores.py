@@ -17,7 +17,7 @@ from safecot_eval.aggregate.metrics import run_metrics
 from safecot_eval.aggregate.reading import read
 from safecot_eval.benchmarks import registry
 from safecot_eval.judge.replies import parse
-from safecot_eval.judge.rubrics import official
+from safecot_eval.judge.rubric_files import official
 from safecot_eval.records.run import find_runs
 from safecot_eval.scoring.multiple_choice import chosen_option
 from tests.conftest import make_doc, write_run

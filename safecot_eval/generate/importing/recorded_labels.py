@@ -9,7 +9,7 @@ from pathlib import Path
 from safecot_eval.benchmarks.registry import task_parts
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.judge.people.recorded_labels import Imported, import_labels
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.run import find_runs
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError

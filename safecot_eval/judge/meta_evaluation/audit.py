@@ -19,7 +19,7 @@ import yaml
 from safecot_eval.judge.meta_evaluation.invariants import Broken, invariants
 from safecot_eval.judge.replies import ParsedJudgement
 from safecot_eval.judge.rubric import Rubric, RubricSet
-from safecot_eval.judge.rubrics import paraphrases
+from safecot_eval.judge.rubric_files import paraphrases
 from safecot_eval.judge.work import Judge, JudgeRequest
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.stats import Estimate, rate

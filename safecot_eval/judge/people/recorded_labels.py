@@ -10,7 +10,7 @@ from typing import Any
 
 from safecot_eval.judge.meta_evaluation.label_sets import PRESETS, SETS
 from safecot_eval.judge.people.adjudicate import RunName, write_verdicts
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.records.evaluator import is_people
 from safecot_eval.records.run import Run
 from safecot_eval.records.tables import read_table

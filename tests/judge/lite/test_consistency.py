@@ -6,7 +6,7 @@ import pytest
 
 from safecot_eval.judge.lite.judge import LiteJudge
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import own
+from safecot_eval.judge.rubric_files import own
 from safecot_eval.judge.work import JudgeRequest
 
 REFUSAL = "I'm sorry, but I can't help with that."

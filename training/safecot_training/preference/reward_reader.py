@@ -10,7 +10,7 @@ from safecot_eval.judge.endpoint.endpoint import URL, configured
 from safecot_eval.judge.endpoint.remote import RemoteJudge
 from safecot_eval.judge.lite.judge import LiteJudge
 from safecot_eval.judge.replies import ParsedJudgement
-from safecot_eval.judge.rubrics import choose
+from safecot_eval.judge.rubric_files import choose
 from safecot_eval.judge.work import Judge, JudgeRequest, work_of
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL, USEFUL_BY_LABEL, Unscored
 from safecot_eval.util.errors import SafecotError

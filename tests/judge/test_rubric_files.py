@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.judge import rubrics
+from safecot_eval.judge import rubric_files
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL, UNSAFE_BY_LABEL
 from safecot_eval.util.errors import SafecotError
 
@@ -18,21 +18,21 @@ def test_wordings_are_those_of_their_versions() -> None:
     """A change of wording makes another judge: raise the file's version, then rewrite the golden file."""
     found = {
         f"{r.id}/{r.variant}": r.hash
-        for s in rubrics.own().values()
-        for r in (s.general, *s.variants, *rubrics.paraphrases(s.id))
+        for s in rubric_files.own().values()
+        for r in (s.general, *s.variants, *rubric_files.paraphrases(s.id))
     }
     assert found == GOLDEN
 
 
 def test_labels_are_the_ones_that_rates_know() -> None:
     for name, table in {**REFUSED_BY_LABEL, **UNSAFE_BY_LABEL}.items():
-        assert set(rubrics.own()[name].general.labels) == {str(label) for label in table}
+        assert set(rubric_files.own()[name].general.labels) == {str(label) for label in table}
 
 
 def test_every_rubric_lets_the_judge_be_unsure() -> None:
-    assert len(rubrics.own()) > 5
-    for rubric_set in rubrics.own().values():
-        for rubric in (rubric_set.general, *rubric_set.variants, *rubrics.paraphrases(rubric_set.id)):
+    assert len(rubric_files.own()) > 5
+    for rubric_set in rubric_files.own().values():
+        for rubric in (rubric_set.general, *rubric_set.variants, *rubric_files.paraphrases(rubric_set.id)):
             if rubric.by_first_token:  # two words, and how sure the judge is of each
                 assert len(rubric.replies) == 2
                 continue
@@ -48,10 +48,10 @@ def test_every_rubric_lets_the_judge_be_unsure() -> None:
 )
 def test_scenarios_have_their_own_wording(category: str, variant: str) -> None:
     record = {"benchmark": "mmsafetybench", "category": category, "prompt": "p", "answer": "a", "extra": {}}
-    chosen = rubrics.own()["harm"].for_record(record)
+    chosen = rubric_files.own()["harm"].for_record(record)
     assert chosen is not None
     assert chosen.variant == variant
-    other = rubrics.own()["harm"].for_record({**record, "benchmark": "figstep"})
+    other = rubric_files.own()["harm"].for_record({**record, "benchmark": "figstep"})
     assert other is not None
     assert other.variant == ""
 
@@ -64,17 +64,17 @@ def test_a_rubric_applies_only_where_its_texts_are() -> None:
         "answer": "a",
         "extra": {"safety_warning": "w"},
     }
-    assert rubrics.own()["siuo_safe"].for_record(record) is None
+    assert rubric_files.own()["siuo_safe"].for_record(record) is None
     record["extra"]["reference"] = "r"
-    assert rubrics.own()["siuo_safe"].for_record(record) is not None
+    assert rubric_files.own()["siuo_safe"].for_record(record) is not None
 
 
 def test_official_twins(data_dir: Path) -> None:
-    official = rubrics.official()
-    assert set(official) <= set(rubrics.own())
+    official = rubric_files.official()
+    assert set(official) <= set(rubric_files.own())
     assert {"refusal", "harm", "siuo_safe", "siuo_effective", "mssbench", "safecot_reject"} <= set(official)
     for name, twin in official.items():
-        own = rubrics.own()[name]
+        own = rubric_files.own()[name]
         assert {str(v) for v in twin.general.replies.values()} == set(own.general.labels)
         assert twin.general.template
         assert twin.hash != own.hash
@@ -84,14 +84,14 @@ def test_official_twins(data_dir: Path) -> None:
     )
     assert health is not None
     assert health.template == prompts["MM-SafetyBench/gpt_query_template_safety_health"]
-    assert rubrics.wording_of(official) == "+official"
+    assert rubric_files.wording_of(official) == "+official"
 
 
 def test_our_wording_copies_no_sentence_of_the_official_one(data_dir: Path) -> None:
     prompts = json.loads((data_dir / "protocols" / "judge_prompts.json").read_text(encoding="utf-8"))
     texts = [" ".join(text.split()).lower() for text in prompts.values() if isinstance(text, str)]
-    for rubric_set in rubrics.own().values():
-        for rubric in (rubric_set.general, *rubric_set.variants, *rubrics.paraphrases(rubric_set.id)):
+    for rubric_set in rubric_files.own().values():
+        for rubric in (rubric_set.general, *rubric_set.variants, *rubric_files.paraphrases(rubric_set.id)):
             words = rubric.text.lower().split()
             for start in range(len(words) - 8):
                 piece = " ".join(words[start : start + 8])
@@ -101,7 +101,7 @@ def test_our_wording_copies_no_sentence_of_the_official_one(data_dir: Path) -> N
 def test_without_the_official_file_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAFECOT_DATA_DIR", raising=False)
     with pytest.raises(SafecotError, match="safecot data prepare protocols"):
-        rubrics.official()
+        rubric_files.official()
 
 
 def test_a_file_of_the_users_own(tmp_path: Path) -> None:
@@ -110,14 +110,14 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
         "id: tone\nversion: 1\ntitle: t\nsource: me\nsees: answer\nlabels: kind, rude, unsure\nask: Which?\n"
     )
     path.write_text(f"{head}---\nSay whether it is kind.\n", encoding="utf-8")
-    chosen = rubrics.choose([str(path)])
+    chosen = rubric_files.choose([str(path)])
     assert chosen["tone"].general.labels == ("kind", "rude")
-    assert rubrics.wording_of(chosen).startswith("+")
+    assert rubric_files.wording_of(chosen).startswith("+")
     path.write_text(head, encoding="utf-8")
     with pytest.raises(SafecotError, match="---"):
-        rubrics.choose([str(path)])
+        rubric_files.choose([str(path)])
     path.write_text(head.replace("answer", "pixels") + "---\nx\n", encoding="utf-8")
     with pytest.raises(SafecotError, match="pixels"):
-        rubrics.choose([str(path)])
+        rubric_files.choose([str(path)])
     with pytest.raises(SafecotError, match="no rubric 'tonne'"):
-        rubrics.choose(["tonne"])
+        rubric_files.choose(["tonne"])
