@@ -113,7 +113,7 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
         if not matched and name.startswith(registry.TASK_PREFIX):
             prefix = registry.TASK_PREFIX  # what all names share says nothing of how close they are
             known = [task_name.removeprefix(prefix) for task_name in ours]
-            near = [prefix + found for found in near_names(name.removeprefix(prefix), known)]
+            near = [prefix + found for found in near_names(name.removeprefix(prefix), known, cutoff=0.5)]
             hint = f"did you mean {' or '.join(near)}?" if near else "`safecot data list` shows all."
             raise SafecotError(f"--tasks: there is no task {name!r}; {hint}")
         if not matched or ("*" in name and not name.startswith(registry.TASK_PREFIX)):

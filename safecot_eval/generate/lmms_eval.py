@@ -22,6 +22,7 @@ from safecot_eval.benchmarks import catalogue, registry, selection
 from safecot_eval.benchmarks.selection import why_not
 from safecot_eval.generate.plan import RECORDED
 from safecot_eval.scoring import reasoning
+from safecot_eval.util import hub
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import extra_tasks_dirs, tasks_dir
 
@@ -328,11 +329,13 @@ def _without_missing_data(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _user_mistake(error: BaseException) -> SafecotError | None:
-    """Look for one of our own errors behind what lmms-eval and tenacity wrapped around it."""
+    """Look for one of our own errors, or one of the hub's, behind what lmms-eval and tenacity wrapped around it."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, SafecotError):
             return seen
+        if reason := hub.why_no_data(seen):
+            return SafecotError(f"The data set of one of the tasks was not loaded: {reason}.")
         last_attempt = getattr(seen, "last_attempt", None)
         seen = (
             (last_attempt.exception() if last_attempt is not None else None)

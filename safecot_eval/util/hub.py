@@ -27,6 +27,22 @@ def require_name(repository: str) -> None:
         )
 
 
+def why_no_data(error: BaseException) -> str:
+    """Why a data set was not loaded, if an error is one of the hub's clients'; empty for other errors."""
+    said = " ".join(str(error).split())[:200]
+    if isinstance(error, ConnectionError) and "on the Hub" in said:  # as `datasets` raises it
+        return f"{said}; unset HF_HUB_OFFLINE where it is set, check the network, or load the set once while online"
+    name = type(error).__name__
+    theirs = type(error).__module__.startswith("huggingface_hub")
+    if not theirs and name not in ("DatasetNotFoundError", "DataFilesNotFoundError"):
+        return ""
+    if name == "LocalTokenNotFoundError":
+        return "lmms-eval asks for it as a user who is logged in; run `hf auth login` first"
+    if name == "GatedRepoError":
+        return "the hub gives it to those alone who have accepted its terms; accept them there, and run `hf auth login`"
+    return f"{name}: {said}"
+
+
 @contextmanager
 def uploading(repository: str) -> Iterator[Any]:
     """A client to upload with; what the hub refuses is one sentence.
