@@ -53,6 +53,7 @@ def reproduce(
     out: Path,
 ) -> None:
     """Write, train and evaluate v0, v1 and v2, and write the page; the same command goes on after an interruption."""
+    from safecot_eval.cli.train_sft import overrides_from
     from safecot_training import reproduce as steps
     from safecot_training.sft.recipe import load_recipe
 
@@ -62,8 +63,9 @@ def reproduce(
     if not inside and not outside:
         raise SafecotError("Give tasks with --in-distribution or --out-of-distribution.")
     order = steps.Order(recipe, folder, out, chosen, inside, outside, base_url, writer, settings)
+    loaded = load_recipe(recipe, overrides_from(settings))
     if dry_run:
-        for step in steps.plan(order, load_recipe(recipe)):
+        for step in steps.plan(order, loaded):
             click.echo(str(step))
         return
-    steps.reproduce(order, click.echo)
+    steps.reproduce(order, loaded, click.echo)

@@ -139,10 +139,11 @@ def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     import dataclasses
 
     from safecot_eval.generate.models import weights
-    from safecot_training.sft.card import read_card
+    from safecot_training.sft.card import read_card, require_replaceable
     from safecot_training.sft.export import merge as merge_adapter
 
     card = read_card(adapter)
+    require_replaceable(out, "merged")
     weights.require_same_base(str(adapter), base_model or card.base_model, card.base_revision)
     merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))
     click.echo(f"{out}: merged.")

@@ -122,6 +122,27 @@ def test_the_last_step_is_logged_whatever_the_interval(make_recipe, tmp_path: Pa
     assert [step for step, _ in short.loss_history] == [1]
 
 
+def test_nothing_but_an_earlier_checkpoint_is_replaced(make_recipe, tmp_path: Path, train) -> None:
+    from click.testing import CliRunner
+
+    from safecot_eval.cli.train import command
+
+    out = train(make_recipe(method="lora", max_steps=1), tmp_path / "out").folder
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("keep")
+    for target in (tmp_path / "mine", out, tmp_path, out / "adapter"):
+        arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(target)]
+        done = CliRunner().invoke(command, arguments)
+        assert "name a new folder" in str(done.exception), target
+    assert (tmp_path / "mine/thesis.txt").read_text() == "keep"
+    assert (out / "trainer/run.json").is_file()
+    arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(out / "merged")]
+    assert CliRunner().invoke(command, arguments, catch_exceptions=False).exit_code == 0
+    shutil.copytree(tmp_path / "mine", tmp_path / "new/merged")
+    with pytest.raises(SafecotError, match=r"new/merged: holds something else .* name a new folder"):
+        train(make_recipe(max_steps=1), tmp_path / "new")
+
+
 def test_the_merge_command_gives_the_merged_form_again(make_recipe, tmp_path: Path, train) -> None:
     from click.testing import CliRunner
 

@@ -18,9 +18,11 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.files import content_hash, read_json, write_json
 from safecot_training.data.dataset import held_out_clusters, read_manifest
-from safecot_training.sft.recipe import Recipe, load_recipe
+from safecot_training.evaluate import held_out_items
+from safecot_training.sft.recipe import Recipe
 
 STEPS = "steps.json"
+ITEMS = "held_out_items.jsonl"
 Runner = Callable[[Sequence[str]], int]
 
 
@@ -70,6 +72,10 @@ class Order:
 def plan(order: Order, recipe: Recipe) -> list[Step]:
     """The steps, in order.
 
+    Args:
+        order: What is wanted.
+        recipe: Its recipe, with the overrides.
+
     Raises:
         SafecotError: v2 is not written and no endpoint is given, nothing of the tasks inside was held out, or a task is unknown or
             cannot run here.
@@ -117,8 +123,12 @@ def plan(order: Order, recipe: Recipe) -> list[Step]:
         "--model_args",
         f"pretrained={recipe.base_model},revision={recipe.base_revision}",
     ]
+    if order.inside:
+        inside = [*base, "--tasks", order.inside, "--items", str(order.out / ITEMS), "--output_path", runs]
+        steps.append(Step("evaluate the base in distribution", tuple(inside)))
     if order.outside:
-        steps.append(Step("evaluate the base", (*base, "--tasks", order.outside, "--output_path", runs)))
+        outside = [*base, "--tasks", order.outside, "--output_path", runs]
+        steps.append(Step("evaluate the base out of distribution", tuple(outside)))
     for variant in order.variants:
         evaluate = ["train", "eval", str(order.out / variant), "--output_path", runs]
         if order.inside:
@@ -132,18 +142,21 @@ def plan(order: Order, recipe: Recipe) -> list[Step]:
     return steps
 
 
-def reproduce(order: Order, say: Callable[[str], None], run: Runner | None = None) -> None:
+def reproduce(order: Order, recipe: Recipe, say: Callable[[str], None], run: Runner | None = None) -> None:
     """Take the steps that are not done yet.
 
     Args:
         order: What is wanted.
+        recipe: Its recipe, with the overrides.
         say: Gets a line per step.
         run: Runs the arguments of one command and returns its exit status; a process of ours by default.
 
     Raises:
-        SafecotError: a step failed; its own sentence has been printed, and the same command goes on from it.
+        SafecotError: see :func:`plan`, or a step failed; its own sentence has been printed, and the same command goes on from it.
     """
-    steps = plan(order, load_recipe(order.recipe))
+    steps = plan(order, recipe)
+    if order.inside:
+        held_out_items(order.data, order.inside, order.out / ITEMS)
     run = run or _run
     place = order.out / STEPS
     done: dict[str, str] = read_json(place) if place.is_file() else {}

@@ -306,6 +306,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(argv)
+    if given.folder.exists() and (not given.folder.is_dir() or any(given.folder.iterdir())):
+        parser.error(f"{given.folder} is there and would be replaced; name a new folder.")
     print(build(given.architecture, given.folder, seed=given.seed))
 
 

@@ -231,6 +231,21 @@ def learnt_before(base: str, revision: str | None = None) -> LearntBefore:
     )
 
 
+def require_replaceable(folder: Path, form: str) -> None:
+    """Refuse to write a form of a checkpoint over anything but an earlier one of its kind: what is there is removed.
+
+    Raises:
+        SafecotError: the folder holds something else, or is a file.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if (folder / CHECKPOINT_CARD).is_file() and read_card(folder).form == form:
+        return
+    raise SafecotError(
+        f"{folder}: holds something else than an earlier {form} checkpoint, which would be removed; name a new folder."
+    )
+
+
 def _no_card(path: Path, problem: str) -> SafecotError:
     return SafecotError(
         f"{path}: not a checkpoint card: {problem}; restore the card that `safecot train` wrote."

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error
-from safecot_training.sft.card import CheckpointCard
+from safecot_training.sft.card import CheckpointCard, require_replaceable
 from safecot_training.sft.recipe import Method, Recipe
 
 
@@ -149,8 +149,9 @@ def write_form(
         rename: Only the first process of several moves the folder into place.
 
     Raises:
-        SafecotError: the disk is full.
+        SafecotError: the folder holds something else, or the disk is full.
     """
+    require_replaceable(target, card.form)
     temporary = target.with_name(f".{target.name}.part")
     try:
         temporary.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from safecot_eval.generate.models import weights
 from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data.dataset import manifest_hash
-from safecot_training.sft.card import CheckpointCard, read_card
+from safecot_training.sft.card import CheckpointCard, read_card, require_replaceable
 from safecot_training.sft.objectives import Objective
 from safecot_training.sft.recipe import Method, Recipe
 from safecot_training.sft.training_data import load_rows
@@ -40,11 +40,14 @@ def prepare(recipe: Recipe, out: Path) -> Prepared:
         out: Output folder.
 
     Raises:
-        SafecotError: bad data or own answers, a base that is nowhere, or a judge that does not answer.
+        SafecotError: bad data or own answers, a base that is nowhere, an output folder that holds something else, or a judge
+            that does not answer.
     """
     rows, manifest = load_rows(recipe)
     if (card := _finished(recipe, manifest, out)) is not None:
         return Prepared([], manifest, finished=card)
+    for form in _forms(recipe):
+        require_replaceable(out / form, form)
     weights.require_whole_there(recipe.base_model, "Base model")
     if recipe.objective is Objective.SFT:
         return Prepared(rows, manifest)
@@ -58,10 +61,13 @@ def prepare(recipe: Recipe, out: Path) -> Prepared:
     return Prepared(rows, manifest, own_answers)
 
 
+def _forms(recipe: Recipe) -> tuple[str, ...]:
+    return ("merged",) if recipe.method is Method.FULL else ("merged", "adapter")
+
+
 def _finished(recipe: Recipe, manifest: dict[str, Any], out: Path) -> CheckpointCard | None:
     """The card of a finished run of a recipe on these data, or None."""
-    forms = ("merged",) if recipe.method is Method.FULL else ("merged", "adapter")
-    if not all((out / form / CHECKPOINT_CARD).is_file() for form in forms):
+    if not all((out / form / CHECKPOINT_CARD).is_file() for form in _forms(recipe)):
         return None
     card = read_card(out / "merged")
     mine = (recipe.hash, manifest_hash(manifest, recipe.variant.value))
