@@ -126,6 +126,7 @@ def expand_tasks(asked: str, *, recorded: bool) -> tuple[dict[str, int], tuple[s
                 left_out[task_name] = reason
             else:
                 raise SafecotError(f"{task_name}: {reason}")
+    item_list.require_used({name: {item.item_id for item in catalogue.items_of(name)} for name in task_names})
     if not task_names and not others:
         raise SafecotError(
             "\n  ".join([f"--tasks {asked}: nothing of it can run here.", *by_reason(left_out)])

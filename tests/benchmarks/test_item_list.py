@@ -43,11 +43,36 @@ def test_ids_are_taken_in_the_tasks_order(tmp_path: Path) -> None:
         ('{"task": "safecot_a"}', "line 1: write an item id"),
         ("1\n{", "line 2: write an item id"),
         ('{"task": ["a"], "item_id": 1}', "line 1: write an item id"),
+        ('["1", "2"]', "a JSON list; write one id a line"),
     ],
 )
 def test_a_list_that_fits_nothing_is_named(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(SafecotError, match=words):
         chosen(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1\nnope", "'nope' is the id of no item of safecot_mini, safecot_siuo; take it out"),
+        ("item_id\n1\nnope", r"'item_id' is the id of no item .* \(2 such ids of 3\)"),
+        (
+            '{"task": "safecot_minii", "item_id": "1"}',
+            "there is no task 'safecot_minii'; did you mean safecot_mini",
+        ),
+        (
+            '{"task": "safecot_xstest", "item_id": "1"}',
+            "its lines are of safecot_xstest, and none of safecot_mini",
+        ),
+    ],
+)
+def test_nothing_of_a_list_is_left_out_in_silence(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_text(text)
+    with pytest.raises(SafecotError, match=words):
+        item_list.load(path).require_used({"safecot_mini": {"1", "2"}, "safecot_siuo": {"3"}})
+    path.write_text('# a note\n1\n3\n{"task": "safecot_xstest", "item_id": "1"}')
+    item_list.load(path).require_used({"safecot_mini": {"1", "2"}, "safecot_siuo": {"3"}})
 
 
 def test_the_command_plans_these_items_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +83,9 @@ def test_the_command_plans_these_items_only(tmp_path: Path, monkeypatch: pytest.
     command += ["--output_path", str(tmp_path / "runs"), "--items"]
     done = CliRunner().invoke(cli, [*command, str(tmp_path / "ids.txt")], catch_exceptions=False)
     assert "safecot_mini_tiny (3)" in done.output
+    (tmp_path / "some.txt").write_text("\n".join([*ids, "nope"]))
+    some = CliRunner().invoke(cli, [*command, str(tmp_path / "some.txt")])
+    assert "'nope' is the id of no item of safecot_mini_tiny" in str(some.exception)
     missing = CliRunner().invoke(cli, [*command, str(tmp_path / "none.txt")])
     assert isinstance(missing.exception, SafecotError)
 
