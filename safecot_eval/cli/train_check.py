@@ -55,9 +55,10 @@ def check(
         raise SafecotError("--out belongs to --fix.")
     from safecot_eval.generate.models import weights
     from safecot_training.sft.recipe import Method, load_recipe, recipe_from
+    from safecot_training.sft.recipe_files import find_recipe
 
     if path is not None:
-        recipe = load_recipe(path)
+        recipe = load_recipe(find_recipe(path))
     else:
         method = "full" if full else "lora"
         given = {
@@ -86,6 +87,8 @@ def check(
         family,
         full=recipe.method is Method.FULL,
         targets=recipe.lora_targets,
+        vision=recipe.freeze_vision,
+        projector=recipe.freeze_projector,
     )
     click.echo(f"{recipe.base_model} ({config.model_type})")
     width = max(len(finding.question) for finding in found.findings)

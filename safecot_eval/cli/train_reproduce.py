@@ -56,12 +56,14 @@ def reproduce(
     from safecot_eval.cli.train_sft import overrides_from
     from safecot_training import reproduce as steps
     from safecot_training.sft.recipe import load_recipe
+    from safecot_training.sft.recipe_files import find_recipe
 
     chosen = tuple(part.strip() for part in variants.split(",") if part.strip())
     if not chosen or set(chosen) - {"v0", "v1", "v2"}:
         raise SafecotError(f"--variants {variants}: write v0, v1 and v2 with commas between them.")
     if not inside and not outside:
         raise SafecotError("Give tasks with --in-distribution or --out-of-distribution.")
+    recipe = find_recipe(recipe)
     order = steps.Order(recipe, folder, out, chosen, inside, outside, base_url, writer, settings)
     loaded = load_recipe(recipe, overrides_from(settings))
     if dry_run:

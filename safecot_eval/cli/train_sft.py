@@ -33,7 +33,7 @@ def recipe_options(function: click.decorators.FC) -> click.decorators.FC:
             "path",
             type=click.Path(dir_okay=False, path_type=Path),
             required=True,
-            help="Recipe (YAML).",
+            help="Recipe: a YAML file, or the name of a shipped one.",
         ),
     ):
         function = option(function)
@@ -64,9 +64,11 @@ def train_recipe(
     from safecot_training.sft.objectives import Objective
     from safecot_training.sft.prepared import prepare
     from safecot_training.sft.recipe import load_recipe
+    from safecot_training.sft.recipe_files import find_recipe
     from safecot_training.sft.world import is_first_process, require_world_size
 
     require_world_size(world_size)
+    path = find_recipe(path)
     overrides = overrides_from(settings)
     content = safe_yaml.read_mapping(path, "a recipe is a mapping of keys to values")
     written = content.get("objective")

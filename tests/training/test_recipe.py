@@ -11,6 +11,7 @@ import yaml
 
 from safecot_eval.util.errors import SafecotError
 from safecot_training.sft.recipe import Method, Recipe, load_recipe, recipe_from
+from safecot_training.sft.recipe_files import find_recipe
 
 RECIPES = Path(__file__).parents[2] / "training/recipes"
 MINIMAL = {"base_model": "b", "data": "d", "variant": "v1"}
@@ -110,6 +111,23 @@ def test_an_unreadable_recipe_is_named(tmp_path: Path, text: str | None, words: 
         path.write_text(text)
     with pytest.raises(SafecotError, match=words):
         load_recipe(path)
+
+
+def test_a_shipped_recipe_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = RECIPES / "qwen2_5_vl_3b_lora.yaml"
+    for given in (
+        "qwen2_5_vl_3b_lora",
+        "qwen2_5_vl_3b_lora.yaml",
+        "training/recipes/qwen2_5_vl_3b_lora.yaml",
+    ):
+        assert find_recipe(Path(given)).samefile(wanted)
+    with pytest.raises(SafecotError, match=r"qwen_3b: no such file, .*qwen2_5_vl_3b_lora"):
+        find_recipe(Path("qwen_3b"))
+    with pytest.raises(SafecotError, match="no such file"):
+        find_recipe(Path("mine/qwen2_5_vl_3b_lora.yaml"))
+    (tmp_path / "qwen2_5_vl_3b_lora.yaml").write_text("own: 1")
+    assert find_recipe(Path("qwen2_5_vl_3b_lora.yaml")) == Path("qwen2_5_vl_3b_lora.yaml")
 
 
 def test_the_hash_follows_what_changes_the_result_only() -> None:

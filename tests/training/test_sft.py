@@ -273,3 +273,18 @@ def test_the_best_checkpoint_is_exported_and_a_worsening_run_stops(
     assert all(torch.equal(kept[key], exported[key]) for key in kept)
     trained = {row["id"] for row in load_rows(recipe)[0][:-12]}
     assert result.card.samples == len(trained)
+    # Cut off between the stop and the export, or between two evaluations: the same steps, and the same export.
+    again = tmp_path / "again"
+    shutil.copytree(tmp_path / "out/trainer", again / "trainer")
+    for steps in (result.card.steps, int(history[-2][0])):
+        for newer in (again / "trainer").glob("checkpoint-*"):
+            if int(newer.name.rpartition("-")[2]) > steps:
+                shutil.rmtree(newer)
+        resumed = train(recipe, again)
+        assert resumed.resumed_from == f"checkpoint-{steps}"
+        assert (resumed.card.steps, resumed.card.best_step) == (result.card.steps, result.card.best_step)
+        assert resumed.card.loss_history == result.card.loss_history
+        same = weights(again / form)
+        assert all(torch.equal(same[key], exported[key]) for key in exported)
+        for written in ("merged", "adapter"):
+            shutil.rmtree(again / written, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import CHECKPOINT_CARD
@@ -42,6 +43,10 @@ def test_an_unknown_base_or_architecture_is_one_sentence(make_recipe, bases, tmp
             r".*mlp",
             r"lora_targets '\.\*mlp' also matches '.*mlp', which is not a layer that can have an adapter",
         ),
+        (
+            r".*(q_proj|v_proj)",
+            r"also matches 'model\.vision_tower\..*' \(4 of 8 layers\), in a part that the recipe keeps .*freeze_vision",
+        ),
     ],
 )
 def test_targets_that_nothing_can_have_an_adapter_on(
@@ -49,6 +54,30 @@ def test_targets_that_nothing_can_have_an_adapter_on(
 ) -> None:
     refused(train, make_recipe(method="lora", lora_targets=targets), tmp_path / "out", said)
     assert not (tmp_path / "out").exists()
+
+
+def test_adapters_on_the_vision_tower_are_a_choice(make_recipe, tmp_path: Path, train) -> None:
+    recipe = make_recipe(method="lora", lora_targets=".*(q_proj|v_proj)", freeze_vision=False, max_steps=1)
+    out = train(recipe, tmp_path / "out").folder
+    names = load_file(out / "adapter/adapter_model.safetensors")
+    assert any("vision_tower" in name for name in names)
+    assert any("language_model" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"optim": "lion_32bit"}, r"is not installed: .*bitsandbytes"),
+        (
+            {"attn_implementation": "flex_attention"},
+            "flex_attention cannot be trained on a CPU",
+        ),
+    ],
+)
+def test_what_this_machine_lacks_is_one_sentence(
+    make_recipe, tmp_path: Path, train, values: dict, said: str
+) -> None:
+    refused(train, make_recipe(max_steps=1, **values), tmp_path / "out", said)
 
 
 def test_a_base_without_its_processor_names_the_files(make_recipe, bases, tmp_path: Path, train) -> None:

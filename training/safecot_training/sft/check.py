@@ -78,6 +78,8 @@ def check_base(
     *,
     full: bool,
     targets: str = "",
+    vision: bool = True,
+    projector: bool = True,
 ) -> Fitness:
     """Ask all questions about a base; its processor's template is fixed where it can be.
 
@@ -89,6 +91,8 @@ def check_base(
         family: Names of its parts.
         full: Whether the language model itself is tuned, not adapters on it.
         targets: The recipe's ``lora_targets``.
+        vision: Whether the vision tower is to stay as it is.
+        projector: The same for the projector.
     """
     try:
         before = answer_shape(processor, stops, base)
@@ -112,7 +116,7 @@ def check_base(
         ("image tokens", lambda: _image_tokens(collator)),
         ("loss", lambda: _loss(collator)),
         ("rows side by side", lambda: _batch(collator)),
-        ("what is tuned", lambda: _tuned(config, family, targets, full=full)),
+        ("what is tuned", lambda: _tuned(config, family, targets, full=full, frozen=(vision, projector))),
     ]
     return Fitness(tuple(_answered(question, look, base) for question, look in asked), shape)
 
@@ -275,7 +279,7 @@ def _batch(collator: AnswerCollator) -> Finding:
     return Finding("rows side by side", Status.OK, f"one picture, none and two: {rows} x {tokens} tokens")
 
 
-def _tuned(config: Any, family: Family, targets: str, *, full: bool) -> Finding:
+def _tuned(config: Any, family: Family, targets: str, *, full: bool, frozen: tuple[bool, bool]) -> Finding:
     """Names of what a run changes, on a model without weights."""
     from transformers import AutoModelForImageTextToText
 
@@ -299,7 +303,9 @@ def _tuned(config: Any, family: Family, targets: str, *, full: bool) -> Finding:
     pattern = re.compile(lora_targets(family, targets))
     hit = {name: module for name, module in model.named_modules() if pattern.fullmatch(name)}
     if targets:
-        return _told(targets, hit, next(name for name, each in model.named_modules() if _adaptable(each)))
+        kept = [name for name in hit if is_frozen(f"{name}.", family, vision=frozen[0], projector=frozen[1])]
+        example = next(name for name, each in model.named_modules() if _adaptable(each))
+        return _told(targets, hit, kept, example)
     astray = [name for name in hit if any(part in name for part in (*family.vision, *family.projector))]
     if not hit or astray or not all(isinstance(module, torch.nn.Linear) for module in hit.values()):
         found = f"adapters would sit on {astray[0]}" if astray else f"{len(hit)} layers get an adapter"
@@ -309,7 +315,7 @@ def _tuned(config: Any, family: Family, targets: str, *, full: bool) -> Finding:
     )
 
 
-def _told(targets: str, hit: Mapping[str, Any], example: str) -> Finding:
+def _told(targets: str, hit: Mapping[str, Any], kept: Sequence[str], example: str) -> Finding:
     """What the recipe's own ``lora_targets`` match."""
     other = next((name for name, module in hit.items() if not _adaptable(module)), None)
     if not hit or other is not None:
@@ -322,6 +328,13 @@ def _told(targets: str, hit: Mapping[str, Any], example: str) -> Finding:
             "what is tuned",
             Status.FAILS,
             f"lora_targets {targets!r} {found}; it is compared with whole names, such as {example!r}.",
+        )
+    if kept:
+        return Finding(
+            "what is tuned",
+            Status.FAILS,
+            f"lora_targets {targets!r} also matches {kept[0]!r} ({len(kept)} of {len(hit)} layers), in a part that the recipe keeps "
+            "as it is; narrow it to the language model, or set freeze_vision or freeze_projector to false.",
         )
     return Finding("what is tuned", Status.OK, f"adapters on the {len(hit)} layers that lora_targets names")
 

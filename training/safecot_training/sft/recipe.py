@@ -97,7 +97,7 @@ class Recipe(Settings):
         lora_r: Rank.
         lora_alpha: Scale.
         lora_dropout: Dropout on the adapter.
-        freeze_vision: Keep the vision tower as it is; only full fine-tuning can set it to false.
+        freeze_vision: Keep the vision tower as it is; can be false with method: full, and with ``lora_targets``.
         freeze_projector: The same for the projector.
         precision: auto, bf16 or fp32.
         gradient_checkpointing: Trade time for memory.
@@ -277,10 +277,11 @@ class Recipe(Settings):
             raise ValueError(
                 "'patience' needs 'keep_best': a run that stops early ends on its best checkpoint"
             )
-        if not (self.freeze_vision and self.freeze_projector) and self.method is not Method.FULL:
+        kept = self.freeze_vision and self.freeze_projector
+        if not kept and self.method is not Method.FULL and not self.lora_targets:
             raise ValueError(
                 "adapters are put into the language model only; 'freeze_vision' and 'freeze_projector' can be false with "
-                "method: full"
+                "method: full, or with 'lora_targets' that name layers of these parts"
             )
         self._preference()
         return self

@@ -102,7 +102,8 @@ def train(
     found = newest_whole(out / "trainer")
     # The arguments come first: they make accelerate choose this process's device, and tell from_pretrained of ZeRO-3.
     configure, build = trainer_parts(recipe)
-    arguments = configure(recipe, out)
+    with _what_is_lacking(recipe):
+        arguments = configure(recipe, out)
     model = load_model(recipe, family, resumed=found.path)
     if recipe.objective is not Objective.SFT and model.base_model is model:
         raise SafecotError(
@@ -115,7 +116,7 @@ def train(
     trainer.probe = probe
     started = int(trainer.accelerator.num_processes)
     require_world_size(world_size, started)
-    with _complaints_about(out / "trainer"), _without_template_warnings():
+    with _complaints_about(out / "trainer"), _without_template_warnings(), _what_is_lacking(recipe):
         write_json(
             out / "trainer" / _CLAIM, mine
         )  # not before: a start that is refused leaves nothing in the way of the next
@@ -171,7 +172,15 @@ def checked_collator(recipe: Recipe, config: Any, processor: Any, family: Family
     full = recipe.method is Method.FULL
     stops = load_stops(recipe, config, processor)
     fitness = check_base(
-        recipe.base_model, config, processor, stops, family, full=full, targets=recipe.lora_targets
+        recipe.base_model,
+        config,
+        processor,
+        stops,
+        family,
+        full=full,
+        targets=recipe.lora_targets,
+        vision=recipe.freeze_vision,
+        projector=recipe.freeze_projector,
     )
     shape = require_fit(recipe.base_model, fitness)
     for finding in fitness.findings:
@@ -197,6 +206,24 @@ def _complaints_about(folder: Path) -> Iterator[None]:
             f"{folder}: a checkpoint cannot be written; is the disk full? Free some space and run the same command "
             "again (it resumes)."
         ) from error
+
+
+@contextmanager
+def _what_is_lacking(recipe: Recipe) -> Iterator[None]:
+    """Turn a package or a reporter's key that the recipe needs and this machine lacks into one sentence."""
+    try:
+        yield
+    except Exception as error:  # every reporter raises errors of its own
+        said = " ".join(str(error).split()).rstrip(".")[:300]
+        if isinstance(error, ImportError):
+            raise SafecotError(
+                f"A package that the recipe or its launcher asks for is not installed: {said}."
+            ) from error
+        if type(error).__module__.partition(".")[0] in (recipe.report_to, "wandb"):
+            raise SafecotError(
+                f"report_to: {recipe.report_to} does not work here: {said}; see to it, or set report_to: none."
+            ) from error
+        raise
 
 
 @contextmanager

@@ -57,17 +57,22 @@ class Resumable:
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
 
     def has_taken_all_steps(self, checkpoint: Path | None) -> bool:
-        """Whether a checkpoint is the last one; its weights and its log are then loaded.
+        """Whether a checkpoint is the last one, by the plan or by an early stop; its log, and the weights that count, are then loaded.
 
         transformers' own resumption would take one more step, because it asks for the end after a step only.
         """
         if checkpoint is None:
             return False
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        if state.global_step < state.max_steps:
+        control = state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
+        if state.global_step < state.max_steps and not control.get("should_training_stop"):
             return False
-        self._load_from_checkpoint(str(checkpoint))
         self.state = state
+        if self.args.load_best_model_at_end and state.best_model_checkpoint:
+            state.best_model_checkpoint = str(checkpoint.with_name(Path(state.best_model_checkpoint).name))
+            self._load_best_model()
+        else:
+            self._load_from_checkpoint(str(checkpoint))
         return True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -189,6 +194,10 @@ def require_installed(recipe: Recipe) -> None:
     Raises:
         SafecotError: naming the package.
     """
+    if recipe.attn_implementation == "flex_attention" and accelerator() == "cpu":
+        raise SafecotError(
+            "attn_implementation: flex_attention cannot be trained on a CPU; take sdpa or eager, or leave it out."
+        )
     eight_bits = "8bit" in recipe.optim or "paged" in recipe.optim
     for wanted, package, key in (
         (recipe.liger, "liger_kernel", "liger: true"),
@@ -255,6 +264,8 @@ def common_arguments(recipe: Recipe, out: Path) -> dict[str, Any]:
         "per_device_eval_batch_size": 1,  # rows with other numbers of images do not share a batch everywhere
         "prediction_loss_only": True,
         "load_best_model_at_end": recipe.keep_best,
+        # How many evaluations were no better: a resumed run stops where it would have stopped.
+        "restore_callback_states_from_checkpoint": bool(recipe.patience),
         "metric_for_best_model": "eval_loss"
         if recipe.best_by == "loss"
         else metric(recipe.best_by, "balanced"),
