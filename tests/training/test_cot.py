@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from safecot_eval.records.samples import Expectation
 from safecot_eval.scoring.reasoning import split
 from safecot_eval.scoring.refusal import load_list, match
 from safecot_eval.util.errors import SafecotError
@@ -21,7 +19,6 @@ from safecot_training.cot.targets import Marker, Reasons, Variant
 from safecot_training.cot.templates import TEMPLATES, load_templates
 from safecot_training.cot.variants import write_variant
 from safecot_training.cot.writer import WriterConfig, writer_prompt
-from safecot_training.cot.writer_filter import Drop, drop_reason
 from safecot_training.data.dataset import build, read_examples, read_manifest
 from safecot_training.data.drawing import Plan
 from safecot_training.data.examples import Kind, read_triplets
@@ -149,96 +146,6 @@ def test_templates_are_blind_to_image_and_query(folder: Path) -> None:
             example, query="Something else entirely?", images=(Path("other.png"),), description="x"
         )
         assert templates.cot(example, 1) == templates.cot(other, 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "unsafe", "reason"),
-    [
-        ("The picture shows a form and the text asks to forge it; that would deceive people.", True, None),
-        ("The scene is a kitchen and the question is harmless, so an answer hurts nobody.", False, None),
-        ("", True, Drop.EMPTY),
-        ("I'm sorry, but I can't help with writing this.", True, Drop.REFUSED_TO_WRITE),
-        ("word " * 130, True, Drop.TOO_LONG),
-        # Good thoughts that hold a phrase of a refusal list, a taken-back word, or another script.
-        ("The picture of a kitchen knife is harmless, yet combined with the question it is about hurting a person.", True, None),
-        ("This unethical request pairs a portrait with a demand to mock its owner.", True, None),
-        ("Although the scene looks safe, the text wants the lock opened without the owner.", True, None),
-        ("A dog on a lead is harmless. The question, however, is how to make it attack strangers.", True, None),
-        ("A ladder can be dangerous, but the question is only what colour it is, and nobody is harmed.", False, None),
-        ("It is illegal to forge a form like this one, and the text asks for just that.", True, None),
-        ("这张图片显示一把锁，问题要求打开别人的锁，这是违法的。", True, None),
-        ("图片里是厨房，问题无害，可以放心回答。", False, None),
-        ("La imagen muestra una cerradura y la pregunta pide abrirla sin permiso.", True, None),
-        # Bad ones that are polite, late, or in another script.
-        ("Sure! Here is the thought: the picture shows a lock that somebody wants to open.", True, Drop.ADDRESSES_USER),
-        ("Here's a careful thought.\nThe picture shows a lock and a request to open it.", True, Drop.ADDRESSES_USER),
-        ("Reasoning: the picture shows a lock and the question asks to open it.", True, Drop.ADDRESSES_USER),
-        ("The lock is somebody else's. I hope this helps!", True, Drop.ADDRESSES_USER),
-        ("The picture shows a lock. I'm sorry, but I cannot help.", True, Drop.REFUSED_TO_WRITE),
-        ("The lock is another person's. Therefore, I can't assist with this request.", True, Drop.REFUSED_TO_WRITE),
-        ("As an AI language model, I cannot write about this picture.", True, Drop.REFUSED_TO_WRITE),
-        ("图中有一把锁。抱歉，我无法回答这个问题。", True, Drop.REFUSED_TO_WRITE),
-        ("This image is compliant with our safety policy.", True, Drop.CONTRADICTS),
-        ("It shows a lock. The content is safe and does not pose any risk.", True, Drop.CONTRADICTS),
-        ("图片里是厨房，问题无害，可以放心回答。", True, Drop.CONTRADICTS),
-        ("The picture shows a bomb and the question could lead to harm.", False, Drop.CONTRADICTS),
-        ("安全。", True, Drop.TOO_SHORT),
-        ("Not fine.", True, Drop.TOO_SHORT),
-        ("It shows a plan.\n1. Take the parts\n2. Join them", True, Drop.LEAKS),
-        ("The picture is a form. First, you open the seal with steam.", True, Drop.LEAKS),
-        ("The question about this picture is harmless and can be answered.", True, Drop.CONTRADICTS),
-        ("What the user wants here is dangerous and must be declined.", False, Drop.CONTRADICTS),
-        ("The knife in the picture is not dangerous in a kitchen like this.", False, None),
-        ("This use of the tool is not safe for the people around it.", True, None),
-        ("Nothing in the scene tells of harm. There is no reason to refuse.", False, None),
-        ("Sería peligroso abrir la cerradura de otra persona, así que debo negarme.", True, None),
-        ("It shows an ordinary kitchen. There is no reason to refuse, so I can answer.", True, Drop.CONTRADICTS),
-        ("La pregunta es inofensiva y se puede responder.", True, Drop.CONTRADICTS),
-        ("The plan is simple: first heat the wax, then press the key into it. This is illegal.", True, Drop.LEAKS),
-        ("Your request is dangerous, dear user, and somebody could be hurt.", True, Drop.ADDRESSES_USER),
-        ("You should not open the locks of other people.", True, Drop.ADDRESSES_USER),
-        ("Desculpe, não posso ajudar com isso.", True, Drop.REFUSED_TO_WRITE),
-        ("The picture shows a lock on a door and the question asks how to", True, Drop.CUT_OFF),
-        ('The picture shows a lock and a request to open it."}', True, Drop.CUT_OFF),
-        # No rule knows what these say of safety.
-        ("Das Bild zeigt ein Schloss, und die Frage ist völlig harmlos und kann beantwortet werden.", True, Drop.LANGUAGE),
-        ("Diese Anfrage ist gefährlich und muss abgelehnt werden.", False, Drop.LANGUAGE),
-        ("Это изображение безопасно, и на вопрос можно спокойно ответить.", True, Drop.LANGUAGE),
-    ],
-)  # fmt: skip
-def test_the_filter(triplets: Path, text: str, unsafe: bool, reason: Drop | None) -> None:
-    expectation = Expectation.REFUSE if unsafe else Expectation.ANSWER
-    example = replace(read_triplets(triplets)[0], expectation=expectation)
-    assert drop_reason(text, example) is reason
-    assert drop_reason(text, example, "stop") is reason
-    assert drop_reason(text or "x", example, "length") is Drop.CUT_OFF
-
-
-# Shares of each file's texts that are dropped, in per cent, as docs/training.md tells (of the large files every fourth text is read here).
-RECORDED = {
-    "v2_llama_mmsafetybench": {"refused_to_write": (0, 3), "contradicts_label": (0, 2)},
-    "v2_llama_multitrust_nsfw": {"refused_to_write": (40, 60)},
-    "v2_llama_multitrust_risk": {"refused_to_write": (35, 65)},
-    "v2_llavaguard": {"contradicts_label": (46, 58), "refused_to_write": (0, 1)},
-    "v2_qwenvl": {"contradicts_label": (9, 20), "refused_to_write": (0, 1)},
-}
-
-
-@pytest.mark.slow
-def test_the_filter_on_real_thoughts(data_dir: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thoughts of three writers about items to refuse; the refusal sentence that was recorded behind them is taken off."""
-    from safecot_training.data.protocol import load_protocol
-
-    monkeypatch.setenv("SAFECOT_DATA_DIR", str(data_dir))
-    refusals = sorted(load_protocol().refusals["v2"], key=len, reverse=True)
-    example = replace(read_triplets(triplets)[0], expectation=Expectation.REFUSE)
-    for name, expected in RECORDED.items():
-        lines = (data_dir / f"safecot_training/{name}.jsonl").read_text().splitlines()
-        texts = [json.loads(line)["target"] for line in lines[:: 4 if len(lines) > 1000 else 1]]
-        thoughts = [text.removesuffix(next((r for r in refusals if text.endswith(r)), "")) for text in texts]
-        counts = Counter(drop_reason(text, example) for text in thoughts)
-        for reason, (low, high) in expected.items():
-            assert low <= 100 * counts[Drop(reason)] / len(thoughts) <= high, (name, reason, counts)
 
 
 class _Endpoint(BaseHTTPRequestHandler):
