@@ -48,7 +48,7 @@ def test_absent_empty_and_numbers_for_text(tmp_path: Path) -> None:
         ("name: a\nloud: 'yes'", ", line 2: not a valid example: loud: should be true or false"),
         ("name: a\nwords: b", ", line 2: not a valid example: words: should be a list"),
         ("name: a\nwords:\n- b\n- [c]", ", line 4: not a valid example: words.1: should be text"),
-        ("name: a\ninner:\n  size: 3", ", line 3: not a valid example: unknown key 'size'"),
+        ("name: a\ninner:\n  size: 3", ", line 3: not a valid example: inner: unknown key 'size'"),
         ("name: a\ninner: 3", ", line 2: not a valid example: inner: the content should be"),
         ("name: a\nby_name:\n  x:\n    colour: [1]", ", line 4: not a valid example: by_name.x.colour: should be text"),
         ("- a", ": not a valid example: the content should be `key: value` lines"),
