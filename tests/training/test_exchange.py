@@ -85,6 +85,22 @@ def test_sharegpt_is_read_again_by_our_own_source(folder: Path, tmp_path: Path) 
         assert source["completion"][0]["content"].endswith(example.answer.rpartition("\n")[2])
 
 
+def test_other_entries_of_llamafactorys_register_stay(folder: Path, tmp_path: Path) -> None:
+    own = {"mine": {"file_name": "mine.json"}, "safecot_v1": {"file_name": "old.json"}}
+    register = tmp_path / "dataset_info.json"
+    register.write_text(json.dumps(own))
+    export_data(folder, "v1", Format.LLAMAFACTORY, tmp_path)
+    found = json.loads(register.read_text())
+    assert found["mine"] == own["mine"]
+    assert found["safecot_v1"]["file_name"] == "safecot_v1.json"
+    register.write_text("[1]")
+    (tmp_path / "safecot_v1.json").unlink()
+    with pytest.raises(SafecotError, match="must hold a JSON object"):
+        export_data(folder, "v1", Format.LLAMAFACTORY, tmp_path)
+    assert not (tmp_path / "safecot_v1.json").exists()
+    assert register.read_text() == "[1]"
+
+
 def test_the_command_and_what_it_refuses(folder: Path, tmp_path: Path) -> None:
     arguments = ["export-data", "--data", str(folder), "--format", "ms-swift", "--out", str(tmp_path / "o")]
     done = CliRunner().invoke(

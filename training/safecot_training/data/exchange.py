@@ -22,7 +22,7 @@ from typing import Any
 
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
-from safecot_eval.util.files import write_json, write_jsonl
+from safecot_eval.util.files import read_json, write_json, write_jsonl
 from safecot_training.data.dataset import read_manifest, require_hash
 
 PLACE = "<image>"
@@ -53,7 +53,7 @@ def export_data(
         The files written.
 
     Raises:
-        SafecotError: no such variant, changed files, too few rows, or a full disk.
+        SafecotError: no such variant, changed files, too few rows, a ``dataset_info.json`` that is no JSON object, or a full disk.
     """
     manifest = read_manifest(folder)
     if variant not in manifest["variants"]:
@@ -66,8 +66,10 @@ def export_data(
     if count is not None and count > len(rows):
         raise SafecotError(f"{path}: {count} rows were asked for, but there are {len(rows)}.")
     entries = [_ENTRY[form](row, _images(row, folder)) for row in rows[:count]]
+    name, register = f"safecot_{variant}", out / "dataset_info.json"
+    # LLaMA-Factory's own register, where `out` is its data folder: all other entries stay.
+    known = read_json(register) if form is Format.LLAMAFACTORY and register.is_file() else {}
     out.mkdir(parents=True, exist_ok=True)
-    name = f"safecot_{variant}"
     if form in (Format.LLAMAFACTORY, Format.SHAREGPT):
         written = [out / f"{name}.json"]
         write_json(written[0], entries)
@@ -75,8 +77,8 @@ def export_data(
         written = [out / f"{name}.jsonl"]
         write_jsonl(written[0], entries)
     if form is Format.LLAMAFACTORY:
-        written.append(out / "dataset_info.json")
-        write_json(written[1], {name: _info(written[0].name)})
+        written.append(register)
+        write_json(register, {**known, name: _info(written[0].name)})
     return written
 
 
