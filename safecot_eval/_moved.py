@@ -30,7 +30,11 @@ MOVED: dict[str, tuple[str, ...]] = {
     "safecot_eval.labels": ("safecot_eval.judge.people", "safecot_eval.aggregate.corrected"),
     "safecot_eval.lite": ("safecot_eval.judge.lite",),
     "safecot_eval.merging": ("safecot_eval.records.merging",),
-    "safecot_eval.metrics": ("safecot_eval.aggregate.metrics", "safecot_eval.aggregate.columns"),
+    "safecot_eval.metrics": (
+        "safecot_eval.aggregate.metrics",
+        "safecot_eval.aggregate.columns",
+        "safecot_eval.aggregate.definitions",
+    ),
     "safecot_eval.mini": ("safecot_eval.benchmarks.mini",),
     "safecot_eval.models": ("safecot_eval.generate.models",),
     "safecot_eval.paths": ("safecot_eval.util.paths",),

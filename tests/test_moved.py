@@ -27,7 +27,7 @@ SHOWN = {
     "safecot_eval.importing.reading": (),
     "safecot_eval.importing.writing": (),
     "safecot_eval.lite": ("load", "LiteLabel"),
-    "safecot_eval.metrics": ("summarize", "METRICS"),
+    "safecot_eval.metrics": ("summarize", "METRICS", "Metric", "Columns"),
     "safecot_eval.mini": (),
     "safecot_eval.mini.draw": ("pixels",),
     "safecot_eval.models.tiny": (),

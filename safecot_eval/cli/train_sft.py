@@ -145,7 +145,12 @@ def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     from safecot_training.sft.export import merge as merge_adapter
 
     card = read_card(adapter)
+    base = base_model or card.base_model
+    if any(out.resolve() == Path(place).expanduser().resolve() for place in (adapter, base)):
+        raise SafecotError(
+            f"--out {out}: is the adapter or its base, which merging would replace; name a new folder."
+        )
     require_replaceable(out, "merged")
-    weights.require_same_base(str(adapter), base_model or card.base_model, card.base_revision)
-    merge_adapter(adapter, out, dataclasses.replace(card, base_model=base_model or card.base_model))
+    weights.require_same_base(str(adapter), base, card.base_revision)
+    merge_adapter(adapter, out, dataclasses.replace(card, base_model=base))
     click.echo(f"{out}: merged.")

@@ -130,6 +130,9 @@ def test_nothing_but_an_earlier_checkpoint_is_replaced(make_recipe, tmp_path: Pa
     out = train(make_recipe(method="lora", max_steps=1), tmp_path / "out").folder
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("keep")
+    base = ["--base-model", str(out / "merged"), "--out", str(out / "merged")]
+    done = CliRunner().invoke(command, ["merge", "--adapter", str(out / "adapter"), *base])
+    assert isinstance(done.exception, SafecotError)
     for target in (tmp_path / "mine", out, tmp_path, out / "adapter"):
         arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(target)]
         done = CliRunner().invoke(command, arguments)

@@ -17,6 +17,7 @@ import io
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ from safecot_training.data.refusals import choose_refusal, load_refusals
 
 SCHEMA = 1
 _FILES = ("examples.jsonl", "held_out.jsonl")
+_KEYS = {"id", "kind", "expectation", "query", "reply", "image_sha256"}
+"""In every line of ``examples.jsonl``."""
 _MANIFEST = {
     "seed": int,
     "files": dict,
@@ -88,6 +91,7 @@ def build(
     Raises:
         SafecotError: contamination, a bad picture, too few examples, or a full disk.
     """
+    require_own_folder(out)
     require_unique_ids((*safety, *general), "The sources together")
     train, held_out = split_by_question(safety, plan.holdout, plan.seed)
     trained_on = {example.cluster_id for example in train}
@@ -144,6 +148,21 @@ def build(
     }
     write_json(out / "manifest.json", manifest)
     return manifest
+
+
+def require_own_folder(out: Path) -> None:
+    """Refuse to write over an ``examples.jsonl`` that is not an earlier data folder's, interrupted ones included.
+
+    Raises:
+        SafecotError: it is somebody else's.
+    """
+    path = out / "examples.jsonl"
+    if path.is_file() and not (out / "manifest.json").is_file():
+        with suppress(SafecotError):
+            first = next(iter(enumerate_jsonl(path)), None)
+            if first is None or first[1].keys() >= _KEYS:
+                return
+        raise SafecotError(f"{path}: is no file of ours and would be replaced; name a new folder.")
 
 
 def _without(eval_set: EvalSet, trained_on: set[str]) -> EvalSet:
