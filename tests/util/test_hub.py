@@ -44,4 +44,4 @@ def test_a_data_set_that_is_not_loaded_is_one_sentence(error: Exception, words: 
     "error", [ConnectionError("refused by the model's server"), KeyError("answer"), OSError("disk")]
 )
 def test_other_errors_are_not_the_hubs(error: Exception) -> None:
-    assert hub.why_no_data(error) == ""
+    assert hub.why_nothing(error) == ""
