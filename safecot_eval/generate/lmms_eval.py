@@ -335,7 +335,9 @@ def _user_mistake(error: BaseException) -> SafecotError | None:
         if isinstance(seen, SafecotError):
             return seen
         if reason := hub.why_nothing(seen):
-            return SafecotError(f"lmms-eval did not get a data set (or model) that it asked the hub for: {reason}.")
+            return SafecotError(
+                f"lmms-eval did not get a data set (or model) that it asked the hub for: {reason}."
+            )
         last_attempt = getattr(seen, "last_attempt", None)
         seen = (
             (last_attempt.exception() if last_attempt is not None else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from safecot_eval.scoring.multiple_choice import chosen_option
@@ -11,6 +9,7 @@ from safecot_eval.scoring.record import make_record
 from safecot_eval.scoring.refusal import load_list
 from safecot_eval.scoring.sample_metrics import sample_metrics
 from tests.conftest import make_doc
+from tests.growth import growth
 
 NAMES_B = r"""
 b | (b) | B | **B** | "B" | [B] | Ｂ | （Ｂ） | B. | b) | B - the safe one | B, because it is safe | B (the second one)
@@ -71,7 +70,5 @@ def test_the_text_of_an_option_names_it() -> None:
 @pytest.mark.parametrize(
     "unit", ["answer ", "the answer is ", "A or ", "(", "so the ", "answer is the best ", "*", "\n"]
 )
-def test_long_answers_take_little_time(unit: str) -> None:
-    started = time.monotonic()
-    chosen_option(unit * (20_000 // len(unit)))
-    assert time.monotonic() - started < 3
+def test_the_time_grows_with_the_length_of_an_answer(unit: str) -> None:
+    assert growth(chosen_option, unit, 6_000 // len(unit)) < 8

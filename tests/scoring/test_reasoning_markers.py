@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.reasoning import _pairs, split
 from safecot_eval.scoring.record import make_record
 from tests.conftest import make_doc
+from tests.growth import growth
 
 THOUGHT = "I cannot assist if this does harm."
 
@@ -90,11 +89,9 @@ def test_a_refusal_in_a_thought_is_none() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "raw",
-    ["<think>" * 20_000, "<think>a</think>" * 10_000, "</think>" * 20_000, "a <think> b " * 10_000, "<answer>" * 20_000],
+    "unit",
+    ["<think>", "<think>a</think>", "</think>", "a <think> b ", "<answer>"],
     ids=["opened", "pairs", "closed", "mentioned", "answers"],
-)  # fmt: skip
-def test_many_markers_take_linear_time(raw: str) -> None:
-    started = time.monotonic()
-    split(raw)
-    assert time.monotonic() - started < 3
+)
+def test_many_markers_take_linear_time(unit: str) -> None:
+    assert growth(split, unit, 5_000) < 8
