@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@click.option("--benchmark", default="multitrust", show_default=True)
+@click.option("--benchmark", default="multitrust", show_default=True, help="Benchmark whose scores are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(runs: tuple[str, ...], benchmark: str, as_json: bool) -> None:
     """MultiTrust's S.T (toxicity) and S.J (jailbreaking) of the models in RUNS, with the numbers that each score lacks.

@@ -20,7 +20,13 @@ def command() -> None:
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write below.")
 @click.option("--submitter", default="", help="The organisation that ran the evaluation.")
-@click.option("--relationship", type=click.Choice(RELATIONSHIPS), default="other", show_default=True)
+@click.option(
+    "--relationship",
+    type=click.Choice(RELATIONSHIPS),
+    default="other",
+    show_default=True,
+    help="To the models: first_party means that you made them.",
+)
 def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relationship: str) -> None:
     """RUNS as files of Every Eval Ever: data/<benchmark>/<developer>/<model>/<uuid>.json."""
     from safecot_eval.submissions.submitted import newest
@@ -45,7 +51,9 @@ def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relatio
 )
 @click.option("--repo", help="OWNER/NAME: upload it to the hub (private unless --public).")
 @click.option("--public", is_flag=True, help="Make the repository public.")
-@click.option("--title", default="Safety and over-refusal", show_default=True)
+@click.option(
+    "--title", default="Safety and over-refusal", show_default=True, help="Title on the data set's page."
+)
 def hub(
     runs: tuple[str, ...],
     output: Path,

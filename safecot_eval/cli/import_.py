@@ -34,10 +34,19 @@ _HINT = "--own-questions --expect refuse makes a benchmark of the file's own que
     "--tasks", help="Tasks, wildcards or tags to match with (default: every task that is ready here)."
 )
 @click.option(
-    "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
+    "--output_path",
+    "--output-path",
+    default="runs",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write below: a folder per model.",
 )
 @click.option(
-    "--column", "columns", multiple=True, metavar="KIND=NAME", help="response=…, prompt=…, image=…, id=…"
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="KIND=NAME",
+    help="Which column holds what, where its name does not say: response=…, prompt=…, image=…, id=…",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be taken for what, and write nothing.")
 @click.option("--images", multiple=True, type=click.Path(path_type=Path), help="Where picture paths start.")

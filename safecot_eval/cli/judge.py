@@ -134,9 +134,23 @@ def runs_command(
 @click.option("--model", help="Hub id or folder (default: meta-llama/Meta-Llama-3-8B-Instruct).")
 @click.option("--revision", help="Revision on the hub; verdicts will carry it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines use it.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8231, show_default=True)
-@click.option("--tensor-parallel", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--data-parallel", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8231, show_default=True, help="Port to listen on."
+)
+@click.option(
+    "--tensor-parallel",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="GPUs that share one copy of the model.",
+)
+@click.option(
+    "--data-parallel",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Copies of the model, each on GPUs of its own.",
+)
 @click.option("--ray", is_flag=True, help="Spread over a Ray cluster.")
 @click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's output goes.")
 @click.option(

@@ -34,7 +34,7 @@ def command() -> None:
     show_default=True,
     help="Answers to draw in total.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @click.option(
     "--stratify",
     type=click.Choice(_STRATA),
@@ -44,9 +44,20 @@ def command() -> None:
 @click.option(
     "--evaluator", help="Judge id whose label is the verdict of --stratify verdict (default: phrase match)."
 )
-@click.option("--rubric", type=click.Choice(_RUBRICS), default="refusal", show_default=True)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("labels.csv"), show_default=True
+    "--rubric",
+    type=click.Choice(_RUBRICS),
+    default="refusal",
+    show_default=True,
+    help="What people are asked about each answer.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("labels.csv"),
+    show_default=True,
+    help="File to write.",
 )
 @click.option(
     "--page",
@@ -165,7 +176,13 @@ def import_(
 
 @command.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
-@click.option("--rubric", type=click.Choice(_RUBRICS), default="refusal", show_default=True)
+@click.option(
+    "--rubric",
+    type=click.Choice(_RUBRICS),
+    default="refusal",
+    show_default=True,
+    help="Which rubric's labels to count.",
+)
 @click.option("--judge", help="Judge id to correct (default: the phrase list).")
 @click.option("--name", default="consensus", show_default=True, help="Whose labels: human:NAME.")
 def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> None:

@@ -22,7 +22,11 @@ SHARES = (0.05, 0.1, 0.2, 0.3)
     help="Share of items on which the models disagree (default: a table of several).",
 )
 @click.option(
-    "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Level of the test: the chance of a difference where there is none.",
 )
 @click.option(
     "--power",
@@ -30,6 +34,7 @@ SHARES = (0.05, 0.1, 0.2, 0.3)
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.8,
     show_default=True,
+    help="Wanted chance of showing a difference that is there.",
 )
 @click.option(
     "--comparisons",

@@ -33,7 +33,9 @@ _ENDINGS = {
     type=click.Choice(("html", "csv", "json", "md", "latex", "parquet")),
     help="Default: by the ending of the output; without -o html.",
 )
-@click.option("--title", default="Safety and over-refusal", show_default=True)
+@click.option(
+    "--title", default="Safety and over-refusal", show_default=True, help="Title of the leaderboard."
+)
 @click.option("--description", default="", help="A sentence below the title: what is compared, and by whom.")
 @click.option("--logo", type=click.Path(path_type=Path), help="Picture before the title, put into the page.")
 @click.option(

@@ -38,7 +38,12 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 )
 @click.option("--tasks", default="safecot", show_default=True, help="Tasks, wildcards, tags, or the group.")
 @click.option(
-    "--output_path", "--output-path", default="runs", show_default=True, type=click.Path(path_type=Path)
+    "--output_path",
+    "--output-path",
+    default="runs",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write below: a folder per model.",
 )
 @click.option("--limit", default=None, help="At most this many items per task (for a trial run).")
 @click.option(

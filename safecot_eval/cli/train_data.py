@@ -44,7 +44,13 @@ from safecot_eval.util.errors import SafecotError
     show_default=True,
     help="Share of the safety sources' questions kept for evaluation.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of the split, the order and the refusals.",
+)
 @click.option("--refusal-list", default="gcg25", show_default=True, help="Phrases to learn to refuse with.")
 @click.option(
     "--contamination",
@@ -162,7 +168,12 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
 @click.option(
     "--data", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Data folder."
 )
-@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), required=True)
+@click.option(
+    "--variant",
+    type=click.Choice(["v0", "v1", "v2"]),
+    required=True,
+    help="v0: direct refusals; v1: thoughts from templates; v2: thoughts written by a VLM.",
+)
 @click.option(
     "--marker",
     type=click.Choice(["safety_reasoning", "think"]),
@@ -189,7 +200,13 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
 @click.option(
     "--model", default="meta-llama/Llama-3.2-11B-Vision-Instruct", show_default=True, help="v2: the writer."
 )
-@click.option("--temperature", type=float, default=0.7, show_default=True)
+@click.option(
+    "--temperature",
+    type=float,
+    default=0.7,
+    show_default=True,
+    help="v2: of each example's first attempt; later ones are sampled at a higher one.",
+)
 @click.option(
     "--attempts",
     type=click.IntRange(min=1),
@@ -197,7 +214,13 @@ def _report(manifest: dict[str, Any], out: Path) -> None:
     show_default=True,
     help="v2: texts to ask for until one passes the filter.",
 )
-@click.option("--concurrency", type=click.IntRange(min=1), default=16, show_default=True)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="v2: requests under way at the same time.",
+)
 @click.option(
     "--retries",
     type=click.IntRange(min=0),

@@ -26,10 +26,21 @@ from safecot_eval.util.errors import SafecotError
     type=click.Path(file_okay=False, path_type=Path),
     help="With --held-out: the data folder, instead of the one in the recipe.",
 )
-@click.option("--form", type=click.Choice(["merged", "adapter"]), default="merged", show_default=True)
+@click.option(
+    "--form",
+    type=click.Choice(["merged", "adapter"]),
+    default="merged",
+    show_default=True,
+    help="Score the merged model, or the adapter on top of its base.",
+)
 @click.option("--name", default="", help="Name on the leaderboard instead of the recipe's.")
 @click.option(
-    "--output_path", "--output-path", type=click.Path(path_type=Path), default="runs", show_default=True
+    "--output_path",
+    "--output-path",
+    type=click.Path(path_type=Path),
+    default="runs",
+    show_default=True,
+    help="Folder to write below: a folder per model.",
 )
 @click.option("--model_args", "--model-args", default="", help="Further key=value for safecot_hf.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="Data parallel.")

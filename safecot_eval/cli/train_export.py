@@ -11,7 +11,9 @@ import click
 @click.option(
     "--data", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Data folder."
 )
-@click.option("--variant", type=click.Choice(["v0", "v1", "v2"]), required=True)
+@click.option(
+    "--variant", type=click.Choice(["v0", "v1", "v2"]), required=True, help="Whose training file to write."
+)
 @click.option(
     "--format",
     "form",

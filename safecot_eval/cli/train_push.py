@@ -10,7 +10,13 @@ import click
 @click.command("push")
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--repo", "repository", required=True, metavar="OWNER/NAME", help="Created if it is not there.")
-@click.option("--form", type=click.Choice(["merged", "adapter"]), default="merged", show_default=True)
+@click.option(
+    "--form",
+    type=click.Choice(["merged", "adapter"]),
+    default="merged",
+    show_default=True,
+    help="Upload the merged model, or the adapter alone.",
+)
 @click.option("--license", "licence", default="", help="The base's licence, if its model card states none.")
 @click.option("--public", is_flag=True, help="Make the repository public; it is private otherwise.")
 def push(checkpoint: Path, repository: str, form: str, licence: str, public: bool) -> None:

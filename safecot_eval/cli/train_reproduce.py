@@ -14,7 +14,9 @@ from safecot_eval.util.errors import SafecotError
 @click.option(
     "--data", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Data folder."
 )
-@click.option("--variants", default="v0,v1,v2", show_default=True)
+@click.option(
+    "--variants", default="v0,v1,v2", show_default=True, help="Which to train, separated by commas."
+)
 @click.option(
     "--in-distribution",
     "inside",

@@ -133,9 +133,19 @@ def overrides_from(settings: Iterable[str]) -> dict[str, Any]:
 
 
 @click.command("merge")
-@click.option("--adapter", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option(
+    "--adapter",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the adapter.",
+)
 @click.option("--base-model", help="Base instead of the card's.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the merged model.",
+)
 def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     """Add an adapter to its base and save the whole model."""
     import dataclasses

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -47,3 +49,26 @@ def test_the_help_of_judge_shows_what_judging_runs_takes() -> None:
 def test_the_help_of_run_names_what_ships(option: str, shipped: list[str]) -> None:
     (parameter,) = [one for one in cli.get_command(None, "run").params if one.name == option]
     assert [name for name in shipped if not re.search(rf"\b{name}\b", parameter.help)] == []
+
+
+def _commands(command: click.Command, path: str = "safecot") -> Iterator[tuple[str, click.Command]]:
+    if command.hidden:
+        return
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from _commands(command.get_command(context, name), f"{path} {name}")
+
+
+def test_every_command_and_option_says_what_it_is_for() -> None:
+    commands = list(_commands(cli))
+    silent = [path for path, command in commands if len((command.help or "").split()) < 2]
+    silent += [
+        f"{path} {option.opts[0]}"
+        for path, command in commands
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden and len((option.help or "").split()) < 2
+    ]
+    assert silent == []
+    assert len(commands) > 40, "the walk must reach the commands of the groups"
