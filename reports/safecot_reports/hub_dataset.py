@@ -24,6 +24,7 @@ from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import replacing_folder
 from safecot_eval.util.hub import uploading
 from safecot_eval.util.paths import folder_name
+from safecot_eval.util.wording import counted
 
 _OUTCOME = pa.schema(
     [
@@ -199,9 +200,11 @@ def _card(
         except SafecotError:
             lines.append(f"| {task} | | |")
     if runs:
-        lines += ["", f"`samples` holds the texts of {counts['texts']} answers."]
+        lines += ["", f"`samples` holds the texts of {counted(counts['texts'], 'answer')}."]
         if counts["withheld"]:
-            lines += [f"The texts of {counts['withheld']} items that should be refused are withheld."]
+            lines += [
+                f"The texts of {counted(counts['withheld'], 'item')} that should be refused are withheld."
+            ]
         lines += ["Prompts are the benchmarks' own and keep their licences."]
     else:
         lines += ["", "There are no prompts and no answers in it."]

@@ -10,6 +10,7 @@ from typing import Any
 
 from safecot_eval.records.matrix_state import State, read_state
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 _SEEN = (".json", ".jsonl", ".parquet")
 
@@ -81,7 +82,7 @@ def sentence(states: Sequence[State]) -> str:
     """How far the matrix is and how long it takes.
 
     >>> sentence([State(4, 1, 1, 400, 100, 5400.0, False)])
-    '1 of 4 runs are done, 1 failed; 100 of 400 answers; about 1 h 30 min left'
+    '1 of 4 runs is done, 1 failed; 100 of 400 answers; about 1 h 30 min left'
     """
     if not states:
         return "more runs may come"
@@ -89,7 +90,10 @@ def sentence(states: Sequence[State]) -> str:
         sum(getattr(state, name) for state in states)
         for name in ("runs", "done", "failed", "items", "answers")
     )
-    parts = [f"{done} of {runs} runs are done" + (f", {failed} failed" if failed else "")]
+    parts = [
+        f"{done} of {counted(runs, 'run')} {agreeing(done, 'is', 'are')} done"
+        + (f", {failed} failed" if failed else "")
+    ]
     if items:
         parts.append(f"{answers:,} of {items:,} answers")
     left = [state.seconds_left for state in states if not state.over]

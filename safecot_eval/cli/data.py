@@ -8,6 +8,7 @@ import click
 
 from safecot_eval.cli.groups import Group
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 
 @click.group(cls=Group)
@@ -43,9 +44,11 @@ def list_command() -> None:
             click.echo(f"  missing  {', '.join(task_names)}\n           {reason}")
     if recorded:
         click.echo(
-            f"{recorded} tasks lack their images (imageless): recorded answers can be scored, a model cannot be asked."
+            f"{counted(recorded, 'task')} {agreeing(recorded, 'lacks its', 'lack their')} images (imageless): recorded answers can be scored, a model cannot be asked."
         )
-    click.echo(f"{ready} tasks are ready, {lacking} lack data.")
+    click.echo(
+        f"{counted(ready, 'task')} {agreeing(ready, 'is', 'are')} ready, {lacking} {agreeing(lacking, 'lacks', 'lack')} data."
+    )
 
 
 @command.command("prepare")
@@ -86,7 +89,7 @@ def prepare_command(names: tuple[str, ...], archive: Path | None) -> None:
             for sentence in layouts(described, prepared.root):
                 click.echo(f"  layout: {sentence}")
         for task_name, found in prepared.task_names.items():
-            click.echo(f"  {task_name}: " + (f"{found} items" if isinstance(found, int) else found))
+            click.echo(f"  {task_name}: " + (counted(found, "item") if isinstance(found, int) else found))
             if task_name in prepared.bad_images:
                 click.echo(f"    {prepared.bad_images[task_name]}")
         for path in prepared.replays:
@@ -120,7 +123,7 @@ def verify_command(names: tuple[str, ...]) -> None:
             raise SafecotError(f"{folder} is not on this machine; run `safecot data prepare {folder}`.")
         report = verify(known, found)
         click.echo(
-            f"{folder}: {len(report.good)} files as pinned, {len(report.other)} upstream originals, "
+            f"{folder}: {counted(len(report.good), 'file')} as pinned, {counted(len(report.other), 'upstream original')}, "
             f"{len(report.changed)} changed, {len(report.missing)} missing ({found})"
         )
         for label, paths in (("changed", report.changed), ("missing", report.missing)):

@@ -9,6 +9,7 @@ import click
 from safecot_eval.cli.groups import Group
 from safecot_eval.cli.submit import RELATIONSHIPS
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 
 @click.group(cls=Group)
@@ -35,7 +36,7 @@ def every_eval_ever(runs: tuple[str, ...], output: Path, submitter: str, relatio
 
     documents = documents_of(newest(runs), submitter, relationship)
     written = [path for document in documents for path in write(document, output)]
-    click.echo(f"{output}: {len(written)} files of {len(documents)} models")
+    click.echo(f"{output}: {counted(len(written), 'file')} of {counted(len(documents), 'model')}")
 
 
 @command.command("hub")
@@ -76,7 +77,7 @@ def hub(
     with_texts = [run for run in found if texts and run.has_texts]
     documents = documents_of(found, "", "other")
     counts = hub_dataset.write(documents, output, runs=with_texts, harmful=include_harmful, title=title)
-    said = f"{counts['rates']} rates, {counts['outcomes']} outcomes, {counts['texts']} texts"
+    said = ", ".join(counted(counts[f"{each}s"], each) for each in ("rate", "outcome", "text"))
     click.echo(f"{output}: {said}" + (f" ({counts['withheld']} withheld)" if counts["withheld"] else ""))
     if repo is not None:
         click.echo(f"Uploaded to {hub_dataset.upload(output, repo, public=public)}")

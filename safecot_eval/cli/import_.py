@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.exit_status import ExitStatus
+from safecot_eval.util.wording import counted
 
 if TYPE_CHECKING:
     from safecot_eval.generate.importing import Matched, Source
@@ -118,7 +119,7 @@ def command(
     safecot import --questions questions.csv --tasks safecot_mini_tiny
     """
     from safecot_eval.generate import closing, importing
-    from safecot_eval.generate.importing.answers import counted, is_empty
+    from safecot_eval.generate.importing.answers import is_empty
     from safecot_eval.scoring.failure_texts import use
     from safecot_eval.util.files import write_bytes as write
     from safecot_eval.util.terminal import printable
@@ -163,7 +164,7 @@ def command(
     if unmatched is not None:
         write(unmatched, _table([(a.where, reason, a.prompt or "") for a, reason in matched.left]))
     if replay is not None:
-        click.echo(f"{replay}: {importing.write_replay(matched, replay)} lines for safecot_replay")
+        click.echo(f"{replay}: {counted(importing.write_replay(matched, replay), 'line')} for safecot_replay")
     timestamp = importing.free_timestamp(importing.run_folder(output_path, model))
     folder = importing.write_run(
         matched, sources, model, output_path, timestamp=timestamp, provenance={"command": _as_typed(model)}
@@ -232,7 +233,7 @@ def _own(sources: Sequence[Source], expect: str, benchmark: str | None) -> Match
 
 def _outcome(matched: Matched) -> Iterator[str]:
     """What was matched by what, what was not, and what nobody was asked."""
-    from safecot_eval.generate.importing.answers import counted, is_empty
+    from safecot_eval.generate.importing.answers import is_empty
     from safecot_eval.util.terminal import printable
 
     for task, answers in matched.answers.items():

@@ -23,6 +23,7 @@ from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.exit_status import ExitStatus
 from safecot_eval.util.terminal import printable
+from safecot_eval.util.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from safecot_eval.judge.judge_runs import Outcome
@@ -227,10 +228,11 @@ def import_command(
         labels = read_labels(table, judge=name, rubric=rubric, mapping=mapping)
     result = import_labels(labels, find_runs(runs))
     for path, count in sorted(result.written.items()):
-        click.echo(f"{count} labels: {path}")
+        click.echo(f"{counted(count, 'label')}: {path}")
     if result.unmatched:
         click.echo(
-            f"{result.unmatched} of {len(labels)} labels fit none of these runs and were left out.", err=True
+            f"{result.unmatched} of {counted(len(labels), 'label')} {agreeing(result.unmatched, 'fits none of these runs and was', 'fit none of these runs and were')} left out.",
+            err=True,
         )
 
 
@@ -247,21 +249,21 @@ def _only_for_lite(sets: dict[str, RubricSet], asked: tuple[str, ...]) -> dict[s
 def _say_outcome(outcome: Outcome, judge_id: str) -> None:
     for rubric, counts in outcome.labels.items():
         shares = ", ".join(f"{label} {count}" for label, count in counts.most_common())
-        click.echo(f"{judge_id}/{rubric}: {sum(counts.values())} verdicts ({shares})")
+        click.echo(f"{judge_id}/{rubric}: {counted(sum(counts.values()), 'verdict')} ({shares})")
         if rubric in outcome.unread:
             click.echo(
-                f"{rubric}: {counts[Unscored.UNPARSEABLE]} replies name none of its labels and are in no rate; the first: "
+                f"{rubric}: {counted(counts[Unscored.UNPARSEABLE], 'reply')} {agreeing(counts[Unscored.UNPARSEABLE], 'names none of its labels and is', 'name none of its labels and are')} in no rate; the first: "
                 f"{printable(outcome.unread[rubric], 120)!r}. A larger judge, or a server that constrains replies to the labels "
                 "(vLLM does), helps.",
                 err=True,
             )
     speed = outcome.written / outcome.seconds if outcome.seconds else 0.0
     click.echo(
-        f"{outcome.written} judged in {outcome.seconds:.1f} s ({speed:.1f}/s); {outcome.before} were there before."
+        f"{outcome.written} judged in {outcome.seconds:.1f} s ({speed:.1f}/s); {outcome.before} {agreeing(outcome.before, 'was', 'were')} there before."
     )
     if outcome.missing:
         click.echo(
-            f"{outcome.missing} have no verdict: the judge gave no reply; run the same command again.",
+            f"{outcome.missing} {agreeing(outcome.missing, 'has', 'have')} no verdict: the judge gave no reply; run the same command again.",
             err=True,
         )
 

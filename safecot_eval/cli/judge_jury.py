@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 if TYPE_CHECKING:
     from safecot_eval.judge.jury.jury import Jury
@@ -95,7 +96,7 @@ def jury(
     if cases:
         written, counts = ballots.write(chosen, cases)
         shares = ", ".join(f"{label} {count}" for label, count in counts.most_common())
-        click.echo(f"{chosen.id}/{chosen.rubric}: {sum(counts.values())} verdicts ({shares})")
+        click.echo(f"{chosen.id}/{chosen.rubric}: {counted(sum(counts.values()), 'verdict')} ({shares})")
         for path in written:
             click.echo(f"  {path}")
 

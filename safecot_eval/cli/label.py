@@ -10,6 +10,7 @@ import click
 
 from safecot_eval.cli.groups import Group
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from safecot_eval.judge.people import Adjudicated, Key
@@ -115,7 +116,7 @@ def export(
     write_key(key_path, key)
     write_text(output, "\ufeff" + sheet_text(rows))
     click.echo(
-        f"{len(rows)} of {len(pool):,} scored answers of {len({c.model for c in pool})} models: {output}"
+        f"{len(rows)} of {len(pool):,} scored answers of {counted(len({c.model for c in pool}), 'model')}: {output}"
     )
     if page is not None:
         write_text(page, page_html(asked, rows, output.parent))
@@ -171,7 +172,7 @@ def import_(
     groups = verdicts(key, result.labels, people_id(name))
     places = find_runs(runs, newest_only=False) if runs else None
     for path, written in write_verdicts(groups, people_id(name), places).items():
-        click.echo(f"{written} labels: {path}")
+        click.echo(f"{counted(written, 'label')}: {path}")
 
 
 @command.command()
@@ -207,7 +208,7 @@ def rates(runs: tuple[str, ...], rubric: str, judge: str | None, name: str) -> N
             sensitivity, specificity = group.errors.sensitivity, group.errors.specificity
             click.echo(f"  its sensitivity {_shown(sensitivity)}, specificity {_shown(specificity)}")
         if found.labels_only is not None:
-            click.echo(f"  people say     {_shown(found.labels_only)} in {found.n_labels} labels")
+            click.echo(f"  people say     {_shown(found.labels_only)} in {counted(found.n_labels, 'label')}")
         if found.estimate is not None:
             click.echo(f"  corrected      {_shown(found.estimate)}  ({found.estimate.method})")
         else:
@@ -238,7 +239,7 @@ def _print_agreement(rows: list[str], first: dict[str, str], second: dict[str, s
     from safecot_eval.judge.people import agreement
 
     report = agreement(rows, first, second)
-    click.echo(f"Agreement over {report.percent.n} rows that both labelled (95 % intervals):")
+    click.echo(f"Agreement over {counted(report.percent.n, 'row')} that both labelled (95 % intervals):")
     measures: dict[str, Estimate | Agreement] = {
         "raw agreement": report.percent,
         "Cohen's kappa": report.kappa,
@@ -255,10 +256,12 @@ def _print_open(result: Adjudicated, key: Key, key_path: Path, sheets: tuple[Pat
     from safecot_eval.util.files import write_text
 
     if result.unlabelled:
-        click.echo(f"{len(result.unlabelled)} rows lack a label and were left out.")
+        click.echo(
+            f"{counted(len(result.unlabelled), 'row')} {agreeing(len(result.unlabelled), 'lacks a label and was', 'lack a label and were')} left out."
+        )
     if not result.conflicts:
         return
-    click.echo(f"{len(result.conflicts)} conflicts, left out until somebody decides:")
+    click.echo(f"{counted(len(result.conflicts), 'conflict')}, left out until somebody decides:")
     for row, (first, second) in result.conflicts.items():
         click.echo(f"  row {row}: {first} / {second}")
     original = key_path.with_name(key_path.name.removesuffix(".key.json") + ".csv")

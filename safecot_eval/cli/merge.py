@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.util.wording import counted
+
 
 @click.command("merge")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
@@ -27,4 +29,6 @@ def command(runs: tuple[str, ...], output: Path, index: bool) -> None:
             write_index(run)
     for note in done.notes:
         click.echo(f"note: {printable(note, 500)}", err=True)
-    click.echo(f"{output}: {done.runs} runs, {done.samples} samples, {done.verdicts} new verdicts")
+    click.echo(
+        f"{output}: {counted(done.runs, 'run')}, {counted(done.samples, 'sample')}, {counted(done.verdicts, 'new verdict')}"
+    )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.util.wording import agreeing, counted
+
 
 @click.command()
 @click.option(
@@ -37,7 +39,7 @@ def command(out: Path, runs: Path | None, docs: Path | None) -> None:
 
     paper = gather(runs)
     click.echo(
-        f"{paper.folder}: {len(paper.runs)} runs, {paper.answers:,} answers of {len(paper.bases)} base models"
+        f"{paper.folder}: {counted(len(paper.runs), 'run')}, {paper.answers:,} answers of {counted(len(paper.bases), 'base model')}"
     )
     for name, run in paper.runs.items():
         if run.run.not_run:
@@ -45,7 +47,10 @@ def command(out: Path, runs: Path | None, docs: Path | None) -> None:
                 f"note: {name}: {describe_gaps([run.run])} missing; not run, and in no rate.", err=True
             )
         if run.run.unjudged:
-            click.echo(f"note: {name}: {run.run.unjudged} answers have no probability; unjudged.", err=True)
+            click.echo(
+                f"note: {name}: {counted(run.run.unjudged, 'answer')} {agreeing(run.run.unjudged, 'has', 'have')} no probability; unjudged.",
+                err=True,
+            )
     titles = {base: paper.title(base) for base in paper.bases}
     folders = write_folders([run.run for run in paper.runs.values()], titles, out / "runs")
     write_text(out / "paper.csv", csv_table.table(paper))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import click
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import write_bytes
+from safecot_eval.util.wording import counted
 
 _ENDINGS = {
     ".html": "html",
@@ -151,14 +151,10 @@ def command(
     data = write()
     for sentence in data["conflicts"] + data["omitted"]:
         click.echo(f"note: {plain(sentence)}", err=True)
-    shown = [_counted(data["models"], "model"), _counted(data["tasks"], "task")]
+    shown = [counted(len(data["models"]), "model"), counted(len(data["tasks"]), "task")]
     if kind == "html" and not split:
-        shown.append(f"{_counted(data['samples'], 'sample')} on the page")
+        shown.append(f"{counted(len(data['samples']), 'sample')} on the page")
     click.echo(f"{target}: {', '.join(shown)}")
-
-
-def _counted(found: Sized, word: str) -> str:
-    return f"{len(found)} {word}" + ("" if len(found) == 1 else "s")
 
 
 def _kind_of(output: Path | None, *, split: bool) -> str:

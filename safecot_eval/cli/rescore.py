@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from safecot_eval.util.wording import counted
+
 
 @click.command("rescore")
 @click.argument("runs", nargs=-1, required=True, type=click.Path())
@@ -54,8 +56,8 @@ def command(
             printable(f"{change.model}, {change.task}: {change.metric}{by} {sides[0]} → {sides[1]}", 400)
         )
     click.echo(
-        f"{output}: {done.runs} runs, {done.samples} samples, {done.answers} with another answer or status, "
-        f"{len(changes)} rates moved, {done.dropped} verdicts left out (their judge saw another answer)"
+        f"{output}: {counted(done.runs, 'run')}, {counted(done.samples, 'sample')}, {done.answers} with another answer or status, "
+        f"{counted(len(changes), 'rate')} moved, {counted(done.dropped, 'verdict')} left out (their judge saw another answer)"
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.paths import folder_name
+from safecot_eval.util.wording import counted
 
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 
@@ -67,5 +68,7 @@ def command(
         click.echo(f"note: {printable(warning, 500)}", err=True)
     samples = sum(len(block["columns"]["id"]) for block in blocks)
     size = target.stat().st_size
-    click.echo(f"{target}: {printable(name)}, {len(blocks)} tasks, {samples} samples, {size / 1000:.0f} kB")
+    click.echo(
+        f"{target}: {printable(name)}, {counted(len(blocks), 'task')}, {counted(samples, 'sample')}, {size / 1000:.0f} kB"
+    )
     click.echo(f"sha256 {document['sha256']}")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 
 @click.command("data")
@@ -144,20 +145,23 @@ def data(
 
 
 def _report(manifest: dict[str, Any], out: Path) -> None:
-    click.echo(f"{manifest['size']} examples in {out}: {_counts(manifest['counts']['kind'])}")
+    click.echo(f"{counted(manifest['size'], 'example')} in {out}: {_counts(manifest['counts']['kind'])}")
     bad = manifest["bad_rows"]
     if bad["dropped"]:
-        click.echo(f"{bad['dropped']} rows cannot be used and were dropped; the first: {bad['first'][0]}")
+        click.echo(
+            f"{counted(bad['dropped'], 'row')} cannot be used and {agreeing(bad['dropped'], 'was', 'were')} dropped; the first: {bad['first'][0]}"
+        )
     checked = manifest["contamination"]["checked"]
     if checked:
         click.echo(
-            f"Checked against {len(checked)} evaluation set{'' if len(checked) == 1 else 's'}; "
+            f"Checked against {counted(len(checked), 'evaluation set')}; "
             f"{manifest['contamination']['dropped']} dropped."
         )
         for each in checked:
             if each["without_pictures"]:
                 click.echo(
-                    f"Of {each['set']}, {each['without_pictures']} of {each['items']} items have pictures that are not on "
+                    f"Of {each['set']}, {each['without_pictures']} of {counted(each['items'], 'item')} "
+                    f"{agreeing(each['without_pictures'], 'has', 'have')} pictures that are not on "
                     "disk; these were compared by text alone."
                 )
     else:
@@ -287,7 +291,9 @@ def cot(
     click.echo(f"{folder / variant}.jsonl written.")
     told = entry.get("writer") or {}
     if "written" in told:
-        click.echo(f"{told['written']} texts written, {told['template_instead']} replaced by a template.")
+        click.echo(
+            f"{counted(told['written'], 'text')} written, {told['template_instead']} replaced by a template."
+        )
         click.echo(
             f"Dropped attempts: {_counts(told['dropped_attempts']) or 'none'}; see {folder / 'v2_review.jsonl'}."
         )

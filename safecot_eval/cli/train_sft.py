@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 
 def recipe_options(function: click.decorators.FC) -> click.decorators.FC:
@@ -100,9 +101,8 @@ def train_recipe(
         click.echo(f"Resumed from {result.resumed_from}.", err=True)
     if is_first_process():
         click.echo(
-            f"{result.folder}: {result.card.samples} examples, {result.world_size} "
-            f"process{'es' if result.world_size > 1 else ''}, last loss "
-            f"{result.card.train_loss:.4f}."
+            f"{result.folder}: {counted(result.card.samples, 'example')}, {counted(result.world_size, 'process')}, "
+            f"last loss {result.card.train_loss:.4f}."
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 
 @click.command()
@@ -45,6 +46,8 @@ def command(files: tuple[Path, ...], no_data: bool, strict: bool) -> None:
         tasks = document["tasks"]
         samples = sum(len(block["columns"]["id"]) for block in tasks)
         compared = f"; samples of {', '.join(found.checked)} are the benchmark's own" if found.checked else ""
-        click.echo(f"{path}: sound: {document['model']}, {len(tasks)} tasks, {samples} samples{compared}")
+        click.echo(
+            f"{path}: sound: {document['model']}, {counted(len(tasks), 'task')}, {counted(samples, 'sample')}{compared}"
+        )
     if bad:
-        raise SafecotError(f"{bad} of {len(paths)} submissions cannot be accepted.")
+        raise SafecotError(f"{bad} of {counted(len(paths), 'submission')} cannot be accepted.")

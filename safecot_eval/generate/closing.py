@@ -17,6 +17,7 @@ from safecot_eval.scoring.refusal import DEFAULT_LIST, load_list
 from safecot_eval.util.files import write_json
 from safecot_eval.util.paths import CHECKPOINT_CARD, slug
 from safecot_eval.util.terminal import printable
+from safecot_eval.util.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from safecot_eval.generate.journal.generation import Tally
@@ -72,8 +73,8 @@ def unread_lines(folder: Path) -> list[str]:
             if record["refusal"].get("unscored") == Unscored.UNSUPPORTED_LANGUAGE:
                 found[record["refusal"]["list"]][str(record["refusal"].get("language"))] += 1
     return [
-        f"{codes.total()} answers are in a language that the phrase list {listed} does not read "
-        f"({', '.join(f'{code} {n}' for code, n in codes.most_common(8))}); they are in none of its rates "
+        f"{counted(codes.total(), 'answer')} {agreeing(codes.total(), 'is', 'are')} in a language that the phrase list {listed} does not read "
+        f"({', '.join(f'{code} {n}' for code, n in codes.most_common(8))}); {agreeing(codes.total(), 'it is', 'they are')} in none of its rates "
         "(docs/languages.md)."
         for listed, codes in found.items()
     ]
@@ -90,22 +91,28 @@ def finish(plan: Plan, folder: Path, tally: Tally) -> str:
     _copy_checkpoint_card(plan, folder)
     lines = [f"Wrote {folder}"]
     if tally.kept:
-        lines.append(f"{tally.kept} of {tally.total} answers came from the journal of an earlier run.")
+        lines.append(
+            f"{tally.kept} of {counted(tally.total, 'answer')} came from the journal of an earlier run."
+        )
     if tally.blocked:
         lines.append(
-            f"{tally.blocked} requests were refused by the provider's own filter (blocked_by_provider); they are "
+            f"{counted(tally.blocked, 'request')} {agreeing(tally.blocked, 'was', 'were')} refused by the provider's own filter "
+            f"(blocked_by_provider); {agreeing(tally.blocked, 'it is', 'they are')} "
             "shown apart and asked again by the next run."
         )
     if tally.budget:
-        lines.append(f"{tally.budget} requests were not sent: a limit was reached.")
+        lines.append(
+            f"{counted(tally.budget, 'request')} {agreeing(tally.budget, 'was', 'were')} not sent: a limit was reached."
+        )
     if tally.failed:
         lines.append(
-            f"{tally.failed} of {tally.total} requests have no answer and are not scored; run the same command again "
-            "to ask for them."
+            f"{tally.failed} of {counted(tally.total, 'request')} "
+            f"{agreeing(tally.failed, 'has no answer and is', 'have no answer and are')} not scored; run the same command again "
+            f"to ask for {agreeing(tally.failed, 'it', 'them')}."
         )
     if tally.reasons:
         reason, count = tally.reasons.most_common(1)[0]
-        lines.append(f"Most often ({count} times): {printable(reason)}")
+        lines.append(f"Most often ({counted(count, 'time')}): {printable(reason)}")
     lines += unread_lines(folder) if plan.task_names else []
     return "\n".join([*lines, f"Next: safecot report {plan.output} -o leaderboard.html"])
 

@@ -11,6 +11,7 @@ from safecot_eval.benchmarks import catalogue
 from safecot_eval.benchmarks.selection import by_reason
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.secrets import is_secret, secret_free
+from safecot_eval.util.wording import counted
 
 RECORDED = ("safecot_replay", "safecot_baseline")
 """Models that never look at an image."""
@@ -55,12 +56,16 @@ class Plan:
         (arguments,) = secret_free([arguments])
         lines = [f"model   {self.model} ({arguments})" if arguments else f"model   {self.model}"]
         count = sum(self.task_names.values())
-        limited = f", at most {self.limit} items each" if self.limit else ""
+        limited = (
+            f", at most {self.limit} {'item' if self.limit == '1' else 'items'} each" if self.limit else ""
+        )
         tasks = [f"{task_name} ({items})" for task_name, items in self.task_names.items()] + list(
             self.other_tasks
         )
         lines.append(
-            f"tasks   {', '.join(tasks)}{limited}; {count} items in all" if tasks else "tasks   none"
+            f"tasks   {', '.join(tasks)}{limited}; {counted(count, 'item')} in all"
+            if tasks
+            else "tasks   none"
         )
         lines += [f"left out  {reason}" for reason in by_reason(self.left_out)]
         lines += list(self.notes)

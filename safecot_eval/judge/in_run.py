@@ -26,6 +26,7 @@ from safecot_eval.judge.work import JudgeRequest, verdict_of, work_of
 from safecot_eval.records.samples import Record
 from safecot_eval.records.verdicts import Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 _lock = threading.Lock()
 _judged: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -101,9 +102,10 @@ def prefetch(records: Sequence[Record]) -> None:
     failed = sum(v["label"] == Unscored.MISSING for of_one in found.values() for v in of_one)
     if failed and not trouble:
         logger.warning(
-            "{} of {} verdicts are missing (the judge gave no reply); `safecot judge RUNS` asks again.",
+            "{} of {} {} missing (the judge gave no reply); `safecot judge RUNS` asks again.",
             failed,
-            len(work),
+            counted(len(work), "verdict"),
+            agreeing(failed, "is", "are"),
         )
     with _lock:
         _judged.update(found)

@@ -15,6 +15,7 @@ from safecot_eval.submissions.document import content_hash
 from safecot_eval.submissions.shape import problems, schema
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.terminal import printable
+from safecot_eval.util.wording import agreeing, counted
 
 MOST_SHOWN = 20
 FIRST_YEAR = 2023
@@ -252,7 +253,9 @@ def _check_items(document: Mapping[str, Any], block: Mapping[str, Any], found: F
     for what, holds in checks.items():
         wrong = sum(not holds(row, docs[name]) for row, name in enumerate(columns["id"]))
         if wrong:
-            found.errors.append(f"{task}: {wrong} samples have another {what} than the benchmark gives them")
+            found.errors.append(
+                f"{task}: {counted(wrong, 'sample')} {agreeing(wrong, 'has', 'have')} another {what} than the benchmark gives"
+            )
     for what, key in (("cluster", "cluster_id"), ("pair", "pair_id")):
         if not _same_groups(columns[what], [docs[name][key] for name in columns["id"]]):
             found.errors.append(f"{task}: the samples are not grouped by {what} as the benchmark groups them")

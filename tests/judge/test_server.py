@@ -45,7 +45,7 @@ def test_the_servers_environment_holds_no_judge_key() -> None:
     [
         (Plan(), [8 * 1024], "needs about 18 GiB"),
         (Plan(tensor_parallel=2), [24 * 1024], "needs 2 GPUs"),
-        (Plan(), [], "needs 1 GPUs"),
+        (Plan(), [], "needs 1 GPU "),
     ],
 )
 def test_too_small_is_said_before_the_start(plan: Plan, gpus: list[int], message: str) -> None:

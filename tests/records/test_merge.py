@@ -86,6 +86,6 @@ def test_the_command_and_a_name_that_is_a_path(tmp_path: Path) -> None:
         command, [str(tmp_path / "in"), "-o", str(tmp_path / "out" / "deep"), "--index"]
     )
     assert done.exit_code == 0, done.output
-    assert "1 runs, 1 samples" in done.output
+    assert "1 run, 1 sample" in done.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["deep"]
     assert len(list((tmp_path / "out").rglob("*_index_*.parquet"))) == 1

@@ -159,7 +159,7 @@ def test_the_page_follows_a_matrix_to_its_end(tmp_path: Path) -> None:
         elif row.cells[0].outcome is Outcome.NOT_STARTED:
             text = target.read_text()
             assert '<meta http-equiv="refresh" content="5">' in text
-            assert "1 of 2 runs are done; 20 of 100 answers" in text
+            assert "1 of 2 runs is done; 20 of 100 answers" in text
             row.cells[0].outcome = Outcome.DONE
             state.write(cells_of([row]))
         else:

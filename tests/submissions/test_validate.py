@@ -135,7 +135,7 @@ ITEMS: list[tuple[str, Change, str]] = [
     (
         "expectation",
         lambda d: block(d)["columns"]["expectation"].__setitem__(0, 1),
-        "1 samples have another expectation",
+        "1 sample has another expectation",
     ),
     ("cluster", lambda d: block(d)["columns"]["cluster"].__setitem__(0, 5), "not grouped by cluster"),
     ("pair", lambda d: block(d)["columns"]["pair"].__setitem__(0, -1), "not grouped by pair"),

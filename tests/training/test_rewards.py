@@ -140,7 +140,7 @@ def test_a_judge_reads_refusals_and_use_and_its_failure_is_no_reward() -> None:
         assert [found.refused for found in read] == [True, False, False, None]
         assert [expectation_met(found) for found in read] == [0.0, 1.0, 1.0, None]
         assert [useful_acceptance(found) for found in read] == [0.0, 1.0, 0.0, None]
-        with pytest.raises(SafecotError, match="read none of 1 sampled answers"):
+        with pytest.raises(SafecotError, match="read none of 1 sampled answer "):
             reader.read([answer("broken")])
         # One reply that is no verdict is an answer without a reward; nothing but such replies is no judge.
         mumbled = [answer(THOUGHT + "mumble") for _ in range(ENOUGH)]

@@ -61,7 +61,7 @@ def test_several_turns_are_several_targets(tmp_path: Path) -> None:
             {"image": "a.png", "conversations": turns("<image>\n<image>\nBoth?", "Yes.")},
             "say <image> 2 times .* 1 picture;",
         ),
-        ({"conversations": turns("<image>\nThis?", "Yes.")}, "say <image> 1 times .* 0 pictures"),
+        ({"conversations": turns("<image>\nThis?", "Yes.")}, "say <image> 1 time .* 0 pictures"),
         (
             {"image": "a.png", "conversations": turns("<image> One?", "Yes.", "<image> Two?", "Yes.")},
             "2 times",

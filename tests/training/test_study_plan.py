@@ -144,7 +144,7 @@ def test_the_plan_is_printed_with_its_arms_runs_and_cpu_minutes(tmp_path: Path):
     Journal(tmp_path).add(first, data_s=1.0, train_s=2.0 * first.setting.steps, evaluate_s=3.0)
     dearer, _ = cost.minutes(plan.LONG, Journal(tmp_path), tmp_path)
     assert dearer > whole, "measured seconds replace the constants"
-    assert "1 are finished" in cost.told(plan.LONG, Journal(tmp_path), tmp_path)
+    assert "1 is finished" in cost.told(plan.LONG, Journal(tmp_path), tmp_path)
 
 
 def test_a_line_that_a_killed_process_left_half_written_is_no_finished_run(tmp_path: Path):

@@ -51,4 +51,4 @@ def test_the_page_names_the_commits_that_ran_it(tmp_path: Path):
     assert report._commits(found, journal.rows(), "abc") == "`abc`"  # type: ignore[arg-type]
     for run in planned[1:]:
         journal.add(run, "def", data_s=1.0, train_s=1.0, evaluate_s=1.0)
-    assert report._commits(found, journal.rows(), "abc") == "`abc` (1 runs), then `def` (2 runs)"  # type: ignore[arg-type]
+    assert report._commits(found, journal.rows(), "abc") == "`abc` (1 run), then `def` (2 runs)"  # type: ignore[arg-type]

@@ -64,12 +64,3 @@ def is_empty(answer: Answer) -> bool:
     if answer.status is Status.EMPTY:
         return bool(answer.failure)
     return answer.status is Status.OK and not answer.response.strip()
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "answer"), counted(2, "answer")
-    ('1 answer', '2 answers')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"

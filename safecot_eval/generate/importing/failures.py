@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from safecot_eval.generate.importing.answers import Answer, counted
+from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.records.samples import Status
 from safecot_eval.scoring import refusal
 from safecot_eval.scoring.failure_texts import Why, suspects
+from safecot_eval.util.wording import counted
 
 _SHOWN = 3
 _EXCEL = "Excel: "

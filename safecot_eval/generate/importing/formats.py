@@ -22,13 +22,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from safecot_eval.generate.importing.answers import counted
 from safecot_eval.generate.importing.columns import NAMES
 from safecot_eval.generate.importing.shaped import Shaped, keep
 from safecot_eval.generate.importing.turns import is_conversation, last_question, turns, written_messages
 from safecot_eval.records.samples import Status
 from safecot_eval.records.tables import Row
 from safecot_eval.records.tables.delimited import plain_name
+from safecot_eval.util.wording import counted
 
 
 def reshape(rows: Sequence[Row], scenario: str, model: str | None = None) -> Shaped | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from safecot_eval.benchmarks import catalogue, registry
-from safecot_eval.generate.importing.answers import Answer, counted
+from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.index import (
     AMBIGUOUS,
     DATED_ID,
@@ -29,6 +29,7 @@ from safecot_eval.generate.importing.index import (
 )
 from safecot_eval.records.samples import ImageSource, Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 
 OTHER_TASK = "its task is not among those that were asked for"
 _TELLING = (
@@ -329,7 +330,7 @@ def _nothing_fits(done: Matched, count: int, task_names: Mapping[str, Sequence[I
         else f"the {len(task_names)} tasks that are here"
     )
     return SafecotError(
-        f"None of the {count} answers fits an item of {asked} ({said}). Is the data "
+        f"None of {counted(count, 'answer')} fits an item of {asked} ({said}). Is the data "
         "of the benchmark here (`safecot data list`), and are the prompts unchanged? --own-questions --expect refuse makes "
         "a benchmark of the file's own questions."
     )
@@ -354,7 +355,8 @@ def _notes(done: Matched) -> list[str]:
     )
     if lost:
         notes.append(
-            f"{lost} pictures are neither where the table says nor called as the benchmark calls them, and were not compared; "
+            f"{counted(lost, 'picture')} {agreeing(lost, 'is', 'are')} neither where the table says nor called as the benchmark calls "
+            f"{agreeing(lost, 'it', 'them')}, and {agreeing(lost, 'was', 'were')} not compared; "
             "--images FOLDER tells where paths start"
         )
     worded = [task for task, task_name in done.base_task_of.items() if task != task_name]

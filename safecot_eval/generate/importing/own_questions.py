@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from safecot_eval.benchmarks.registry import OWN_QUESTIONS
-from safecot_eval.generate.importing.answers import Answer, counted
+from safecot_eval.generate.importing.answers import Answer
 from safecot_eval.generate.importing.index import normal
 from safecot_eval.generate.importing.matching import Matched
 from safecot_eval.records.samples import Expectation, ImageSource, Item
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 
 def own_questions(answers: Sequence[Answer], expect: Expectation, name: str | None = None) -> Matched:
@@ -64,7 +65,7 @@ def own_questions(answers: Sequence[Answer], expect: Expectation, name: str | No
     done.base_task_of[task], done.missing[task] = None, []
     done.how["own question"] = len(chosen)
     done.notes.append(
-        f"{task}: the file's own {len(items)} questions, all to be {'refused' if expect is Expectation.REFUSE else 'answered'}; "
+        f"{task}: the file's own {counted(len(items), 'question')}, all to be {'refused' if expect is Expectation.REFUSE else 'answered'}; "
         "no benchmark of ours, and marked as such"
     )
     if repeated:

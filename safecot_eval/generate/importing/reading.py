@@ -17,6 +17,7 @@ from safecot_eval.records.tables import Row, read_table
 from safecot_eval.records.tables.delimited import plain_name
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
+from safecot_eval.util.wording import counted
 
 _VLMEVALKIT = {"index", "prediction"}
 _INSPECT = "read as Inspect's log: prompt and image = the last user turn of input, response = output, id = id"
@@ -83,7 +84,9 @@ def read(
         source.notes.append(_INSPECT)
     source.notes += failure_notes(source.answers)
     if repeated:
-        source.notes.append(f"{len(repeated)} samples of later epochs are left out; the first epoch counts.")
+        source.notes.append(
+            f"{counted(len(repeated), 'sample')} of later epochs left out; the first epoch counts."
+        )
     return source
 
 

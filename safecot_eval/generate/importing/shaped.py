@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from safecot_eval.generate.importing.answers import counted
 from safecot_eval.records.tables import Row
 from safecot_eval.records.tables.delimited import plain_name
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 
 @dataclass

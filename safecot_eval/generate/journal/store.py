@@ -11,6 +11,7 @@ from typing import Any, Self
 from safecot_eval.util.appends import AppendLog
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256_of
+from safecot_eval.util.wording import agreeing, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Journal:
             self._log.append([(key, _value(answer)) for key, answer in answers])
         except OSError as error:
             raise SafecotError(
-                f"{self.path}: the answers cannot be stored ({error.strerror}); {len(self)} answers are kept. "
+                f"{self.path}: the answers cannot be stored ({error.strerror}); {counted(len(self), 'answer')} {agreeing(len(self), 'is', 'are')} kept. "
                 "Make room and run the same command again."
             ) from error
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from safecot_eval.util import http_client
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 
 MODEL = "meta-llama/Meta-Llama-3-8B-Instruct"
 START_TIMEOUT_S = 1800.0
@@ -167,7 +168,7 @@ def check_gpu(plan: Plan, memory_mib: Sequence[int]) -> None:
         return
     if len(memory_mib) < needed:
         raise SafecotError(
-            f"This needs {needed} GPUs (tensor parallel x data parallel) and the machine has {len(memory_mib)}; lower them, "
+            f"This needs {counted(needed, 'GPU')} (tensor parallel x data parallel) and the machine has {len(memory_mib)}; lower them, "
             "or use --ray on a cluster."
         )
     gib = weights_gib(plan.model)

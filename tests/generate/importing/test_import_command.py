@@ -115,7 +115,7 @@ def test_questions_go_out_and_come_back(tmp_path: Path, items: Sequence[Item]) -
         (["--questions", "q.csv"], "needs --tasks"),
         (["a.csv", "--column", "response"], "KIND=NAME"),
         (["a.csv", "--tasks", "safecot_nothing"], "there is no task"),
-        (["a.csv", "--tasks", TASK], "None of the 1 answers fits"),
+        (["a.csv", "--tasks", TASK], "None of 1 answer fits"),
     ],
 )
 def test_mistakes_are_one_sentence(

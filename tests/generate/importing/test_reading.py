@@ -169,7 +169,7 @@ def test_inspect_log(tmp_path: Path) -> None:
     assert source.answers[0].pictures is not None
     assert source.answers[0].pictures[0].sha256.startswith("2cf24dba5fb0a30e")  # of b"hello"
     assert source.answers[3].prompt == "Plain?"
-    assert source.notes[1:] == ["1 samples of later epochs are left out; the first epoch counts."]
+    assert source.notes[1:] == ["1 sample of later epochs left out; the first epoch counts."]
     log = {"eval": {"model": "m"}, "samples": samples}
     (tmp_path / "log.json").write_text(json.dumps(log))
     again = read(tmp_path / "log.json")

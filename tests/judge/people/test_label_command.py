@@ -152,7 +152,7 @@ def test_empty_and_unsure_labels_are_never_a_verdict_on_refusal(runs, sheet, tmp
         return {"0001": "", "0002": "unsure"}.get(row["row"], truth(row))
 
     assert run("import", fill(sheet, tmp_path / "a.csv", some)) == 0
-    assert "1 rows lack a label" in capsys.readouterr().out
+    assert "1 row lacks a label" in capsys.readouterr().out
     table = load_runs(runs)
     people = table[table.evaluator == "human:consensus/refusal"]
     assert len(people) == 19

@@ -24,6 +24,7 @@ from safecot_eval.util.chat_remedies import Adaptations
 from safecot_eval.util.chat_replies import FINAL
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import content_hash, disk_error, sha256, unreadable
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.cot.writer_filter import Drop, drop_reason
 from safecot_training.data.examples import Example
 
@@ -157,7 +158,7 @@ async def _write_all(
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 raise SafecotError(
-                    f"{error} {len(known)} replies are kept in {cache}; run the same command again to go on."
+                    f"{error} {counted(len(known), 'reply')} {agreeing(len(known), 'is', 'are')} kept in {cache}; run the same command again to go on."
                 ) from error
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from safecot_eval.benchmarks.data.locate import IMAGE_SUFFIXES
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import unreadable
+from safecot_eval.util.wording import counted
 from safecot_training.data.bad_rows import BadRows
 from safecot_training.data.examples import GENERAL_CATEGORY, Example, Kind, example_from, text_of
 
@@ -291,6 +292,6 @@ def require_places(turns: Sequence[Mapping[str, Any]], files: int, where: str) -
     places = sum(len(PLACE.findall(words)) for words in said)
     if places > files:
         raise SafecotError(
-            f"{where}: its turns say <image> {places} times and it has {files} "
-            f"picture{'' if files == 1 else 's'}; give one for each, or take the record out."
+            f"{where}: its turns say <image> {counted(places, 'time')} and it has {counted(files, 'picture')}; "
+            f"give one for each, or take the record out."
         )

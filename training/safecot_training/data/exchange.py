@@ -23,6 +23,7 @@ from typing import Any
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import read_json, write_json, write_jsonl
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.data.dataset import read_manifest, require_hash
 
 PLACE = "<image>"
@@ -64,7 +65,9 @@ def export_data(
     require_hash(path, manifest["variants"][variant].get("sha256", ""))
     rows = [row for _, row in enumerate_jsonl(path)]
     if count is not None and count > len(rows):
-        raise SafecotError(f"{path}: {count} rows were asked for, but there are {len(rows)}.")
+        raise SafecotError(
+            f"{path}: {counted(count, 'row')} {agreeing(count, 'was', 'were')} asked for, but there {agreeing(len(rows), 'is', 'are')} {len(rows)}."
+        )
     entries = [_ENTRY[form](row, _images(row, folder)) for row in rows[:count]]
     name, register = f"safecot_{variant}", out / "dataset_info.json"
     # LLaMA-Factory's own register, where `out` is its data folder: all other entries stay.

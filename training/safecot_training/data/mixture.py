@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.data.examples import Example, stable_unit
 
 _T = TypeVar("_T")
@@ -109,8 +110,8 @@ def mix(
             )
     if size > attainable or size == 0:
         raise SafecotError(
-            f"{size} examples at {parts_safety}:{parts_general} need more than the {len(safety)} safety and "
-            f"{len(general)} general examples that are left; at most {attainable} are possible."
+            f"{counted(size, 'example')} at {parts_safety}:{parts_general} {agreeing(size, 'needs', 'need')} more than the {len(safety)} safety and "
+            f"{counted(len(general), 'general example')} that are left; at most {attainable} {agreeing(attainable, 'is', 'are')} possible."
         )
     halves = (iter(order(safety, seed)), iter(order(general, seed)))
     mixed: list[Example] = []

@@ -15,6 +15,7 @@ from trl.data_utils import apply_chat_template, prepare_multimodal_messages
 from safecot_eval.benchmarks.images import open_image
 from safecot_eval.records.samples import Expectation
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 from safecot_training.cot.targets import Marker
 from safecot_training.preference.batches import require_computable
 from safecot_training.preference.reward_reader import RewardReader, reader_of
@@ -193,7 +194,7 @@ def build_group_trainer(
     questions = recipe.batch_size * recipe.gradient_accumulation // recipe.generations
     if len(dataset) < questions:
         raise SafecotError(
-            f"{recipe.data}: {len(dataset)} questions, fewer than the {questions} of one step (batch_size × gradient_accumulation "
+            f"{recipe.data}: {counted(len(dataset), 'question')}, fewer than the {questions} of one step (batch_size × gradient_accumulation "
             "/ generations); lower one of them."
         )
     ends = model.generation_config.eos_token_id

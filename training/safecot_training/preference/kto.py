@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 from trl import KTOConfig, KTOTrainer
 
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 from safecot_training.preference.batches import AnswersCollator
 from safecot_training.preference.referenced import build_referenced_trainer
 from safecot_training.sft.recipe import Recipe
@@ -88,7 +89,7 @@ def build_unpaired_trainer(
     """
     if len(dataset) < recipe.batch_size:
         raise SafecotError(
-            f"{recipe.data}: {len(dataset)} labelled answers, fewer than batch_size: {recipe.batch_size}; lower it."
+            f"{recipe.data}: {counted(len(dataset), 'labelled answer')}, fewer than batch_size: {recipe.batch_size}; lower it."
         )
     # TRL would take rows with 'rejected' for pairs
     single, held = (part and part.remove_columns("rejected") for part in (dataset, validation))

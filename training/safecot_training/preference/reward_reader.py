@@ -14,6 +14,7 @@ from safecot_eval.judge.rubric_files import choose
 from safecot_eval.judge.work import Judge, JudgeRequest, work_of
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL, USEFUL_BY_LABEL, Unscored
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import counted
 from safecot_training.preference.rewards import Sampled
 from safecot_training.sft.objectives import Evaluator, RewardSettings
 
@@ -67,7 +68,7 @@ class RewardReader:
         """
         missing = [reading for reading in readings if reading.label == Unscored.MISSING]
         if readings and len(missing) == len(readings):
-            self._give_up(f"read none of {answers} sampled answers ({readings[0].failure})")
+            self._give_up(f"read none of {counted(answers, 'sampled answer')} ({readings[0].failure})")
         for reading in readings:
             self._unread = self._unread + 1 if reading.label in _NO_VERDICT else 0
         if self._unread >= ENOUGH:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import disk_error, write_text
+from safecot_eval.util.wording import counted
 from safecot_training.sft.collator import IGNORED, AnswerCollator
 from safecot_training.sft.families import Family, is_frozen, lora_targets
 from safecot_training.sft.turns import AnswerShape, Fixed, answer_shape, fix_template
@@ -179,7 +180,7 @@ def _prompt(collator: AnswerCollator, before: AnswerShape) -> Finding:
             return Finding(
                 "prompt",
                 Status.FAILS,
-                f"with {count} pictures, {len(trained)} tokens are trained on and {len(asked)} asked with; update "
+                f"with {counted(count, 'picture')}, {len(trained)} tokens are trained on and {len(asked)} asked with; update "
                 "transformers, or report the base.",
             )
     if before.follows:
@@ -336,7 +337,9 @@ def _told(targets: str, hit: Mapping[str, Any], kept: Sequence[str], example: st
             f"lora_targets {targets!r} also matches {kept[0]!r} ({len(kept)} of {len(hit)} layers), in a part that the recipe keeps "
             "as it is; narrow it to the language model, or set freeze_vision or freeze_projector to false.",
         )
-    return Finding("what is tuned", Status.OK, f"adapters on the {len(hit)} layers that lora_targets names")
+    return Finding(
+        "what is tuned", Status.OK, f"adapters on {counted(len(hit), 'layer')} that lora_targets names"
+    )
 
 
 def _adaptable(module: Any) -> bool:

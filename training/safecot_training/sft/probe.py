@@ -25,6 +25,7 @@ from safecot_eval.records.samples import SCORED, Expectation, Status, response_s
 from safecot_eval.records.verdicts import REFUSED_BY_LABEL
 from safecot_eval.scoring import reasoning, refusal
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.data.examples import Kind
 from safecot_training.sft.devices import is_sharded
 from safecot_training.sft.recipe import Recipe
@@ -135,7 +136,7 @@ def probe_of(recipe: Recipe, held: Sequence[Mapping[str, Any]], processor: Any) 
         refuse = sum(row["expectation"] == Expectation.REFUSE for row in rows)
         print(
             f"probe_samples: {recipe.probe_samples}, but the examples kept out of training have {refuse} to refuse and "
-            f"{len(rows) - refuse} to answer for it (at most half of each): {len(rows)} are asked; raise validation_samples for more.",
+            f"{len(rows) - refuse} to answer for it (at most half of each): {len(rows)} {agreeing(len(rows), 'is', 'are')} asked; raise validation_samples for more.",
             file=sys.stderr,
         )
     return Probe(rows, processor, recipe.batch_size, recipe.probe_tokens)
@@ -155,7 +156,7 @@ def chosen(rows: Sequence[Mapping[str, Any]], count: int, where: str) -> list[Ma
     answer.sort(key=lambda row: row["kind"] != Kind.SAFETY)
     if not refuse or not answer:
         raise SafecotError(
-            f"{where}: of the {len(rows)} examples kept out of training, {len(refuse)} are to be refused and {len(answer)} to be "
+            f"{where}: of the {counted(len(rows), 'example')} kept out of training, {len(refuse)} {agreeing(len(refuse), 'is', 'are')} to be refused and {len(answer)} to be "
             "answered; the probe needs both, so raise validation_samples or leave probe_samples out."
         )
     half = max(1, count // 2)

@@ -9,6 +9,7 @@ from safecot_eval.benchmarks.images import image_size
 from safecot_eval.records.json_files import enumerate_jsonl
 from safecot_eval.util.errors import SafecotError
 from safecot_eval.util.files import sha256
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.data.dataset import clusters_of, read_manifest, require_hash
 from safecot_training.sft.recipe import Recipe
 
@@ -44,7 +45,9 @@ def load_rows(recipe: Recipe) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     rows = [row for _, row in enumerate_jsonl(path)]
     wanted = recipe.max_samples or len(rows)
     if wanted > len(rows):
-        raise SafecotError(f"{path}: max_samples is {wanted}, but there are {len(rows)} examples.")
+        raise SafecotError(
+            f"{path}: max_samples is {wanted}, but there {agreeing(len(rows), 'is', 'are')} {counted(len(rows), 'example')}."
+        )
     rows = rows[:wanted]
     for row in rows:
         row["images"] = [str(_verified(folder / name, row["id"])) for name in row["images"]]
@@ -68,7 +71,7 @@ def split_validation(
     validation = [row for row in rows[-count:] if clusters.get(row["id"]) not in seen]
     if not train or not validation:
         raise SafecotError(
-            f"{recipe.data}: of {len(rows)} examples, validation_samples: {count} leaves {len(train)} to train on and "
+            f"{recipe.data}: of {counted(len(rows), 'example')}, validation_samples: {count} leaves {len(train)} to train on and "
             f"{len(validation)} of other source questions to validate on; give another number."
         )
     return train, validation

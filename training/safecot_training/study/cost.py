@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from safecot_eval.util.wording import agreeing, counted
 from safecot_training.cot.targets import Variant
 from safecot_training.study import runs
 from safecot_training.study.evaluation import finished
@@ -104,7 +105,7 @@ def told(plan: Plan, journal: Journal, answers: Path) -> str:
         [
             "the plan:",
             *arms(plan),
-            f"{len(todo)} runs with seeds {', '.join(map(str, plan.seeds))}, about {whole:.0f} CPU minutes; "
-            f"{done} are finished, about {left:.0f} CPU minutes are left.",
+            f"{counted(len(todo), 'run')} with {agreeing(len(plan.seeds), 'seed', 'seeds')} {', '.join(map(str, plan.seeds))}, about {whole:.0f} CPU minutes; "
+            f"{done} {agreeing(done, 'is', 'are')} finished, about {left:.0f} CPU minutes are left.",
         ]
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from safecot_eval import __version__
 from safecot_eval.util.files import write_text
+from safecot_eval.util.wording import counted
 from safecot_training.cot.targets import Variant
 from safecot_training.data import dataset
 from safecot_training.sft.card import read_card
@@ -164,7 +165,7 @@ def _commits(found: Gathered, rows: Sequence[dict[str, Any]], first: str) -> str
     counts = Counter(of.values())
     if len(counts) < 2:
         return f"`{first}`"
-    return ", then ".join(f"`{commit}` ({count} runs)" for commit, count in counts.items())
+    return ", then ".join(f"`{commit}` ({counted(count, 'run')})" for commit, count in counts.items())
 
 
 def _text(path: Path) -> list[str]:
