@@ -152,7 +152,7 @@ def test_an_earlier_turn_contaminates_as_well(triplets: Path) -> None:
     assert (hit.item_id, hit.ground) == ("b", Ground.TEXT)
 
 
-def test_a_question_is_found_within_a_longer_text_and_in_a_line(triplets: Path) -> None:
+def test_a_question_is_found_within_a_longer_text(triplets: Path) -> None:
     row = read_triplets(triplets)[0]
     long = "Which of the three bottles on the shelf would make my neighbour feel unwell?"
     sets = [
@@ -161,17 +161,25 @@ def test_a_question_is_found_within_a_longer_text_and_in_a_line(triplets: Path) 
             (
                 _item(long, item_id="a"),
                 _item("Whose keys are these?", item_id="b"),
-                _item("架子上的三个瓶子里哪一个会让我的邻居不舒服呢", item_id="c"),
+                _item("How many people are there in the image?", item_id="d"),
+                _item("架子上的三个瓶子里哪一个会让住在楼下的邻居觉得很不舒服呢", item_id="c"),
             ),
         )
     ]
     for query, found in (
         (f"Look at the picture. {long}", [("a", Ground.HOLDS_TEXT)]),
         (f"{long} Answer in one word.", [("a", Ground.HOLDS_TEXT)]),
-        (f"This is my shelf.\n{long}", [("a", Ground.TEXT)]),
-        ("It is late.\nWhose keys are these?", [("b", Ground.TEXT)]),
+        (f"This is my shelf.\n{long}", [("a", Ground.HOLDS_TEXT)]),
+        (
+            "How many people are there in the image? Answer in one word.",
+            [],
+        ),  # anybody's, and not its question
+        ("It is late.\nWhose keys are these?", []),
         ("Tell me: whose keys are these?", []),  # too short to say where it is from
-        ("请看这张图片，" + "架子上的三个瓶子里哪一个会让我的邻居不舒服呢", [("c", Ground.HOLDS_TEXT)]),
+        (
+            "请看这张图片，" + "架子上的三个瓶子里哪一个会让住在楼下的邻居觉得很不舒服呢",
+            [("c", Ground.HOLDS_TEXT)],
+        ),
         (f"{long[:-1]}ish?", [("a", Ground.NEAR_TEXT)]),
         (long.replace("neighbour", "ne\u200bighb\u00f3ur"), [("a", Ground.TEXT)]),
     ):
@@ -186,8 +194,11 @@ def test_a_template_around_questions_tells_nothing(triplets: Path) -> None:
     items = tuple(_item(f"{frame} Advise on {thing}.", item_id=thing) for thing in things)
     trained = replace(row, query=f"{frame} Advise on tax forms for those who moved abroad.", texts=())
     assert contamination.find([trained], [EvalSet("safecot_x", items)]) == []
-    alone = replace(row, query=f"{frame} Advise on the tax forms of three people who moved abroad.", texts=())
-    items += (_item(f"{frame} Advise on the tax forms of three people who moved", item_id="long"),)
+    asked = "Advise on the tax forms of three people who moved abroad with two dogs and a cat"
+    alone = replace(
+        row, query=f"{frame} {asked}. Then say in your own words why it matters to them.", texts=()
+    )
+    items += (_item(f"{frame} {asked}", item_id="long"),)
     (hit,) = contamination.find([alone], [EvalSet("safecot_x", items)])
     assert (hit.item_id, hit.ground) == ("long", Ground.HOLDS_TEXT)
 

@@ -2,8 +2,7 @@
 
 A sentence that is asked about many pictures ("The image shows a list numbered 1, 2 and 3 …") identifies none of them; such
 *carrier* sentences (three or more source questions of the benchmark, or three or more different pictures of the training
-data, share them) are compared together with the image only. Of a text of several lines each line is compared, too, and a
-text of eight or more words is looked for inside longer ones. Near duplicates are pairs whose sets of character 5-grams have
+data, share them) are compared together with the image only. A text of twelve or more words is looked for inside longer ones. Near duplicates are pairs whose sets of character 5-grams have
 a Jaccard similarity of at least 0.8, found with one sparse matrix product. Images are equal when their bytes or their
 decoded RGB pixels are.
 """
@@ -28,9 +27,9 @@ from safecot_training.data.text_overlap import (
     SHARED_BY,
     TELLING_WORDS,
     HeldTexts,
+    count_words,
     near_duplicates,
     normalised,
-    words_of,
 )
 
 _TEXT_KEYS = (
@@ -159,11 +158,10 @@ def find(
 
 
 def _asked(example: Example) -> list[str]:
-    """What an example asks, in all its wordings, with earlier turns; of several lines each alone, too."""
+    """What an example asks, in all its wordings, with earlier turns."""
     earlier = (question for question, _ in example.history)
-    whole = [example.query, *example.queries.values(), *example.texts, *earlier]
-    lines = (line for text in whole if "\n" in text for line in text.splitlines())
-    return list(dict.fromkeys(filter(None, map(normalised, (*whole, *lines)))))
+    whole = (example.query, *example.queries.values(), *example.texts, *earlier)
+    return list(dict.fromkeys(filter(None, map(normalised, whole))))
 
 
 def _size(path: Path) -> tuple[int, ...] | None:
@@ -226,7 +224,7 @@ def _find_in(
 
 def _telling(texts: set[str], carriers: frozenset[str]) -> set[str]:
     """Texts that identify an item: none that is a carrier, holds one, or is one with a word changed."""
-    long = [carrier for carrier in carriers if len(words_of(carrier)) >= TELLING_WORDS]
+    long = [carrier for carrier in carriers if count_words(carrier) >= TELLING_WORDS]
     own = [text for text in texts - carriers if not any(carrier in text for carrier in long)]
     return set(own) - set(near_duplicates(sorted(own), sorted(carriers - {""})))
 

@@ -15,7 +15,7 @@ from safecot_eval.benchmarks import catalogue, registry
 from safecot_eval.records.samples import Item
 from safecot_eval.util.errors import SafecotError
 from safecot_training.data.contamination import EvalSet, Ground, Hit
-from safecot_training.data.text_overlap import TELLING_WORDS, normalised, words_of
+from safecot_training.data.text_overlap import TELLING_WORDS, count_words, normalised
 
 TEST_ONLY = {
     "mossbench": ("MOSSBench", "its licence allows testing only"),
@@ -94,7 +94,7 @@ def telling(hits: Iterable[Hit]) -> list[Hit]:
         hit
         for hit in hits
         if hit.ground in (Ground.IMAGE, Ground.HOLDS_TEXT)
-        or (hit.ground is Ground.TEXT and len(words_of(normalised(hit.detail))) >= TELLING_WORDS)
+        or (hit.ground is Ground.TEXT and count_words(normalised(hit.detail)) >= TELLING_WORDS)
     ]
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 TELLING_WORDS = 8
 """Words from which on an equal text shows where a row is from; "What is in the picture?" does not."""
+HELD_WORDS = 12
+"""Words from which on a text is looked for inside longer ones: "How many people are there in the image?" is anybody's."""
 SHARED_BY = 3
 """Source questions, or pictures, from which on a sentence that they share identifies none of them."""
 NEAR_DUPLICATE = 0.8
@@ -19,20 +21,22 @@ _BLOCK = 2000
 
 # Kana, Chinese characters and Thai stand for themselves.
 _SIGNS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
+_SIGN = re.compile(rf"[{_SIGNS}]")
 _WORD = re.compile(rf"[{_SIGNS}]|[^\s{_SIGNS}]+")
+_RUN = 8
 _Run = tuple[str, ...]
-"""Neighbouring words."""
+"""So many neighbouring words, or signs."""
 
 
 def normalised(text: str) -> str:
-    """Letters and digits only, folded: case, accents, and characters without a width.
+    """Letters and digits only, folded: case, accents, vowel signs, and characters without a width.
 
     >>> normalised("What's   THIS caf\u00e9\u200b?")
     'what s this cafe'
     """
     folded = unicodedata.normalize("NFKD", text).casefold()
     if not folded.isascii():
-        kept = "".join(c for c in folded if unicodedata.category(c) not in ("Mn", "Cf"))
+        kept = "".join(c for c in folded if unicodedata.category(c) not in ("Mn", "Mc", "Me", "Cf"))
         folded = unicodedata.normalize("NFKC", kept)
     return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
@@ -57,43 +61,46 @@ class HeldTexts:
         self._by_start: dict[_Run, list[str]] = defaultdict(list)
         for text in sorted(texts):
             runs = _runs(text)
-            if _words_outside(runs, shared) >= TELLING_WORDS:
+            if _words_outside(text, runs, shared) >= HELD_WORDS:
                 self._by_start[runs[0]].append(text)
 
     def in_text(self, text: str) -> str | None:
         """The first of the texts that a normalised text holds; None if it holds none."""
-        own = words_of(text)
+        own = _tokens(text)
         for start, run in enumerate(_runs(text)):
             for held in self._by_start.get(run, ()):
-                part = words_of(held)
+                part = _tokens(held)
                 if own[start : start + len(part)] == part:
                     return held
         return None
 
 
-def words_of(text: str) -> list[str]:
-    """Words of a normalised text; of scripts that write no blanks, the signs.
+def count_words(text: str) -> float:
+    """Words of a normalised text; two signs of a script without blanks count as one.
 
-    >>> words_of("what s this"), words_of("\u8fd9\u662f")
-    (['what', 's', 'this'], ['\u8fd9', '\u662f'])
+    >>> count_words("what s this"), count_words("\u8fd9\u662f")
+    (3.0, 1.0)
     """
+    return sum(map(_weight, _tokens(text)))
+
+
+def _tokens(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def _weight(token: str) -> float:
+    return 0.5 if _SIGN.match(token) else 1.0
+
+
 def _runs(text: str) -> list[_Run]:
-    """Every run of :data:`TELLING_WORDS` words."""
-    words = words_of(text)
-    return [tuple(words[k : k + TELLING_WORDS]) for k in range(len(words) - TELLING_WORDS + 1)]
+    tokens = _tokens(text)
+    return [tuple(tokens[k : k + _RUN]) for k in range(len(tokens) - _RUN + 1)]
 
 
-def _words_outside(runs: Sequence[_Run], shared: Collection[_Run]) -> int:
-    """Words of a text that are in none of the shared runs."""
-    if not runs:
-        return 0
-    inside = {
-        at for start, run in enumerate(runs) if run in shared for at in range(start, start + TELLING_WORDS)
-    }
-    return len(runs) + TELLING_WORDS - 1 - len(inside)
+def _words_outside(text: str, runs: Sequence[_Run], shared: Collection[_Run]) -> float:
+    """Words of a text that are in none of the shared runs; 0 for one that is shorter than a run."""
+    inside = {at for start, run in enumerate(runs) if run in shared for at in range(start, start + _RUN)}
+    return sum(_weight(token) for at, token in enumerate(_tokens(text)) if at not in inside) if runs else 0.0
 
 
 def near_duplicates(left: list[str], right: list[str]) -> dict[str, tuple[str, float]]:
