@@ -15,7 +15,7 @@ from safecot_eval.util.exit_status import ExitStatus
 @click.option(
     "--recipe",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Check this recipe's base with its method and its processor's options.",
 )
 @click.option("--revision", default="main", show_default=True, help="Hub revision of BASE.")

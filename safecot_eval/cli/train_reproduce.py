@@ -10,7 +10,7 @@ from safecot_eval.util.errors import SafecotError
 
 
 @click.command("reproduce")
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("recipe", type=click.Path(path_type=Path))
 @click.option(
     "--data", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Data folder."
 )

@@ -32,7 +32,7 @@ def recipe_options(function: click.decorators.FC) -> click.decorators.FC:
         click.option(
             "--recipe",
             "path",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=click.Path(path_type=Path),
             required=True,
             help="Recipe: a YAML file, or the name of a shipped one.",
         ),
@@ -155,8 +155,8 @@ def merge(adapter: Path, base_model: str | None, out: Path) -> None:
     from safecot_training.sft.export import merge as merge_adapter
 
     card = read_card(adapter)
-    base = base_model or card.base_model
-    if any(out.resolve() == Path(place).expanduser().resolve() for place in (adapter, base)):
+    base, out = base_model or card.base_model, out.resolve()
+    if any(out == Path(place).expanduser().resolve() for place in (adapter, base)):
         raise SafecotError(
             f"--out {out}: is the adapter or its base, which merging would replace; name a new folder."
         )

@@ -126,6 +126,8 @@ def test_a_shipped_recipe_is_found_by_its_name(tmp_path: Path, monkeypatch: pyte
         find_recipe(Path("qwen_3b"))
     with pytest.raises(SafecotError, match="no such file"):
         find_recipe(Path("mine/qwen2_5_vl_3b_lora.yaml"))
+    (tmp_path / "qwen2_5_vl_3b_lora").mkdir()  # as --out of an earlier run may be called
+    assert find_recipe(Path("qwen2_5_vl_3b_lora")).samefile(wanted)
     (tmp_path / "qwen2_5_vl_3b_lora.yaml").write_text("own: 1")
     assert find_recipe(Path("qwen2_5_vl_3b_lora.yaml")) == Path("qwen2_5_vl_3b_lora.yaml")
 

@@ -139,8 +139,13 @@ def test_nothing_but_an_earlier_checkpoint_is_replaced(make_recipe, tmp_path: Pa
         assert "name a new folder" in str(done.exception), target
     assert (tmp_path / "mine/thesis.txt").read_text() == "keep"
     assert (out / "trainer/run.json").is_file()
-    arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(out / "merged")]
+    arguments = ["merge", "--adapter", str(out / "adapter"), "--out", str(tmp_path / "link")]
+    (tmp_path / "link").symlink_to(out / "merged")
     assert CliRunner().invoke(command, arguments, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "link").is_symlink()
+    (out / "merged/model.gguf").write_bytes(b"mine")
+    done = CliRunner().invoke(command, arguments)
+    assert "merged: holds model.gguf, which is not of the merged checkpoint there" in str(done.exception)
     shutil.copytree(tmp_path / "mine", tmp_path / "new/merged")
     with pytest.raises(SafecotError, match=r"new/merged: holds something else .* name a new folder"):
         train(make_recipe(max_steps=1), tmp_path / "new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,11 +240,13 @@ def require_replaceable(folder: Path, form: str) -> None:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
+    found = f"something else than an earlier {form} checkpoint"
     if (folder / CHECKPOINT_CARD).is_file() and read_card(folder).form == form:
-        return
-    raise SafecotError(
-        f"{folder}: holds something else than an earlier {form} checkpoint, which would be removed; name a new folder."
-    )
+        own = (path.name for path in sorted(folder.iterdir()) if not _WRITTEN.fullmatch(path.name))
+        if (name := next(own, None)) is None:
+            return
+        found = f"{name}, which is not of the {form} checkpoint there"
+    raise SafecotError(f"{folder}: holds {found} and would be removed; name a new folder.")
 
 
 def _no_card(path: Path, problem: str) -> SafecotError:
@@ -252,6 +255,8 @@ def _no_card(path: Path, problem: str) -> SafecotError:
     )
 
 
+_WRITTEN = re.compile(r"[\w.-]+\.(?:safetensors|json|jinja|model)|(?:merges|vocab)\.txt|README\.md")
+"""Names of the files that an export writes."""
 _MEASURED = ("train_loss", "loss_history", "validation_history", "probe_history", "rewards")
 _SENTENCE = {
     "v0": "Fine-tuned to refuse or to answer, without a chain of thought.",

@@ -16,7 +16,7 @@ def find_recipe(given: Path) -> Path:
     Raises:
         SafecotError: there is neither; shipped recipes of a like name are named.
     """
-    if given.exists():
+    if given.is_file():
         return given
     shipped = {path.stem: path for path in sorted(shipped_recipes().glob("*.yaml"))}
     if given.parent in (Path(), _IN_A_CHECKOUT) and given.suffix in ("", ".yaml") and given.stem in shipped:
