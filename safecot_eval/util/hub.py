@@ -29,7 +29,7 @@ def require_name(repository: str) -> None:
 
 def why_nothing(error: BaseException) -> str:
     """Why the hub gave nothing, if an error is one of the hub's clients'; empty for other errors."""
-    said = " ".join(str(error).split())[:200]
+    said = " ".join(str(error).split())[:200].rstrip(".")
     if isinstance(error, ConnectionError) and "on the Hub" in said:  # as `datasets` raises it
         return f"{said}; unset HF_HUB_OFFLINE where it is set, check the network, or load the set once while online"
     name = type(error).__name__

@@ -267,15 +267,18 @@ def test_a_split_benchmark_is_compared_by_its_held_out_part(triplets: Path, tmp_
     assert manifest["size"] <= len(train)
 
 
-def test_examples_of_somebody_else_are_not_replaced(triplets: Path, tmp_path: Path) -> None:
-    safety, path = read_triplets(triplets), tmp_path / "examples.jsonl"
-    for text in ('{"mine": 1}\n', "no JSON"):
-        path.write_text(text)
-        with pytest.raises(SafecotError, match="is no file of ours and would be replaced"):
-            build(safety, [], tmp_path, Plan(ratio=(1, 0)))
-        assert path.read_text() == text
-    path.unlink()
+def test_files_of_somebody_else_are_not_replaced(triplets: Path, tmp_path: Path) -> None:
+    safety = read_triplets(triplets)
+    for name in ("examples.jsonl", "manifest.json", "held_out.jsonl"):
+        path = tmp_path / name
+        for text in ('{"mine": 1}\n', "no JSON"):
+            path.write_text(text)
+            with pytest.raises(SafecotError, match=f"{name}: is not a file of ours and would be replaced"):
+                build(safety, [], tmp_path, Plan(ratio=(1, 0)))
+            assert path.read_text() == text
+        path.unlink()
     build(safety, [], tmp_path, Plan(ratio=(1, 0)))
+    build(safety, [], tmp_path, Plan(ratio=(1, 0), seed=1))
     (tmp_path / "manifest.json").unlink()  # as an interruption leaves it
     assert build(safety, [], tmp_path, Plan(ratio=(1, 0)))["size"] == len(safety)
 

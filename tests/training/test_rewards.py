@@ -120,9 +120,10 @@ class Judge(JsonHandler):
         if self.broken or "broken" in text:
             self.send(400, {"error": {"message": "no"}})
             return
-        if "mumble" in text:
+        useful = "complies or unsure" in text or "describes_only" in text
+        if "mumble" in text or ("half" in text and useful):
             label = "hm"
-        elif "complies or unsure" in text or "describes_only" in text:
+        elif useful:
             label = "deflects" if "do you mean" in text else "complies"
         else:
             label = "full" if "cannot help" in text else "none"
@@ -145,8 +146,15 @@ def test_a_judge_reads_refusals_and_use_and_its_failure_is_no_reward() -> None:
         # One reply that is no verdict is an answer without a reward; nothing but such replies is no judge.
         mumbled = [answer(THOUGHT + "mumble") for _ in range(ENOUGH)]
         assert reader.read(mumbled[:1])[0].refused is None
-        with pytest.raises(SafecotError, match=r"no verdict in its last \d+ replies \(the last: 'hm'\)"):
+        with pytest.raises(
+            SafecotError, match=r"no verdict \(refusal\) in its last 16 replies \(the last: 'hm'\)"
+        ):
             reader.read(mumbled)
+        fresh = reader_of(RewardSettings(by="judge", judge_url=server.url, judge_model="judge"))
+        with pytest.raises(
+            SafecotError, match=r"no verdict \(outcome\)"
+        ):  # the other question's verdicts do not hide it
+            fresh.read([answer(THOUGHT + "half") for _ in range(ENOUGH)])
 
 
 def test_a_judge_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ import io
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +45,12 @@ from safecot_training.data.refusals import choose_refusal, load_refusals
 
 SCHEMA = 1
 _FILES = ("examples.jsonl", "held_out.jsonl")
-_KEYS = {"id", "kind", "expectation", "query", "reply", "image_sha256"}
-"""In every line of ``examples.jsonl``."""
+_OURS = {
+    "manifest.json": {"safecot_version", "variants"},
+    "examples.jsonl": {"id", "kind", "expectation", "query", "reply"},
+    "held_out.jsonl": {"id", "cluster"},
+}
+"""The files of a data folder by keys that tell them, the one that is written last first."""
 _MANIFEST = {
     "seed": int,
     "files": dict,
@@ -151,18 +154,26 @@ def build(
 
 
 def require_own_folder(out: Path) -> None:
-    """Refuse to write over an ``examples.jsonl`` that is not an earlier data folder's, interrupted ones included.
+    """Refuse to write over files that are not an earlier data folder's; one whose making was interrupted has no manifest yet.
 
     Raises:
-        SafecotError: it is somebody else's.
+        SafecotError: a file of that name is somebody else's.
     """
-    path = out / "examples.jsonl"
-    if path.is_file() and not (out / "manifest.json").is_file():
-        with suppress(SafecotError):
-            first = next(iter(enumerate_jsonl(path)), None)
-            if first is None or first[1].keys() >= _KEYS:
-                return
-        raise SafecotError(f"{path}: is no file of ours and would be replaced; name a new folder.")
+    for name, keys in _OURS.items():
+        path = out / name
+        if path.is_file():
+            if not keys <= _first_keys(path):
+                raise SafecotError(f"{path}: is not a file of ours and would be replaced; name a new folder.")
+            return
+
+
+def _first_keys(path: Path) -> set[str]:
+    """The keys of a JSON object, or of the first line of JSON lines; none where there is neither."""
+    try:
+        content = read_json(path) if path.suffix == ".json" else next(enumerate_jsonl(path), (0, {}))[1]
+    except SafecotError:
+        return set()
+    return set(content)
 
 
 def _without(eval_set: EvalSet, trained_on: set[str]) -> EvalSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -36,7 +37,7 @@ class RewardReader:
         self.judge = judge
         self.rubrics = tuple(rubrics)
         self._sets = choose(rubrics) if rubrics else {}
-        self._unread = 0
+        self._unread: Counter[str] = Counter()
 
     def read(self, answers: Sequence[Sampled]) -> list[Sampled]:
         """The answers with the judge's readings instead of the phrases'; as they are without a judge.
@@ -57,23 +58,26 @@ class RewardReader:
             for request in work_of(answer.record, self._sets, owner=number)
         ]
         self.judge.judge(work, emit)
-        self._require_verdicts([reading for each in found for reading in each.values()], len(answers))
+        self._require_verdicts(found)
         return [self._told(answer, each) for answer, each in zip(answers, found, strict=True)]
 
-    def _require_verdicts(self, readings: Sequence[ParsedJudgement], answers: int) -> None:
-        """Stop at a judge that fails, or whose replies are no verdicts: rewards that nobody gives teach nothing.
+    def _require_verdicts(self, found: Sequence[Mapping[str, ParsedJudgement]]) -> None:
+        """Stop at a judge that fails, or whose replies to one of the questions are no verdicts: such rewards teach nothing.
 
         Raises:
             SafecotError: with the failure, or with what it replied.
         """
-        missing = [reading for reading in readings if reading.label == Unscored.MISSING]
-        if readings and len(missing) == len(readings):
-            self._give_up(f"read none of {counted(answers, 'sampled answer')} ({readings[0].failure})")
-        for reading in readings:
-            self._unread = self._unread + 1 if reading.label in _NO_VERDICT else 0
-        if self._unread >= ENOUGH:
-            shown = " ".join(str(readings[-1].raw or readings[-1].failure).split())[:80]
-            self._give_up(f"gave no verdict in its last {self._unread} replies (the last: {shown!r})")
+        readings = [(rubric, reading) for each in found for rubric, reading in each.items()]
+        if readings and all(reading.label == Unscored.MISSING for _, reading in readings):
+            failure = readings[0][1].failure
+            self._give_up(f"read none of {counted(len(found), 'sampled answer')} ({failure})")
+        for rubric, reading in readings:
+            self._unread[rubric] = self._unread[rubric] + 1 if reading.label in _NO_VERDICT else 0
+            if self._unread[rubric] >= ENOUGH:
+                shown = " ".join(str(reading.raw or reading.failure).split())[:80]
+                self._give_up(
+                    f"gave no verdict ({rubric}) in its last {ENOUGH} replies (the last: {shown!r})"
+                )
 
     def _give_up(self, why: str) -> NoReturn:
         raise SafecotError(
