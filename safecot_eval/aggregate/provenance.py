@@ -9,7 +9,7 @@ from typing import Any
 from safecot_eval.aggregate.columns import CompactRun
 from safecot_eval.aggregate.described import described
 from safecot_eval.records.json_files import read_small_json
-from safecot_eval.records.run import Run
+from safecot_eval.records.run import Run, model_arguments
 from safecot_eval.util.paths import CHECKPOINT_CARD
 
 CAPABILITY_FILE = "safecot_capability.json"
@@ -39,7 +39,7 @@ def provenance(run: Run) -> dict[str, Any]:
     results = run.results
     given = results.get("config")
     config: dict[str, Any] = given if isinstance(given, dict) else {}
-    arguments = _arguments(config)
+    arguments = model_arguments(config)
     versions = results.get("versions")
     return {
         "model": run.model,
@@ -57,13 +57,6 @@ def provenance(run: Run) -> dict[str, Any]:
         "capability": _capability(run.folder / CAPABILITY_FILE),
         "described": described(run),
     }
-
-
-def _arguments(config: dict[str, Any]) -> dict[str, str]:
-    given = config.get("model_args") or ""
-    if isinstance(given, dict):
-        return {str(key): str(value) for key, value in given.items()}
-    return dict(part.split("=", 1) for part in str(given).split(",") if "=" in part)
 
 
 def _command(run: Run, config: dict[str, Any], arguments: dict[str, str]) -> str | None:

@@ -257,16 +257,19 @@ def _run_of(path: Path) -> Run | None:
 
 
 def _model_name(run: Run) -> str:
-    config = run.results.get("config", {})
-    arguments = config.get("model_args", "") if isinstance(config, dict) else ""
-    if isinstance(arguments, dict):
-        pairs = {str(key): str(value) for key, value in arguments.items()}
-    else:
-        pairs = dict(part.split("=", 1) for part in str(arguments).split(",") if "=" in part)
+    pairs = model_arguments(run.results.get("config"))
     sanitised = run.results.get("model_name_sanitized") or run.results.get("model_name")
     shown = str(run.provenance.get("display_name") or "")  # a model card's, with the preset's title
     chosen = shown or pairs.get("name") or pairs.get("policy") or str(sanitised or run.folder.name)
     return printable(chosen)
+
+
+def model_arguments(config: Any) -> dict[str, str]:
+    """The arguments of a run's model, from the ``config`` of lmms-eval's results file."""
+    given = (config.get("model_args") or "") if isinstance(config, dict) else ""
+    if isinstance(given, dict):
+        return {str(key): str(value) for key, value in given.items()}
+    return dict(part.split("=", 1) for part in str(given).split(",") if "=" in part)
 
 
 class RunCheck:

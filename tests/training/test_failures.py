@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from safecot_training.cot.variants import write_variant
 from safecot_training.data import dataset, drawing
 from safecot_training.data.examples import Example
 from safecot_training.preference.failures import read_failures
+from safecot_training.sft.card import CheckpointCard
 from tests.conftest import make_doc, write_run
 from tests.training.conftest import draw
 
@@ -111,6 +113,37 @@ def test_runs_of_two_models_are_not_mixed(data: Path, tmp_path: Path) -> None:
         SafecotError, match=r"runs: holds runs of 2 models \(one, two\); give the folder of the one"
     ):
         read_failures(tmp_path / "runs", data, rows_of(data))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("training")
+def test_runs_of_other_weights_are_refused(data: Path, bases, tmp_path: Path) -> None:
+    """A copy, and the adapter beside its merged form, are the same checkpoint; an endpoint's model cannot be told."""
+    run = run_of(tmp_path / "run", lambda _: REFUSAL)
+    results = next(run.glob("*_results.json"))
+
+    def asked(arguments: str, base: Path) -> int:
+        content = json.loads(results.read_text())
+        content["config"] = {"model": "safecot_hf", "model_args": arguments}
+        results.write_text(json.dumps(content))
+        return len(read_failures(run, data, rows_of(data), base=str(base)).own)
+
+    shutil.copytree(bases["llava"], tmp_path / "copy")
+    assert asked(f"pretrained={tmp_path / 'copy'}", bases["llava"])
+    with pytest.raises(
+        SafecotError, match=r"answers of .*copy, and base_model is .*qwen2_5_vl; evaluate the checkpoint"
+    ):
+        asked(f"pretrained={tmp_path / 'copy'}", bases["qwen2_5_vl"])
+    assert asked("model=served,base_url=http://127.0.0.1:1", bases["llava"])
+    for form, seed in (("adapter", 0), ("merged", 0), ("other", 1)):
+        card = CheckpointCard(
+            variant="v1", samples=2, train_loss=1.0, loss_history=[], recipe={}, recipe_hash=str(seed), data_manifest_hash="0",
+            seed=seed, base_model="x", in_distribution_categories=[], in_distribution_benchmarks=[],
+        )  # fmt: skip
+        card.write(tmp_path / form)
+    assert asked(f"pretrained=x,peft={tmp_path / 'adapter'}", tmp_path / "merged")
+    with pytest.raises(SafecotError, match="answers of .*adapter, and base_model is .*other"):
+        asked(f"pretrained=x,peft={tmp_path / 'adapter'}", tmp_path / "other")
 
 
 def test_a_benchmark_that_must_not_be_trained_on_is_refused(data: Path, tmp_path: Path) -> None:

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safecot_eval.generate.models import weights
 from safecot_eval.records.evaluator import Evaluator
-from safecot_eval.records.run import Run, find_runs
+from safecot_eval.records.run import Run, find_runs, model_arguments
 from safecot_eval.records.samples import Expectation, Record
 from safecot_eval.util.errors import SafecotError
+from safecot_eval.util.paths import CHECKPOINT_CARD
 from safecot_training.data import test_only
 from safecot_training.data.dataset import held_out_clusters
 from safecot_training.data.sanitise import sanitise, sanitised_generation
 from safecot_training.preference.own_answers import OwnAnswer
+from safecot_training.sft.card import read_card
 
 PHRASES = "template"
 """The evaluator of every run: its phrase list."""
@@ -40,7 +43,9 @@ class Found:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by: str = PHRASES) -> Found:
+def read_failures(
+    path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by: str = PHRASES, base: str = ""
+) -> Found:
     """Read the answers of runs to training examples, with an evaluator's verdicts.
 
     Args:
@@ -48,9 +53,10 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
         data: Data folder.
         rows: Its training rows.
         by: ``template``, or an evaluator as the page spells it (``llama-3-8b/refusal``).
+        base: The checkpoint that is tuned; runs of another folder's weights are refused.
 
     Raises:
-        SafecotError: no run, runs of several models, a benchmark that must not be trained on, an evaluator without verdicts, or no answer to an example.
+        SafecotError: no run, runs of several models or of another one, a benchmark that must not be trained on, an evaluator without verdicts, or no answer to an example.
     """
     asked = {str(row["id"]): _question(row) for row in rows}
     held_out = held_out_clusters(data)
@@ -60,6 +66,8 @@ def read_failures(path: Path, data: Path, rows: Iterable[Mapping[str, Any]], by:
     except SafecotError as error:
         raise SafecotError(f"failures: {str(error).removeprefix(f'{path}: ')} ({path})") from error
     _require_one_model(runs, path)
+    for run in runs:
+        _require_model(run, base)
     for run in runs:
         met = _by_phrases if by == PHRASES else _by_verdicts(run, by)
         for record in run.samples():
@@ -90,6 +98,24 @@ def _require_one_model(runs: Iterable[Run], path: Path) -> None:
         raise SafecotError(
             f"{path}: holds runs of {len(names)} models ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}); give the folder "
             "of the one that is tuned."
+        )
+
+
+def _require_model(run: Run, base: str) -> None:
+    """Refuse a run of other weights than the base's, where both are folders here; an endpoint's model cannot be told."""
+    arguments = model_arguments(run.results.get("config"))
+    asked = [Path(arguments[key]).expanduser() for key in ("peft", "pretrained") if arguments.get(key)]
+    folder = Path(base).expanduser()
+    if not base or not folder.is_dir() or not asked or not asked[0].is_dir():
+        return
+    cards = [place / CHECKPOINT_CARD for place in (asked[0], folder)]
+    if all(card.is_file() for card in cards):  # adapter and merged form of one run have one id
+        same = len({read_card(card.parent).short_id for card in cards}) == 1
+    else:
+        same = weights.fingerprint(str(asked[0])) == weights.fingerprint(base)
+    if not same:
+        raise SafecotError(
+            f"{run.samples_path}: answers of {asked[0]}, and base_model is {base}; evaluate the checkpoint that is tuned."
         )
 
 

@@ -46,7 +46,11 @@ def _own_answers(recipe: Recipe, rows: Rows) -> dict[str, OwnAnswer] | None:
         own = read_own_answers(Path(recipe.rejected).expanduser(), expectations)
     elif recipe.failures:
         found = read_failures(
-            Path(recipe.failures).expanduser(), Path(recipe.data).expanduser(), rows, recipe.failures_by
+            Path(recipe.failures).expanduser(),
+            Path(recipe.data).expanduser(),
+            rows,
+            recipe.failures_by,
+            recipe.base_model,
         )
         own, left_out = found.own, found.left_out
     else:
