@@ -26,7 +26,7 @@ from tests.training.test_sources import mm_safetybench
 
 @pytest.fixture
 def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
-    root = mm_safetybench(tmp_path / "benchmarks/mm_safetybench")
+    root = mm_safetybench(tmp_path / "benchmarks/mm_safetybench", 1)
     monkeypatch.setenv("SAFECOT_DATA_DIR", str(tmp_path / "benchmarks"))
     safety = read_source(f"bench:mmsafetybench={root}", Kind.SAFETY, tmp_path)
     build(safety, [], tmp_path / "data", Plan(ratio=(1, 0), holdout=0.3))
