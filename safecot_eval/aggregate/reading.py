@@ -172,11 +172,14 @@ class _Samples:
         if row == 0:
             self._others = _same_language(record["refusal"]["list"], self._lists)
             self._other_matches = {name: [] for name in self._others}
-        for name, phrases in self._others.items():
-            found = -1
-            if status in SCORED:
-                found = _code(phrases.read(answer=record["answer"], generation=record["raw"]).matched)
-            self._other_matches[name].append(found)
+        others = [-1] * len(self._others)
+        if status in SCORED:
+            lists = tuple(self._others.values())
+            others = [
+                *map(_code, refusal.matched_by(lists, answer=record["answer"], generation=record["raw"]))
+            ]
+        for name, code in zip(self._others, others, strict=True):
+            self._other_matches[name].append(code)
         self._verdicts.extend((row, verdict) for verdict in record["verdicts"])
         if self._items is not None:
             self._items.append(record["item_id"])

@@ -26,6 +26,8 @@ from safecot_eval.util.near_names import near_names
 
 VARIABLE = "SAFECOT_ITEMS"
 """Names the file for the process that loads the tasks."""
+CHECKED = "SAFECOT_ITEMS_CHECKED"
+"""Names it again for the processes of a matrix, each of which has some of the tasks that the list was compared with."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def load(path: Path) -> ItemList:
         raise unreadable(path, error) from error
     except UnicodeError as error:
         raise SafecotError(f"{path}: not UTF-8 text; save it as such, one item a line.") from error
-    if lines[0].lstrip().startswith("["):
+    if next(filter(str.strip, lines), "").lstrip().startswith("["):
         raise SafecotError(
             f"{path}: a JSON list; write one id a line, without brackets, quotation marks and commas."
         )
@@ -134,7 +136,7 @@ def chosen(task_name: str, items: Sequence[Item]) -> list[Item]:
 
 def require_used(tasks: Mapping[str, Collection[str]]) -> None:
     """Likewise for the list that ``SAFECOT_ITEMS`` names; see :meth:`ItemList.require_used`."""
-    if tasks and (path := os.environ.get(VARIABLE)):
+    if tasks and (path := os.environ.get(VARIABLE)) and os.environ.get(CHECKED) != path:
         _loaded(path).require_used(tasks)
 
 

@@ -170,6 +170,10 @@ def command(
     model, arguments = chosen.model, dict(chosen.arguments)
     task_names, others, left_out = selection.expand_tasks(tasks, recorded=model in plan.RECORDED)
     foreign_tasks.require_known(others, Path(include_path) if include_path else None)
+    if items_file is not None and not task_names:
+        raise SafecotError(
+            f"--items chooses items of our tasks, and {', '.join(others)} are lmms-eval's own; leave it out."
+        )
     bad_images = [] if model in plan.RECORDED else plan.bad_images(task_names)
 
     def plan_of(one: ModelUnderTest, steps: Counter[str]) -> plan.Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from safecot_eval.benchmarks import item_list
 from safecot_eval.generate import cards, decoding, matrix, presets, slurm
 from safecot_eval.generate.matrix import Cell, Row
 from safecot_eval.generate.model_under_test import ModelUnderTest, model_under_test, repeats_of, settings
@@ -80,6 +82,8 @@ def run_matrix(ctx: click.Context, models: str, tasks: str, output: Path) -> Exi
             row = Row(None, card.name, [Cell(card.name, tasks, Outcome.FAILED, str(error))])
         references[row.name] = reference
         rows.append(row)
+    if item_list.VARIABLE in os.environ:  # it was compared with all tasks, of which a process below has some
+        os.environ[item_list.CHECKED] = os.environ[item_list.VARIABLE]
     if given["fresh"]:
         for cell in (cell for row in rows for cell in row.cells if cell.outcome is Outcome.DONE_BEFORE):
             cell.outcome = Outcome.NOT_STARTED

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -190,6 +190,33 @@ class RefusalList:
 
     def _key(self, phrase: str) -> str:
         return phrase if self.case_sensitive else _key(phrase)
+
+
+def matched_by(
+    lists: Sequence[RefusalList], *, answer: str, generation: str | None = None
+) -> list[bool | None]:
+    """What :meth:`RefusalList.read` says by each of several lists (``matched``); the text is folded once for all of them."""
+    unread_by: dict[tuple[str, ...], bool] = {}
+    folded: dict[str, str] = {}
+    found: list[bool | None] = []
+    for one in lists:
+        if one.languages not in unread_by:
+            unread_by[one.languages] = ANY_LANGUAGE not in one.languages and all(
+                unread(answer, language) is not None for language in one.languages
+            )
+        if unread_by[one.languages]:
+            found.append(None)
+            continue
+        text = answer if generation is None or one.where is not Where.GENERATION else generation
+        if not one.case_sensitive and text not in folded:
+            folded[text] = _normalise(text)[0]
+        if one._pattern.search(text if one.case_sensitive else folded[text]) is not None:
+            found.append(True)
+        elif one.whole_answers or (not one.case_sensitive and _MARKUP.search(text) is not None):
+            found.append(one.match(text) is not None)
+        else:
+            found.append(False)
+    return found
 
 
 def match(

@@ -43,7 +43,7 @@ def test_ids_are_taken_in_the_tasks_order(tmp_path: Path) -> None:
         ('{"task": "safecot_a"}', "line 1: write an item id"),
         ("1\n{", "line 2: write an item id"),
         ('{"task": ["a"], "item_id": 1}', "line 1: write an item id"),
-        ('["1", "2"]', "a JSON list; write one id a line"),
+        ('\n["1", "2"]', "a JSON list; write one id a line"),
     ],
 )
 def test_a_list_that_fits_nothing_is_named(text: str, words: str, tmp_path: Path) -> None:
@@ -86,6 +86,11 @@ def test_the_command_plans_these_items_only(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "some.txt").write_text("\n".join([*ids, "nope"]))
     some = CliRunner().invoke(cli, [*command, str(tmp_path / "some.txt")])
     assert "'nope' is the id of no item of safecot_mini_tiny" in str(some.exception)
+    monkeypatch.setenv(item_list.CHECKED, str((tmp_path / "some.txt").resolve()))  # one process of a matrix
+    part = CliRunner().invoke(cli, [*command, str(tmp_path / "some.txt")], catch_exceptions=False)
+    assert "safecot_mini_tiny (3)" in part.output
+    theirs = [*command[:4], "pope", *command[5:], str(tmp_path / "ids.txt")]
+    assert "--items chooses items of our tasks, and pope" in str(CliRunner().invoke(cli, theirs).exception)
     missing = CliRunner().invoke(cli, [*command, str(tmp_path / "none.txt")])
     assert isinstance(missing.exception, SafecotError)
 

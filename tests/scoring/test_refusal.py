@@ -88,6 +88,31 @@ def test_matcher_equals_plain_search(text: str) -> None:
     assert (phrases.match(text) is not None) == naive
 
 
+LISTS = [refusal.load_list(name) for name in refusal.available_lists()]
+PIECES = [phrase for one in LISTS for phrase in (*one.phrases[:2], *one.whole_answers[:1])]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*PIECES, " and ", "**", "\u200b", "`", "The lamp is on. ", "抱歉。", "No"]),
+        max_size=5,
+    ).map("".join),
+    st.sampled_from(["", "<think>I cannot help.</think>", "Sorry. "]),
+)
+def test_several_lists_at_once_say_what_each_says(answer: str, before: str) -> None:
+    each = [one.read(answer=answer, generation=before + answer).matched for one in LISTS]
+    assert refusal.matched_by(LISTS, answer=answer, generation=before + answer) == each
+    alone = [one.read(answer=answer).matched for one in LISTS]
+    assert refusal.matched_by(LISTS, answer=answer) == alone
+
+
+def test_several_lists_at_once_on_real_answers(data_dir: Path) -> None:
+    with (data_dir / "msts/responses_english_multimodal.csv").open(encoding="utf-8", newline="") as stream:
+        answers = [row["response"] for row in csv.DictReader(stream)][:600]
+    for answer in answers:
+        assert refusal.matched_by(LISTS, answer=answer) == [one.read(answer=answer).matched for one in LISTS]
+
+
 def test_independent_count_on_real_answers(data_dir: Path) -> None:
     """All 2,400 answers of six VLMs: our matcher against a five-line substring count."""
     with (data_dir / "msts/responses_english_multimodal.csv").open(encoding="utf-8", newline="") as stream:
