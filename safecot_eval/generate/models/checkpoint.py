@@ -80,6 +80,8 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
             )
         except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
             reason = weights.why_not(place, error)
+            if place == source.base and not source.adapter and _is_not_to_be_had(source, error):
+                raise SafecotError(f"{source.base} cannot be loaded: {reason}.") from error
             found = None
         if found is not None and not hasattr(found, "image_processor"):
             found, reason = None, f"it has a {type(found).__name__} only"
@@ -107,6 +109,11 @@ def load_processor(source: Source, options: dict[str, Any]) -> Any:
     if found.tokenizer.pad_token is None:
         found.tokenizer.pad_token = found.tokenizer.eos_token
     return found
+
+
+def _is_not_to_be_had(source: Source, error: BaseException) -> bool:
+    """Whether a whole model is missing, and not its processor alone, as of a text-only model in the hub's cache."""
+    return bool(weights.by_the_hub(error)) and not weights.is_kept(source.base, source.revision)
 
 
 def has_chat_template(processor: Any) -> bool:

@@ -194,7 +194,10 @@ def fingerprint(base: str, revision: str | None = None) -> str:
 def _cached(base: str, revision: str | None) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(base, "config.json", revision=revision) if base.count("/") == 1 else None
+    try:
+        found = try_to_load_from_cache(base, "config.json", revision=revision)
+    except ValueError:  # no hub id
+        return None
     return Path(found).parent if isinstance(found, str) else None
 
 
@@ -218,7 +221,7 @@ def adapter_config(adapter: Path) -> Mapping[str, Any]:
 
 
 def require_base(adapter: str, base: str, option: str) -> None:
-    """Refuse a base that an adapter's configuration names by a path of the machine that trained it.
+    """Refuse a base that an adapter's configuration names by a path of another machine, or from another folder.
 
     Args:
         adapter: The adapter.
@@ -230,7 +233,20 @@ def require_base(adapter: str, base: str, option: str) -> None:
 
     >>> require_base("out/adapter", "Qwen/Qwen2.5-VL-3B-Instruct", "pretrained=BASE")
     """
-    if is_path(base) and not Path(base).expanduser().is_dir():
+    here = Path(base).expanduser()
+    if here.is_dir():
+        return
+    relative = not here.is_absolute() and "\\" not in base and base[1:2] != ":"
+    # A name with one slash may be a hub id; it is a path where it leads to a model from above the adapter.
+    above = Path(adapter).expanduser().absolute().parents if relative else ()
+    meant = next((each / base for each in above if (each / base / "config.json").is_file()), None)
+    if relative and (meant is not None or is_path(base)):
+        raise SafecotError(
+            f"{adapter} names its base by a relative path, {base}; from here that is {Path(os.path.abspath(here))}, and no such "
+            f"folder exists. Say where the base is with {option}"
+            + (f" (perhaps {os.path.normpath(meant)})." if meant is not None else ".")
+        )
+    if is_path(base):
         raise SafecotError(f"The base of {adapter}, {base}, is not here; say where it is with {option}.")
 
 
@@ -288,14 +304,23 @@ def why_not(name: str, error: BaseException | None = None) -> str:
         return _lacks_a_model(folder) or said
     if is_path(name):
         return "no such folder exists, and it is not a hub id (OWNER/NAME) either"
+    if reason := by_the_hub(error):
+        return f"no such folder exists, and {reason}"
+    return said
+
+
+def by_the_hub(error: BaseException | None) -> str:
+    """Why the hub did not give what was asked for, as part of a sentence; empty where the error is none of its client's."""
     kinds = set()
     while error is not None:
         kinds.add(type(error).__name__)
         error = error.__cause__ or error.__context__
-    for kind, reason in _BY_THE_HUB.items():
-        if kind in kinds:
-            return f"no such folder exists, and {reason}"
-    return said
+    return next((reason for kind, reason in _BY_THE_HUB.items() if kind in kinds), "")
+
+
+def is_kept(name: str, revision: str | None = None) -> bool:
+    """Whether a model's configuration is on this machine: in a folder, or in the hub's cache."""
+    return Path(name).expanduser().is_dir() or _cached(name, revision) is not None
 
 
 def _lacks_a_model(folder: Path) -> str:
@@ -334,6 +359,8 @@ _BY_THE_HUB = {
     "RepositoryNotFoundError": "the hub has no model of that name either, or none that you may see (`hf auth login`)",
     "RevisionNotFoundError": "the hub's model of that name has no such revision",
     "OfflineModeIsEnabled": "the hub was not asked: HF_HUB_OFFLINE is set, and no copy is kept on this machine",
+    "ConnectError": "the hub does not answer, nor is a copy kept on this machine",
+    "ConnectTimeout": "the hub does not answer, nor is a copy kept on this machine",
     "LocalEntryNotFoundError": "the hub does not answer (or HF_HUB_OFFLINE is set), nor is a copy kept on this machine",
 }
 """By the error of its client; the first that fits, since they are raised from one another."""
