@@ -185,7 +185,7 @@ def test_commands(tmp_path: Path) -> None:
         arguments = [str(tmp_path / "runs"), "--url", server.url, "--quiet", "--rubric", "harm"]
         done = runner.invoke(command, arguments)
         assert done.exit_code == 3, done.output
-        assert "1 have no verdict" in done.output
+        assert "1 has no verdict" in done.output
         server.fault_of = lambda m, n: None
         done = runner.invoke(command, arguments)
         assert done.exit_code == 0

@@ -152,7 +152,7 @@ def test_recipes_that_are_refused(changes: dict, words: str, make_group_recipe) 
 
 
 def test_too_few_questions_and_too_long_ones(make_group_recipe, tmp_path: Path, train) -> None:
-    with pytest.raises(SafecotError, match="1 questions, fewer than the 2 of one step"):
+    with pytest.raises(SafecotError, match="1 question, fewer than the 2 of one step"):
         train(make_group_recipe(max_samples=1), tmp_path / "few")
     with pytest.raises(SafecotError, match=r"tokens and max_tokens is 8"):
         train(make_group_recipe(max_tokens=20), tmp_path / "long")

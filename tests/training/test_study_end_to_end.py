@@ -62,7 +62,7 @@ def test_data_were_checked_against_every_evaluation_item(studied: tuple[Path, st
     assert manifests
     for manifest in manifests:
         checked = json.loads(manifest.read_text(encoding="utf-8"))["contamination"]
-        assert checked["checked"] == [{"set": "safecot_mini_tiny", "items": 52}]
+        assert checked["checked"] == [{"set": "safecot_mini_tiny", "items": 52, "without_pictures": 0}]
         assert checked["dropped"] == 0
 
 
